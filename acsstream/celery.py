@@ -1,0 +1,26 @@
+"""The Celery application: `celery -A acsstream worker`, `celery -A acsstream beat`."""
+
+import os
+
+from celery import Celery
+from celery.signals import setup_logging
+from kombu import Queue
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "acsstream.settings")
+
+from django.conf import settings
+
+app = Celery("acsstream")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+# Journals lie on one node's disk, so finishing them is that node's work. A worker
+# started without -Q reads the common queue and its own node's.
+app.conf.task_queues = [
+    Queue(settings.CELERY_TASK_DEFAULT_QUEUE),
+    Queue(f"recordings.{settings.NODE}"),
+]
+app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def _keep_our_logging(**_: object) -> None:
+    """Receiving this signal keeps Celery from setting up logging of its own."""

@@ -1,0 +1,201 @@
+"""Settings from environment variables, parsed strictly.
+
+Every variable the project reads is read through one `Env`, which remembers name, kind,
+default and purpose: the README's table is tested against that memory, and a
+misspelt value is refused at start-up with every problem listed at once.
+
+A secret may come from a file: with `SECRET_KEY_FILE=/run/secrets/key` the variable
+`SECRET_KEY` has that file's text.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+TRUE = {"1", "true", "yes", "on"}
+FALSE = {"0", "false", "no", "off"}
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One environment variable: what `Env` was asked for."""
+
+    name: str
+    kind: str
+    default: str
+    purpose: str
+
+
+class Env:
+    """Typed reads of a mapping of strings. Problems are collected, not raised.
+
+    Call `finish()` after the last read: it raises `ImproperlyConfigured` naming every
+    unreadable value, so that an operator mends them in one go.
+    """
+
+    def __init__(self, source: Mapping[str, str]) -> None:
+        self._source = source
+        self.variables: dict[str, Variable] = {}
+        self.problems: list[str] = []
+
+    def text(self, name: str, default: str = "", *, purpose: str) -> str:
+        """Return the text of `name`, or of the file that `name_FILE` names."""
+        self._declare(name, "text", default, purpose)
+        path = self._source.get(f"{name}_FILE")
+        if path and name not in self._source:
+            try:
+                return Path(path).read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError) as exc:
+                self.problems.append(f"{name}_FILE: cannot read {path}: {exc}")
+                return default
+        return self._source.get(name, default)
+
+    def flag(self, name: str, default: bool, *, purpose: str) -> bool:  # noqa: FBT001 a default is no flag of ours
+        """Return True or False; anything but 1/0, true/false, yes/no, on/off is refused."""
+        self._declare(name, "flag", str(default).lower(), purpose)
+        raw = self._source.get(name, "").strip().lower()
+        if not raw:
+            return default
+        if raw in TRUE or raw in FALSE:
+            return raw in TRUE
+        self.problems.append(f"{name}: {raw!r} is neither true nor false")
+        return default
+
+    def number(
+        self, name: str, default: float, *, purpose: str, least: float = 0
+    ) -> float:
+        """Return a number that is at least `least`."""
+        self._declare(name, "number", f"{default:g}", purpose)
+        raw = self._source.get(name, "").strip()
+        if not raw:
+            return default
+        try:
+            value = float(raw)
+        except ValueError:
+            self.problems.append(f"{name}: {raw!r} is not a number")
+            return default
+        if not least <= value < float("inf"):
+            self.problems.append(f"{name}: {raw} is less than {least:g} or not finite")
+            return default
+        return value
+
+    def whole(self, name: str, default: int, *, purpose: str, least: int = 0) -> int:
+        """Return a whole number that is at least `least`."""
+        value = self.number(name, default, purpose=purpose, least=least)
+        if value != int(value):
+            self.problems.append(f"{name}: {value} is not a whole number")
+            return default
+        return int(value)
+
+    def choice(
+        self, name: str, default: str, choices: Sequence[str], *, purpose: str
+    ) -> str:
+        """Return one of `choices`."""
+        self._declare(name, " | ".join(choices), default, purpose)
+        raw = self._source.get(name, "").strip() or default
+        if raw in choices:
+            return raw
+        self.problems.append(f"{name}: {raw!r} is not one of {', '.join(choices)}")
+        return default
+
+    def words(self, name: str, default: str = "", *, purpose: str) -> list[str]:
+        """Return the comma-separated words of `name`."""
+        self._declare(name, "list", default, purpose)
+        raw = self._source.get(name, default)
+        return [word.strip() for word in raw.split(",") if word.strip()]
+
+    def path(self, name: str, default: Path, *, shown: str, purpose: str) -> Path:
+        """Return an absolute path. `shown` is the default as the README writes it."""
+        self._declare(name, "path", shown, purpose)
+        raw = self._source.get(name, "").strip()
+        return Path(raw).expanduser().resolve() if raw else default
+
+    def json(self, name: str, *, purpose: str) -> dict[str, Any]:
+        """Return the JSON object of `name`, `{}` when it is not set."""
+        self._declare(name, "JSON object", "{}", purpose)
+        raw = self._source.get(name, "").strip()
+        if not raw:
+            return {}
+        try:
+            value = json.loads(raw)
+        except ValueError as exc:
+            self.problems.append(f"{name}: not JSON: {exc}")
+            return {}
+        if not isinstance(value, dict):
+            self.problems.append(f"{name}: not a JSON object")
+            return {}
+        return value
+
+    def database(self, name: str, default: str, *, purpose: str) -> dict[str, Any]:
+        """Return Django's settings of the database that the URL in `name` names."""
+        self._declare(name, "URL", default, purpose)
+        raw = self._source.get(name, "").strip() or default
+        try:
+            return database_from_url(raw)
+        except ValueError as exc:
+            self.problems.append(f"{name}: {exc}")
+            return database_from_url("sqlite://:memory:")
+
+    def finish(self) -> None:
+        """Raise `ImproperlyConfigured` if any value could not be read."""
+        if self.problems:
+            listed = "\n  ".join(self.problems)
+            message = f"These environment variables cannot be read:\n  {listed}"
+            raise ImproperlyConfigured(message)
+
+    def _declare(self, name: str, kind: str, default: str, purpose: str) -> None:
+        self.variables[name] = Variable(name, kind, default, purpose)
+
+
+def database_from_url(url: str) -> dict[str, Any]:
+    """Return the Django settings for `sqlite:///path` or `postgresql://user:pw@host/db`.
+
+    Query parameters become `OPTIONS`. Raises `ValueError` with what is wrong; the
+    message never repeats the URL, which holds a password.
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "sqlite":
+        return sqlite(url.removeprefix("sqlite://"))
+    if parts.scheme not in {"postgres", "postgresql"}:
+        raise ValueError("the URL must start with sqlite:// or postgresql://")
+    if not parts.path.strip("/"):
+        raise ValueError("the URL names no database")
+    options: dict[str, Any] = dict(parse_qsl(parts.query))
+    host = options.pop("host", None) or unquote(parts.hostname or "")
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.lstrip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": host,
+        "PORT": str(parts.port or ""),
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": options,
+    }
+
+
+def sqlite(path: str) -> dict[str, Any]:
+    """Return settings for SQLite as several processes need it.
+
+    WAL lets readers go on while one writes; IMMEDIATE takes the write lock at BEGIN,
+    where the busy timeout applies (a deferred transaction that upgrades later fails at
+    once with "database is locked").
+    """
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": path if path == ":memory:" else Path(path),
+        "OPTIONS": {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": (
+                "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
+                " PRAGMA cache_size=-16000;"
+            ),
+        },
+    }

@@ -1,0 +1,91 @@
+"""Log lines with named fields, on standard error, as text or JSON.
+
+Our own code and libraries go through one formatter, so that a log shipper meets one
+shape. Secrets, phone numbers and audio never reach a log: callers log ids.
+"""
+
+import logging.config
+import re
+from typing import Any
+
+import structlog
+from structlog.typing import EventDict, WrappedLogger
+
+# Capability URLs: whoever holds the secret may stream into a call or report on it.
+SECRET_IN_PATH = re.compile(r"(/(?:media|transcription|webhooks/calls)/)[^\s/?\"']+")
+SECRET_IN_QUERY = re.compile(r"([?&](?:secret|sig|code)=)[^\s&\"']+")
+
+
+def without_secrets(text: str) -> str:
+    """Return `text` with the secrets of our own routes replaced by `***`."""
+    return SECRET_IN_QUERY.sub(r"\1***", SECRET_IN_PATH.sub(r"\1***", text))
+
+
+def hide_secrets(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Hide secrets in the line itself; servers log request paths."""
+    if isinstance(event.get("event"), str):
+        event["event"] = without_secrets(event["event"])
+    return event
+
+
+def logging_config(*, level: str, style: str) -> dict[str, Any]:
+    """Return a `logging.config.dictConfig` that writes through structlog."""
+    shared: list[Any] = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        hide_secrets,
+    ]
+    renderer: Any = (
+        structlog.processors.JSONRenderer()
+        if style == "json"
+        else structlog.dev.ConsoleRenderer(colors=False)
+    )
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "lines": {
+                "()": "structlog.stdlib.ProcessorFormatter",
+                "foreign_pre_chain": shared,
+                "processors": [
+                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                    structlog.processors.format_exc_info
+                    if style == "json"
+                    else _untouched,
+                    renderer,
+                ],
+            }
+        },
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines"}},
+        "root": {"handlers": ["stderr"], "level": level},
+        "loggers": {
+            # The SDK logs whole requests at INFO; they hold phone numbers.
+            "azure": {"level": "WARNING"},
+            "daphne.http_protocol": {"level": "WARNING"},
+            "django.channels.server": {"level": "WARNING"},
+        },
+    }
+
+
+def _untouched(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    return event
+
+
+def configure(config: dict[str, Any]) -> None:
+    """Set up standard logging and structlog to write the same lines."""
+    logging.config.dictConfig(config)
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.stdlib.add_logger_name,
+            structlog.stdlib.add_log_level,
+            structlog.stdlib.PositionalArgumentsFormatter(),
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            hide_secrets,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )

@@ -1,0 +1,344 @@
+"""Every setting, from environment variables only. `env.py` parses; `calls.checks` judges.
+
+The purpose text of each variable is the README's table.
+"""
+
+import os
+import secrets
+import socket
+from pathlib import Path
+
+from acsstream.env import Env
+from acsstream.logs import logging_config
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = Env(os.environ)
+
+# --- Django -----------------------------------------------------------------------
+DEBUG = env.flag("DEBUG", False, purpose="Django's debug pages. Never in production.")
+DATA_DIR = env.path(
+    "ACSSTREAM_DATA_DIR",
+    BASE_DIR / "var",
+    shown="var",
+    purpose="Where database, journals, recordings and the generated key lie.",
+)
+
+
+def generated_secret_key() -> str:
+    """Return the key kept in the data folder, made on first use.
+
+    One machine needs no more. Several nodes must share one `SECRET_KEY`, because the
+    secrets in media and callback URLs are signed with it.
+    """
+    path = DATA_DIR / "secret_key"
+    if not path.exists():
+        DATA_DIR.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f"secret_key.{os.getpid()}")
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_urlsafe(64), encoding="ascii")
+        try:
+            # link() and not rename(): of two processes that start at once, one wins.
+            path.hardlink_to(draft)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return path.read_text(encoding="ascii").strip()
+
+
+SECRET_KEY = (
+    env.text(
+        "SECRET_KEY",
+        purpose="Signs sessions and the secrets in media and callback URLs. Without"
+        " it a key is made and kept in the data folder: enough for one machine.",
+    )
+    or generated_secret_key()
+)
+SECRET_KEY_FALLBACKS = env.words(
+    "SECRET_KEY_FALLBACKS", purpose="Older keys that still verify, after a change."
+)
+ALLOWED_HOSTS = env.words(
+    "ALLOWED_HOSTS",
+    "localhost,127.0.0.1,[::1]",
+    purpose="Host names the console answers to.",
+)
+CSRF_TRUSTED_ORIGINS = env.words(
+    "CSRF_TRUSTED_ORIGINS",
+    purpose="Origins (https://…) of the console when a proxy stands before it.",
+)
+BEHIND_PROXY = env.flag(
+    "ACSSTREAM_BEHIND_PROXY",
+    False,
+    purpose="A proxy ends TLS and sets X-Forwarded-Proto. Secure cookies and HSTS.",
+)
+TIME_ZONE = env.text(
+    "TIME_ZONE", "UTC", purpose="Time zone of the pages. Stored times are UTC."
+)
+USE_TZ = True
+LANGUAGE_CODE = "en"
+USE_I18N = False
+
+INSTALLED_APPS = [
+    "daphne",  # first: its runserver serves WebSockets too
+    "unfold",
+    "unfold.contrib.filters",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "channels",
+    "calls",
+    "streaming",
+    "demo",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "acsstream.urls"
+ASGI_APPLICATION = "acsstream.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "admin:login"
+
+# --- Database, Redis, Celery ------------------------------------------------------
+DATABASES = {
+    "default": env.database(
+        "DATABASE_URL",
+        f"sqlite://{DATA_DIR / 'acsstream.sqlite3'}",
+        purpose="postgresql://user:password@host/name, or sqlite:///path.",
+    )
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+REDIS_URL = env.text(
+    "REDIS_URL",
+    "redis://127.0.0.1:6379/0",
+    purpose="Channel layer, Celery broker and live figures.",
+)
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.core.RedisChannelLayer",
+        "CONFIG": {"hosts": [REDIS_URL], "prefix": "acsstream"},
+    }
+}
+NODE = env.text(
+    "ACSSTREAM_NODE",
+    socket.gethostname(),
+    purpose="This machine's name: journals are finished by a worker of their node.",
+)
+CELERY_BROKER_URL = REDIS_URL
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_DEFAULT_QUEUE = "acsstream"
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "socket_connect_timeout": 2,
+    "socket_timeout": 5,
+    # Redis hands a task that was not acknowledged to another worker after this long.
+    "visibility_timeout": 600,
+}
+# Each expires before its next run is due: missed runs do not pile up.
+CELERY_BEAT_SCHEDULE = {
+    "sweep-commands": {
+        "task": "calls.sweep_commands",
+        "schedule": 5.0,
+        "options": {"expires": 4},
+    },
+    "sweep-calls": {
+        "task": "calls.sweep_calls",
+        "schedule": 10.0,
+        "options": {"expires": 9},
+    },
+}
+
+# --- Azure Communication Services ------------------------------------------------
+ACS_ENDPOINT = env.text(
+    "ACSSTREAM_ACS_ENDPOINT",
+    purpose="The ACS resource's endpoint, https://name.communication.azure.com.",
+).rstrip("/")
+ACS_ACCESS_KEY = env.text(
+    "ACSSTREAM_ACS_ACCESS_KEY", purpose="An access key of the ACS resource (base64)."
+)
+ACS_RESOURCE_ID = env.text(
+    "ACSSTREAM_ACS_RESOURCE_ID",
+    purpose="The ACS resource's immutable id, a GUID: the audience of ACS's tokens.",
+)
+ACS_OPENID_URL = env.text(
+    "ACSSTREAM_ACS_OPENID_URL",
+    "https://acscallautomation.communication.azure.com"
+    "/calling/.well-known/acsopenidconfiguration",
+    purpose="Discovery document of the keys that sign ACS's tokens.",
+)
+PUBLIC_URL = env.text(
+    "ACSSTREAM_PUBLIC_URL",
+    purpose="https://… under which ACS reaches the console's webhooks.",
+).rstrip("/")
+MEDIA_URL_BASE = env.text(
+    "ACSSTREAM_MEDIA_URL",
+    purpose="wss://… under which ACS reaches ingest.",
+).rstrip("/")
+AUTH_MODES = ("required", "log_only", "off")
+MEDIA_AUTH = env.choice(
+    "ACSSTREAM_MEDIA_AUTH",
+    "required",
+    AUTH_MODES,
+    purpose="What a media socket must show: ACS's token and a per-call secret"
+    " (required), the secret alone with token faults logged (log_only), nothing (off:"
+    " load tests on loopback).",
+)
+CALLBACK_AUTH = env.choice(
+    "ACSSTREAM_CALLBACK_AUTH",
+    "required",
+    AUTH_MODES,
+    purpose="Whether callbacks must carry ACS's token beside the secret in their URL.",
+)
+EVENTGRID_SECRET = env.text(
+    "ACSSTREAM_EVENTGRID_SECRET",
+    purpose="Event Grid must call /webhooks/eventgrid?secret=<this>. Event Grid events"
+    " are not signed by ACS.",
+)
+
+# --- Ingest -----------------------------------------------------------------------
+JOURNAL_DIR = env.path(
+    "ACSSTREAM_JOURNAL_DIR",
+    DATA_DIR / "journals",
+    shown="<data>/journals",
+    purpose="Local disk for journals: all received audio until it is finished.",
+)
+RECORDINGS_DIR = env.path(
+    "ACSSTREAM_RECORDINGS_DIR",
+    DATA_DIR / "recordings",
+    shown="<data>/recordings",
+    purpose="Finished recordings, when they are kept in a local folder.",
+)
+MAX_STREAMS = env.whole(
+    "ACSSTREAM_MAX_STREAMS",
+    0,
+    purpose="Media sockets an ingest process holds at most; 0 is no limit.",
+)
+MIN_FREE_MB = env.whole(
+    "ACSSTREAM_MIN_FREE_MB",
+    256,
+    purpose="Below this much free journal disk, new media sockets are refused.",
+)
+MAX_FRAME_BYTES = env.whole(
+    "ACSSTREAM_MAX_FRAME_BYTES",
+    262_144,
+    least=4096,
+    purpose="A larger WebSocket message closes its socket with code 1009.",
+)
+LEASE_SECONDS = env.whole(
+    "ACSSTREAM_LEASE_SECONDS",
+    15,
+    least=5,
+    purpose="An ingest process that has not renewed its lease for so long is dead.",
+)
+
+# --- Control and archive ----------------------------------------------------------
+COMMAND_TIMEOUT = env.number(
+    "ACSSTREAM_COMMAND_TIMEOUT",
+    30,
+    least=1,
+    purpose="Seconds after which a command without evidence has timed out.",
+)
+FINISH_GRACE = env.number(
+    "ACSSTREAM_FINISH_GRACE",
+    120,
+    least=0,
+    purpose="Seconds without a socket after which a call whose end was never announced"
+    " is taken for ended.",
+)
+STORAGE_BACKEND = env.text(
+    "ACSSTREAM_STORAGE_BACKEND",
+    "django.core.files.storage.FileSystemStorage",
+    purpose="Where finished recordings go: any Django storage, for example"
+    " storages.backends.azure_storage.AzureStorage.",
+)
+STORAGE_OPTIONS = env.json(
+    "ACSSTREAM_STORAGE_OPTIONS",
+    purpose="Options of that storage, as a JSON object.",
+)
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "recordings": {
+        "BACKEND": STORAGE_BACKEND,
+        "OPTIONS": STORAGE_OPTIONS
+        or (
+            {"location": str(RECORDINGS_DIR), "base_url": None}
+            if STORAGE_BACKEND.endswith("FileSystemStorage")
+            else {}
+        ),
+    },
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if not DEBUG
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+
+# --- Pages ------------------------------------------------------------------------
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "static_root"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_PROXY
+SECURE_SSL_REDIRECT = BEHIND_PROXY
+# Probes and scrapers come from inside, past the proxy, over plain HTTP.
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
+SECURE_HSTS_SECONDS = 31_536_000 if BEHIND_PROXY else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = BEHIND_PROXY
+SECURE_PROXY_SSL_HEADER = (
+    ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
+)
+X_FRAME_OPTIONS = "DENY"
+
+# --- Logs -------------------------------------------------------------------------
+LOGGING_CONFIG = "acsstream.logs.configure"
+LOGGING = logging_config(
+    level=env.choice(
+        "LOG_LEVEL",
+        "INFO",
+        ("DEBUG", "INFO", "WARNING", "ERROR"),
+        purpose="The least severe log line that is written.",
+    ),
+    style=env.choice(
+        "LOG_FORMAT", "text", ("text", "json"), purpose="How log lines are written."
+    ),
+)
+
+env.finish()
