@@ -55,8 +55,8 @@ class Env:
                 return default
         return self._source.get(name, default)
 
-    def flag(self, name: str, default: bool, *, purpose: str) -> bool:  # noqa: FBT001 a default is no flag of ours
-        """Return True or False; anything but 1/0, true/false, yes/no, on/off is refused."""
+    def flag(self, name: str, default: bool, *, purpose: str) -> bool:
+        """Return a truth value; all but 1/0, true/false, yes/no, on/off is refused."""
         self._declare(name, "flag", str(default).lower(), purpose)
         raw = self._source.get(name, "").strip().lower()
         if not raw:

@@ -57,7 +57,9 @@ def logging_config(*, level: str, style: str) -> dict[str, Any]:
                 ],
             }
         },
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines"}},
+        "handlers": {
+            "stderr": {"class": "logging.StreamHandler", "formatter": "lines"}
+        },
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             # The SDK logs whole requests at INFO; they hold phone numbers.

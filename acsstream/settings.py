@@ -1,5 +1,6 @@
-"""Every setting, from environment variables only. `env.py` parses; `calls.checks` judges.
+"""Every setting, from environment variables only.
 
+`env.py` parses them, `calls.checks` judges them.
 The purpose text of each variable is the README's table.
 """
 
@@ -322,9 +323,7 @@ SECURE_SSL_REDIRECT = BEHIND_PROXY
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_HSTS_SECONDS = 31_536_000 if BEHIND_PROXY else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = BEHIND_PROXY
-SECURE_PROXY_SSL_HEADER = (
-    ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
-)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 X_FRAME_OPTIONS = "DENY"
 
 # --- Logs -------------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""What a call is: models, control of ACS, the archive, the admin."""

@@ -1,0 +1,1 @@
+"""How audio arrives and how the live view leaves."""

@@ -1,0 +1,34 @@
+"""Keys that are computed, not drawn.
+
+Ingest, a recovery run and a finishing worker must name the same row without asking
+each other or the database: a track's key follows from its call and its participant.
+Writing a thing twice then writes one row.
+"""
+
+from uuid import UUID, uuid5
+
+# The root of all computed keys. Never change it: stored keys follow from it.
+NAMESPACE = UUID("6a3bbf2c-5b0f-4d0a-9f3e-0d7e2f5f9a10")
+
+
+def call_id(call_connection_id: str) -> UUID:
+    """Return the key of a call that is known only by ACS's `callConnectionId`."""
+    return uuid5(NAMESPACE, f"call/{call_connection_id}")
+
+
+def participant_id(call: UUID, raw_id: str) -> UUID:
+    """Return the key of the participant `raw_id` of `call`."""
+    return uuid5(call, f"participant/{raw_id}")
+
+
+def subscription_id(call: UUID, acs_subscription_id: str) -> UUID:
+    """Return the key of a subscription, by the id its AudioMetadata carried."""
+    return uuid5(call, f"subscription/{acs_subscription_id}")
+
+
+def track_id(call: UUID, raw_id: str, sample_rate: int) -> UUID:
+    """Return the key of the track of `raw_id` in `call`.
+
+    The rate is part of it: audio is never resampled to fit an older track.
+    """
+    return uuid5(call, f"track/{raw_id}/{sample_rate}")

@@ -1,0 +1,239 @@
+"""Calls, who is in them, and how they are streamed."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.utils import timezone
+
+
+class StreamingProfile(models.Model):
+    """The media-streaming options a call is answered with."""
+
+    class Channels(models.TextChoices):
+        """ACS's `audioChannelType`."""
+
+        MIXED = "mixed", "Mixed: one stream of all"
+        UNMIXED = "unmixed", "Unmixed: one stream per participant (4 loudest)"
+
+    class SampleRate(models.IntegerChoices):
+        """ACS's `audioFormat`: pcm16KMono or pcm24KMono."""
+
+        HZ_16000 = 16_000, "16 kHz"
+        HZ_24000 = 24_000, "24 kHz"
+
+    name = models.CharField(max_length=80, unique=True)
+    called = models.CharField(
+        "called id",
+        max_length=255,
+        blank=True,
+        help_text="Raw id of the called party this profile is for, such as"
+        " 4:+12065550100. Empty: the default profile, for every other call.",
+    )
+    channels = models.CharField(
+        max_length=8, choices=Channels, default=Channels.UNMIXED
+    )
+    sample_rate = models.PositiveIntegerField(
+        choices=SampleRate, default=SampleRate.HZ_16000
+    )
+    start_at_answer = models.BooleanField(
+        default=True, help_text="Otherwise streaming starts when somebody starts it."
+    )
+    bidirectional = models.BooleanField(
+        default=False, help_text="Allows audio to be sent into the call."
+    )
+    dtmf_tones = models.BooleanField("DTMF tones", default=False)
+
+    class Meta:
+        ordering = ("called", "name")
+        constraints = [
+            models.UniqueConstraint(fields=["called"], name="one_profile_per_called")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @classmethod
+    def for_called(cls, raw_id: str) -> StreamingProfile:
+        """Return the profile for calls to `raw_id`: its own, else the default.
+
+        The default profile is made on first use, so a new installation answers.
+        """
+        own = cls.objects.filter(called=raw_id).first() if raw_id else None
+        if own:
+            return own
+        default, _ = cls.objects.get_or_create(called="", defaults={"name": "Default"})
+        return default
+
+
+class CallState(models.TextChoices):
+    """Where a call is, by ACS's events."""
+
+    RINGING = "ringing", "Ringing"
+    ANSWERING = "answering", "Answering"
+    CONNECTED = "connected", "Connected"
+    ENDED = "ended", "Ended"
+    FAILED = "failed", "Not answered"
+
+
+LIVE_STATES = (CallState.RINGING, CallState.ANSWERING, CallState.CONNECTED)
+
+
+class StreamingState(models.TextChoices):
+    """What media streaming of a call is really doing, by evidence."""
+
+    OFF = "off", "Off"
+    REQUESTED = "requested", "Requested"
+    CONNECTING = "connecting", "Connecting"
+    STREAMING = "streaming", "Streaming"
+    STALLED = "stalled", "Stalled"
+    STOPPING = "stopping", "Stopping"
+    STOPPED = "stopped", "Stopped"
+    FAILED = "failed", "Failed"
+
+
+class Direction(models.TextChoices):
+    """Who rang."""
+
+    INBOUND = "inbound", "Inbound"
+    OUTBOUND = "outbound", "Outbound"
+
+
+class ArchiveState(models.TextChoices):
+    """How far a call's audio is on its way from journals to recordings."""
+
+    NONE = "none", "No audio"
+    LIVE = "live", "Receiving"
+    PENDING = "pending", "To be finished"
+    FINISHED = "finished", "Finished and verified"
+    FAILED = "failed", "Finishing failed"
+
+
+class CallQuerySet(models.QuerySet["Call"]):
+    """Reads named for what they mean."""
+
+    def live(self) -> CallQuerySet:
+        """Return calls that have not ended."""
+        return self.filter(state__in=LIVE_STATES)
+
+    def ended(self) -> CallQuerySet:
+        """Return calls that are over, answered or not."""
+        return self.exclude(state__in=LIVE_STATES)
+
+    def incomplete(self) -> CallQuerySet:
+        """Return calls of which not everything expected was received."""
+        return self.filter(completeness__lt=1)
+
+
+class Call(models.Model):
+    """One ACS call connection.
+
+    The key is ours and is signed into the callback and media URLs, so that a callback
+    or a socket finds its call even before ACS's answer has told us its
+    `callConnectionId`. Legs of one call may share a `correlationId`; it is no key.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    connection_id = models.CharField(
+        "call connection id", max_length=128, unique=True, null=True, blank=True
+    )
+    server_call_id = models.TextField(blank=True)
+    correlation_id = models.CharField(max_length=128, blank=True, db_index=True)
+    direction = models.CharField(
+        max_length=8, choices=Direction, default=Direction.INBOUND
+    )
+    from_raw_id = models.CharField("from", max_length=255, blank=True)
+    to_raw_id = models.CharField("to", max_length=255, blank=True)
+    caller_name = models.CharField(max_length=255, blank=True)
+    # The bearer capability to answer the call (8 kB): emptied once used, never logged.
+    incoming_call_context = models.TextField(blank=True, editable=False)
+    profile = models.ForeignKey(
+        StreamingProfile, null=True, blank=True, on_delete=models.SET_NULL
+    )
+
+    state = models.CharField(
+        max_length=12, choices=CallState, default=CallState.RINGING, db_index=True
+    )
+    rang_at = models.DateTimeField(default=timezone.now, db_index=True)
+    connected_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    end_code = models.IntegerField(null=True, blank=True)
+    end_subcode = models.IntegerField(null=True, blank=True)
+    end_reason = models.CharField(max_length=500, blank=True)
+
+    desired_streaming = models.BooleanField(
+        "streaming wanted", default=False, help_text="What was last asked for."
+    )
+    streaming_state = models.CharField(
+        max_length=12, choices=StreamingState, default=StreamingState.OFF
+    )
+    streaming_reason = models.CharField(max_length=500, blank=True)
+
+    archive_state = models.CharField(
+        max_length=12, choices=ArchiveState, default=ArchiveState.NONE, db_index=True
+    )
+    archive_error = models.CharField(max_length=500, blank=True)
+    origin_us = models.BigIntegerField(
+        null=True,
+        blank=True,
+        help_text="Capture time of the first packet, µs since 1970 UTC.",
+    )
+    completeness = models.FloatField(
+        null=True, blank=True, help_text="Received share of what was expected, 0 to 1."
+    )
+    overtalk_ms = models.BigIntegerField(null=True, blank=True)
+    last_packet_at = models.DateTimeField(null=True, blank=True)
+
+    objects = CallQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-rang_at",)
+        permissions = [
+            ("control_streaming", "Can start and stop streaming"),
+            ("hang_up", "Can hang up a call"),
+            ("play_recording", "Can play recordings"),
+            ("download_recording", "Can download recordings"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.from_raw_id or '?'} → {self.to_raw_id or '?'}"
+
+    @property
+    def is_live(self) -> bool:
+        """Say whether the call has not ended."""
+        return self.state in LIVE_STATES
+
+    def duration(self, now: datetime) -> timedelta:
+        """Return how long the call has been connected, or was."""
+        start = self.connected_at or self.rang_at
+        return max((self.ended_at or now) - start, timedelta())
+
+
+class Participant(models.Model):
+    """One raw id in one call; mixed audio is the pseudo-participant `mixed`."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    call = models.ForeignKey(
+        Call, on_delete=models.CASCADE, related_name="participants"
+    )
+    raw_id = models.CharField(max_length=255, db_index=True)
+    display_name = models.CharField(max_length=255, blank=True)
+    joined_at = models.DateTimeField(null=True, blank=True)
+    left_at = models.DateTimeField(null=True, blank=True)
+    is_muted = models.BooleanField(default=False)
+    is_on_hold = models.BooleanField(default=False)
+    sequence_number = models.IntegerField(
+        default=-1, help_text="Of the ParticipantsUpdated last applied."
+    )
+
+    class Meta:
+        ordering = ("raw_id",)
+        constraints = [
+            models.UniqueConstraint(
+                fields=["call", "raw_id"], name="one_participant_per_raw_id"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.display_name or self.raw_id

@@ -1,0 +1,113 @@
+"""Orders to ACS and what ACS told us."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from calls.models.call import Call
+
+
+class CommandKind(models.TextChoices):
+    """What ACS is asked to do."""
+
+    ANSWER = "answer", "Answer the call"
+    START_STREAMING = "start_streaming", "Start streaming"
+    STOP_STREAMING = "stop_streaming", "Stop streaming"
+    HANG_UP = "hang_up", "Hang up for everyone"
+
+
+class CommandState(models.TextChoices):
+    """queued → sent → confirmed | failed | timed out. Only evidence confirms."""
+
+    QUEUED = "queued", "Queued"
+    SENT = "sent", "Sent"
+    CONFIRMED = "confirmed", "Confirmed"
+    FAILED = "failed", "Failed"
+    TIMED_OUT = "timed_out", "Timed out"
+
+
+OPEN_COMMAND_STATES = (CommandState.QUEUED, CommandState.SENT)
+
+
+class CommandQuerySet(models.QuerySet["StreamCommand"]):
+    """Reads named for what they mean."""
+
+    def open(self) -> CommandQuerySet:
+        """Return commands that have neither succeeded nor failed yet."""
+        return self.filter(state__in=OPEN_COMMAND_STATES)
+
+
+class StreamCommand(models.Model):
+    """One order to ACS: who, when, why, state, result.
+
+    `id` travels as ACS's `operationContext`, so the callback that proves the order was
+    carried out names it.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    call = models.ForeignKey(Call, on_delete=models.CASCADE, related_name="commands")
+    kind = models.CharField(max_length=20, choices=CommandKind)
+    state = models.CharField(
+        max_length=10, choices=CommandState, default=CommandState.QUEUED, db_index=True
+    )
+    asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        help_text="Empty: the system, by the call's profile.",
+    )
+    why = models.CharField(max_length=255, blank=True)
+    asked_at = models.DateTimeField(default=timezone.now)
+    sent_at = models.DateTimeField(null=True, blank=True)
+    settled_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    result_code = models.IntegerField(null=True, blank=True)
+    result_subcode = models.IntegerField(null=True, blank=True)
+    result = models.CharField(max_length=500, blank=True, help_text="In words.")
+
+    objects = CommandQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-asked_at",)
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}: {self.get_state_display()}"
+
+
+class CallEvent(models.Model):
+    """One callback or Event Grid event, stored as received."""
+
+    class Source(models.TextChoices):
+        """Who sent it."""
+
+        EVENT_GRID = "eventgrid", "Event Grid"
+        CALLBACK = "callback", "Callback"
+
+    source = models.CharField(max_length=10, choices=Source)
+    event_id = models.CharField(max_length=255)
+    kind = models.CharField(
+        "type", max_length=128, help_text="Without the prefix Microsoft.Communication."
+    )
+    call = models.ForeignKey(
+        Call, null=True, blank=True, on_delete=models.CASCADE, related_name="events"
+    )
+    happened_at = models.DateTimeField(null=True, blank=True)
+    received_at = models.DateTimeField(default=timezone.now, db_index=True)
+    body = models.JSONField()
+
+    class Meta:
+        ordering = ("-received_at",)
+        constraints = [
+            # At-least-once delivery: the event's own id makes it one row.
+            models.UniqueConstraint(
+                fields=["source", "event_id"], name="one_row_per_event"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.kind

@@ -1,0 +1,264 @@
+"""What was received: subscriptions, sockets, tracks, chunks, recordings."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.db import models
+from django.utils import timezone
+
+from calls.models.call import Call, Participant
+
+
+class IngestProcess(models.Model):
+    """A running (or dead) ingest process and its lease."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    node = models.CharField(max_length=255)
+    pid = models.PositiveIntegerField()
+    started_at = models.DateTimeField(default=timezone.now)
+    renewed_at = models.DateTimeField(default=timezone.now, db_index=True)
+    stopped_at = models.DateTimeField(null=True, blank=True)
+    streams = models.PositiveIntegerField(default=0)
+    refused = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering = ("-renewed_at",)
+        verbose_name_plural = "ingest processes"
+
+    def __str__(self) -> str:
+        return f"{self.node}/{self.pid}"
+
+
+class Subscription(models.Model):
+    """One media-streaming subscription of a call, as its AudioMetadata announced it."""
+
+    class State(models.TextChoices):
+        """ACS's `mediaStreamingSubscription.state`, by what we see."""
+
+        ACTIVE = "active", "Active"
+        INACTIVE = "inactive", "Inactive"
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    call = models.ForeignKey(
+        Call, on_delete=models.CASCADE, related_name="subscriptions"
+    )
+    subscription_id = models.CharField(max_length=128)
+    encoding = models.CharField(max_length=32)
+    sample_rate = models.PositiveIntegerField()
+    channels = models.PositiveSmallIntegerField()
+    frame_bytes = models.PositiveIntegerField(null=True, blank=True)
+    is_mixed = models.BooleanField(null=True, blank=True)
+    is_bidirectional = models.BooleanField(default=False)
+    state = models.CharField(max_length=8, choices=State, default=State.ACTIVE)
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-started_at",)
+        constraints = [
+            models.UniqueConstraint(
+                fields=["call", "subscription_id"], name="one_subscription_per_id"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.subscription_id
+
+
+class Connection(models.Model):
+    """One socket of a subscription, and the journal that holds what came over it."""
+
+    class JournalState(models.TextChoices):
+        """Where the bytes of this socket are."""
+
+        OPEN = "open", "Being written"
+        SEALED = "sealed", "Sealed, waiting to be finished"
+        TORN = "torn", "Ended without a seal"
+        KEPT = "kept", "In a verified recording; journal removed"
+        MISSING = "missing", "Journal not found"
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    call = models.ForeignKey(Call, on_delete=models.CASCADE, related_name="connections")
+    subscription = models.ForeignKey(
+        Subscription,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="connections",
+    )
+    process_id = models.UUIDField(null=True, db_index=True)
+    node = models.CharField(max_length=255)
+    remote_address = models.CharField(max_length=64, blank=True)
+    opened_at = models.DateTimeField(db_index=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
+    close_code = models.PositiveIntegerField(null=True, blank=True)
+    close_reason = models.CharField(max_length=500, blank=True)
+    messages = models.PositiveBigIntegerField(default=0)
+    packets = models.PositiveBigIntegerField(default=0)
+    bytes = models.PositiveBigIntegerField(default=0, help_text="Of PCM.")
+    malformed = models.PositiveIntegerField(default=0)
+    unknown = models.PositiveIntegerField(default=0, help_text="Of unknown kinds.")
+    unjournaled = models.PositiveIntegerField(
+        default=0, help_text="Packets that could not be written to the journal."
+    )
+    last_fault = models.CharField(max_length=500, blank=True)
+    journal_state = models.CharField(
+        max_length=8, choices=JournalState, default=JournalState.OPEN
+    )
+
+    class Meta:
+        ordering = ("opened_at",)
+
+    def __str__(self) -> str:
+        return f"socket {self.id}"
+
+
+class Track(models.Model):
+    """One participant's audio within one call: timeline, figures and ledger.
+
+    Written by ingest while the call runs, and once more from the journals when the
+    recording is finished; `is_final` says which.
+    """
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    call = models.ForeignKey(Call, on_delete=models.CASCADE, related_name="tracks")
+    participant = models.ForeignKey(
+        Participant, on_delete=models.CASCADE, related_name="tracks"
+    )
+    sample_rate = models.PositiveIntegerField()
+    origin_us = models.BigIntegerField(
+        help_text="Capture time of the first packet, µs since 1970 UTC."
+    )
+    samples = models.BigIntegerField(default=0, help_text="Length of the timeline.")
+    packets = models.PositiveBigIntegerField(default=0)
+    bytes = models.PositiveBigIntegerField(default=0, help_text="Of PCM received.")
+    silent_packets = models.PositiveBigIntegerField(default=0)
+    talk_samples = models.BigIntegerField(default=0)
+    gap_count = models.PositiveIntegerField(default=0)
+    gap_samples = models.BigIntegerField(default=0)
+    stopped_samples = models.BigIntegerField(default=0)
+    late = models.PositiveIntegerField(default=0)
+    duplicates = models.PositiveIntegerField(default=0)
+    discarded = models.PositiveIntegerField(default=0)
+    bad_timestamps = models.PositiveIntegerField(default=0)
+    first_packet_at = models.DateTimeField()
+    last_packet_at = models.DateTimeField()
+    jitter_us = models.PositiveBigIntegerField("jitter (µs)", default=0)
+    rms_dbfs = models.FloatField("level (dBFS)", null=True, blank=True)
+    peak_dbfs = models.FloatField("peak (dBFS)", null=True, blank=True)
+    clipped_samples = models.BigIntegerField(default=0)
+    completeness = models.FloatField(null=True, blank=True)
+    ledger = models.JSONField(default=list)
+    is_final = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ("call", "participant__raw_id")
+
+    def __str__(self) -> str:
+        return f"{self.participant}, {self.sample_rate} Hz"
+
+    @property
+    def silence_ratio(self) -> float | None:
+        """Return the share of received packets that ACS flagged silent, 0 to 1."""
+        return self.silent_packets / self.packets if self.packets else None
+
+    @property
+    def seconds(self) -> float:
+        """Return the length of the timeline in seconds."""
+        return self.samples / self.sample_rate
+
+    @property
+    def talk_seconds(self) -> float:
+        """Return the seconds that were received and not flagged silent."""
+        return self.talk_samples / self.sample_rate
+
+    @property
+    def gap_seconds(self) -> float:
+        """Return the seconds that were expected and not received."""
+        return self.gap_samples / self.sample_rate
+
+
+class AudioChunk(models.Model):
+    """Up to 5 s of one track as it came over one socket: the index of stored audio."""
+
+    track = models.ForeignKey(Track, on_delete=models.CASCADE, related_name="chunks")
+    connection = models.ForeignKey(
+        Connection, on_delete=models.CASCADE, related_name="chunks"
+    )
+    number = models.PositiveIntegerField(help_text="Start of the chunk ÷ 5 s.")
+    start_sample = models.BigIntegerField()
+    samples = models.PositiveIntegerField(help_text="Received samples in it.")
+    packets = models.PositiveIntegerField()
+    silent_packets = models.PositiveIntegerField()
+
+    class Meta:
+        ordering = ("track", "number")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["track", "connection", "number"], name="one_chunk_per_number"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"chunk {self.number}"
+
+
+class RecordingState(models.TextChoices):
+    """How far a recording is."""
+
+    VERIFIED = "verified", "Verified"
+    FAILED = "failed", "Failed"
+
+
+class Recording(models.Model):
+    """The finished audio file of a track, or the mix of all tracks of a call."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    call = models.ForeignKey(Call, on_delete=models.CASCADE, related_name="recordings")
+    track = models.OneToOneField(
+        Track,
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="recording",
+        help_text="Empty for the mix of all tracks.",
+    )
+    state = models.CharField(max_length=8, choices=RecordingState)
+    error = models.CharField(max_length=500, blank=True)
+    audio = models.CharField(max_length=255, help_text="Name in storage: FLAC.")
+    peaks = models.CharField(max_length=255, blank=True)
+    manifest = models.CharField(max_length=255, blank=True)
+    leftovers = models.CharField(
+        max_length=255,
+        blank=True,
+        help_text="Received frames that have no place on the timeline, as a journal.",
+    )
+    sample_rate = models.PositiveIntegerField()
+    samples = models.BigIntegerField()
+    origin_us = models.BigIntegerField()
+    audio_bytes = models.BigIntegerField()
+    audio_sha256 = models.CharField("SHA-256 of the file", max_length=64)
+    pcm_sha256 = models.CharField("SHA-256 of the 16-bit PCM", max_length=64)
+    verified_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("call", "track_id")
+
+    def __str__(self) -> str:
+        return self.audio
+
+    @property
+    def seconds(self) -> float:
+        """Return the length in seconds."""
+        return self.samples / self.sample_rate
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a player needs to know."""
+        return {
+            "id": str(self.id),
+            "seconds": self.seconds,
+            "origin_us": self.origin_us,
+            "sample_rate": self.sample_rate,
+        }
