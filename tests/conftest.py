@@ -1,0 +1,71 @@
+"""Fixtures for all tests, and what the suite thinks of skipped ones."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from demo.redis import redis_server
+
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Run a real Redis for this test process and return its URL."""
+    with redis_server(tmp_path_factory.mktemp("redis")) as url:
+        yield url
+
+
+def chromium_executable() -> str | None:
+    """Return the Chromium to drive: `ACSSTREAM_TEST_CHROMIUM`, else one on PATH."""
+    asked = os.environ.get("ACSSTREAM_TEST_CHROMIUM")
+    found = (shutil.which(name) for name in (asked or "", *CHROMIUM_NAMES))
+    return next(filter(None, found), None)
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> Path:
+    """Return the Chromium for tests that carry the mark `browser`."""
+    found = chromium_executable()
+    assert found, "mark this test with pytest.mark.browser"
+    return Path(found)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip browser tests where there is no browser."""
+    if chromium_executable() is None:
+        skip = pytest.mark.skip(reason="no Chromium here: apt-get install chromium")
+        for item in items:
+            if item.get_closest_marker("browser"):
+                item.add_marker(skip)
+
+
+def skipped_tests(config: pytest.Config) -> list[str]:
+    """Return "test: reason" of each skipped test, when skipping is not allowed."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or not os.environ.get("ACSSTREAM_TEST_REQUIRE_ALL"):
+        return []
+    reports = reporter.stats.get("skipped", [])
+    return [f"{report.nodeid}: {report.longrepr[2]}" for report in reports]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail the run over a skipped test, with `ACSSTREAM_TEST_REQUIRE_ALL=1`.
+
+    A test that did not run has proved nothing, and nobody reads the word "skipped".
+    """
+    passed = session.exitstatus == pytest.ExitCode.OK
+    if passed and skipped_tests(session.config):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say which skipped tests failed the run."""
+    for line in skipped_tests(config):
+        terminalreporter.write_line(f"FAILED, skipped is not allowed: {line}", red=True)
