@@ -63,7 +63,13 @@ class StreamCommand(models.Model):
     )
     why = models.CharField(max_length=255, blank=True)
     asked_at = models.DateTimeField(default=timezone.now)
+    due_at = models.DateTimeField(
+        default=timezone.now, help_text="Not sent before this: time of the next try."
+    )
     sent_at = models.DateTimeField(null=True, blank=True)
+    accepted_at = models.DateTimeField(
+        null=True, blank=True, help_text="When ACS took it. That proves nothing yet."
+    )
     settled_at = models.DateTimeField(null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     result_code = models.IntegerField(null=True, blank=True)
