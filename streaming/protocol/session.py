@@ -5,7 +5,7 @@ without a sample rate it is only bytes; and a peer that sends nothing but malfor
 frames is not ACS.
 """
 
-from typing import TypeAlias
+from typing import TypeAlias, assert_never
 
 import msgspec
 
@@ -150,6 +150,8 @@ class MediaStream:
                 return TranscriptionReceived(message)
             case Unknown(kind):
                 return self._count_unknown(kind)
+            case _:
+                assert_never(message)
 
     def _take_audio(self, audio: AudioData) -> AudioReceived | Refused:
         if self.metadata is None:
