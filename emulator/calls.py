@@ -1,0 +1,159 @@
+"""What a call is to the emulator: its plan, its state and everything known of it."""
+
+import asyncio
+import uuid
+from base64 import b64encode
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from emulator.clock import Timeline
+from emulator.options import Behaviour
+
+if TYPE_CHECKING:
+    from emulator.callbacks import Callbacks
+    from emulator.media import MediaStream
+    from emulator.outbound import OutboundAudio
+
+
+class CallState(StrEnum):
+    """Where a call is."""
+
+    RINGING = "ringing"
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    DISCONNECTED = "disconnected"
+    REJECTED = "rejected"
+    REDIRECTED = "redirected"
+    MISSED = "missed"
+    FAILED = "failed"
+
+
+OVER = frozenset(CallState) - {
+    CallState.RINGING,
+    CallState.CONNECTING,
+    CallState.CONNECTED,
+}
+"""States a call does not leave."""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something that happens `at` seconds after a call was connected."""
+
+    at: float
+    do: str
+    arguments: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How a call is to go: who takes part, what they say, what happens when.
+
+    `offset` says how many seconds into the conversation the call begins. Without a
+    `duration` (seconds) nobody on the emulated side hangs up.
+    """
+
+    caller: str
+    recipient: str
+    participants: tuple[str, ...]
+    display_name: str = ""
+    duration: float | None = None
+    loop: bool = True
+    offset: float = 0.0
+    actions: tuple[Action, ...] = ()
+    behaviour: Behaviour = field(default_factory=Behaviour)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaOptions:
+    """The `mediaStreamingOptions` of a request; `rate` is in Hz."""
+
+    transport_url: str
+    unmixed: bool
+    rate: int
+    start: bool
+    bidirectional: bool
+    dtmf: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """Where the outcome of a request is posted, and the caller's word for it."""
+
+    callback_url: str
+    context: str | None
+
+
+@dataclass(slots=True, kw_only=True)
+class Call:
+    """One call, from ringing to its last callback."""
+
+    number: int
+    plan: Plan
+    call_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    connection_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    correlation_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    server_call_id: str
+    context: str
+    outgoing: bool = False
+    state: CallState = CallState.RINGING
+    api_version: str = ""
+    operation: Operation | None = None
+    media_options: MediaOptions | None = None
+    timeline: Timeline | None = None
+    media: "MediaStream | None" = None
+    callbacks: "Callbacks | None" = None
+    outbound: "OutboundAudio | None" = None
+    rung: dict[str, Any] = field(default_factory=dict)
+    participant_sequence: int = 0
+    held: list[tuple[str, dict[str, Any]]] | None = field(default_factory=list)
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    finished: bool = False
+
+    @property
+    def ids(self) -> dict[str, str]:
+        """Return the three ids that every callback carries."""
+        return {
+            "callConnectionId": self.connection_id,
+            "serverCallId": self.server_call_id,
+            "correlationId": self.correlation_id,
+        }
+
+    def report(self) -> dict[str, Any]:
+        """Return everything known of the call, as the control API shows it."""
+        media, log = self.media, self.callbacks.log if self.callbacks else None
+        return {
+            "id": self.call_id,
+            "number": self.number,
+            "state": self.state.value,
+            "finished": self.finished,
+            "call_connection_id": self.connection_id,
+            "server_call_id": self.server_call_id,
+            "correlation_id": self.correlation_id,
+            "direction": "outgoing" if self.outgoing else "incoming",
+            "from": self.plan.caller,
+            "to": self.plan.recipient,
+            "roster": list(self.plan.participants),
+            "elapsed": round(self.timeline.elapsed(), 3) if self.timeline else None,
+            "event_grid": self.rung,
+            "participants": [track.report() for track in media.tracks] if media else [],
+            "media": media.report() if media else None,
+            "sockets": [each.report() for each in media.sockets] if media else [],
+            "callbacks": {
+                "delivered": log.delivered if log else [],
+                "failed": log.failed if log else [],
+                "lost": log.lost if log else [],
+                "attempts": log.attempts if log else 0,
+                "pending": self.callbacks.pending if self.callbacks else 0,
+            },
+            "outbound": self.outbound.report() if self.outbound else None,
+            "lint": dict(self.outbound.lint) if self.outbound else {},
+        }
+
+
+def new_server_call_id() -> str:
+    """Return a server call id: a base64 URL, as the service makes them."""
+    url = f"https://conv-emulated.conv.skype.com/conv/{uuid.uuid4()}?i=1&e=1"
+    return b64encode(url.encode()).decode()

@@ -1,0 +1,140 @@
+"""The control API: rings calls, makes things happen in them, says what is known."""
+
+import io
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import soundfile
+from aiohttp import web
+
+from emulator import events
+from emulator.calls import Call
+from emulator.planning import PlanError, parse_action, parse_plan
+from emulator.restfaults import RestFault, RestFaults
+from emulator.switchboard import Switchboard
+
+Handler = Callable[[web.Request], Awaitable[web.Response]]
+
+
+class ControlApi:
+    """Answers everything below /emulator. Nothing protects it but the loopback."""
+
+    def __init__(self, switchboard: Switchboard, faults: RestFaults) -> None:
+        self._switchboard = switchboard
+        self._faults = faults
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the routes."""
+        return [
+            web.get("/emulator/health", self._health),
+            web.get("/emulator/calls", self._list),
+            web.post("/emulator/calls", _clear(self._ring)),
+            web.get("/emulator/calls/{id}", self._one),
+            web.post("/emulator/calls/{id}/{do}", _clear(self._act)),
+            web.get("/emulator/calls/{id}/heard.wav", self._heard),
+            web.post("/emulator/faults/rest", _clear(self._rest_fault)),
+        ]
+
+    async def _health(self, _request: web.Request) -> web.Response:
+        board = self._switchboard
+        calls = board.calls.values()
+        return web.json_response(
+            {
+                "ok": True,
+                "event_grid": board.event_grid.state,
+                "speed": board.clock.speed,
+                "now": board.clock.now().isoformat(),
+                "calls": len(board.calls),
+                "streaming": sum(
+                    call.media is not None and call.media.state == "active"
+                    for call in calls
+                ),
+                "lint": sum(
+                    call.outbound.lint.total() for call in calls if call.outbound
+                ),
+            }
+        )
+
+    async def _list(self, _request: web.Request) -> web.Response:
+        calls = self._switchboard.calls.values()
+        return web.json_response({"calls": [call.report() for call in calls]})
+
+    async def _one(self, request: web.Request) -> web.Response:
+        return web.json_response(self._found(request).report())
+
+    async def _ring(self, request: web.Request) -> web.Response:
+        plan = parse_plan(
+            await _body(request),
+            number=self._switchboard.next_number(),
+            settings=self._switchboard.settings,
+            behaviour=self._switchboard.behaviour,
+            seconds=self._switchboard.speech.seconds,
+        )
+        call = self._switchboard.ring(plan)
+        report = call.report() | {"incoming_call_context": call.context}
+        return web.json_response(report, status=201)
+
+    async def _act(self, request: web.Request) -> web.Response:
+        call = self._found(request)
+        body = {"at": 0, **await _body(request), "do": request.match_info["do"]}
+        action = parse_action(body)
+        if action.do == "hangup":
+            # Answered once the socket is closed: what the report says is final.
+            await self._switchboard.hang_up(call, events.ENDED_BY_CALLER)
+        else:
+            await self._switchboard.act(call, action)
+        return web.json_response(call.report())
+
+    async def _heard(self, request: web.Request) -> web.Response:
+        call = self._found(request)
+        if call.outbound is None or call.media_options is None:
+            raise web.HTTPNotFound(text="this call has no media\n")
+        wave = io.BytesIO()
+        with soundfile.SoundFile(
+            wave, "w", call.media_options.rate, 1, "PCM_16", format="WAV"
+        ) as file:
+            file.buffer_write(call.outbound.heard(), dtype="int16")
+        return web.Response(body=wave.getvalue(), content_type="audio/wav")
+
+    async def _rest_fault(self, request: web.Request) -> web.Response:
+        body = await _body(request)
+        try:
+            self._faults.add(RestFault(**body))
+        except TypeError as exc:
+            raise PlanError(str(exc)) from exc
+        return web.json_response({"pending": len(self._faults.pending)}, status=201)
+
+    def _found(self, request: web.Request) -> Call:
+        name = request.match_info["id"]
+        call = self._switchboard.calls.get(name) or self._switchboard.by_connection(
+            name
+        )
+        if call is None:
+            raise web.HTTPNotFound(text="there is no such call\n")
+        return call
+
+
+def _clear(handler: Handler) -> Handler:
+    """Answer 400 with the reason when a request cannot be understood."""
+
+    async def answer(request: web.Request) -> web.Response:
+        try:
+            return await handler(request)
+        except PlanError as exc:
+            return web.json_response({"error": str(exc)}, status=400)
+
+    return answer
+
+
+async def _body(request: web.Request) -> dict[str, Any]:
+    text = await request.text()
+    if not text:
+        return {}
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError) as exc:
+        raise PlanError("the body is not JSON") from exc
+    if not isinstance(body, dict):
+        raise PlanError("the body is not a JSON object")
+    return body

@@ -1,0 +1,150 @@
+"""The JSON of callbacks (CloudEvents) and of Event Grid, and nothing else."""
+
+import json
+import random
+import uuid
+from datetime import datetime
+from typing import Any
+
+from emulator.identities import identifier
+
+Event = dict[str, Any]
+
+PREFIX = "Microsoft.Communication."
+OK = {"code": 200, "subCode": 0, "message": ""}
+COMPLETED = {"code": 200, "subCode": 0, "message": "Action completed successfully."}
+ENDED_BY_CALLER = {
+    "code": 200,
+    "subCode": 7000,
+    "message": "The conversation has ended. DiagCode: 0#7000.@",
+}
+ENDED_BY_API = {
+    "code": 200,
+    "subCode": 7000,
+    "message": (
+        "Call was ended by Azure Communication Service Call Automation API or a "
+        "server bot. DiagCode: 0#7000.@"
+    ),
+}
+NOT_OPERATIONAL = {
+    "code": 400,
+    "subCode": 8581,
+    "message": (
+        "Action failed, Transport url is not valid or web socket server is not "
+        "operational."
+    ),
+}
+NOT_ESTABLISHED = {
+    "code": 500,
+    "subCode": 8603,
+    "message": "Action failed, not able to establish websocket connection.",
+}
+NO_URL = {
+    "code": 405,
+    "subCode": 8522,
+    "message": "Action failed, streaming url was not set during call setup.",
+}
+
+_random = random.SystemRandom()
+
+
+def iso(moment: datetime, digits: int = 7) -> str:
+    """Return a date as the service writes it: a fraction without trailing zeros."""
+    fraction = f"{moment.microsecond:06d}{_random.randrange(10)}"[:digits].rstrip("0")
+    whole = moment.strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{whole}.{fraction}" if fraction else whole
+
+
+def cloud_event(
+    kind: str,
+    data: Event,
+    *,
+    ids: Event,
+    at: datetime,
+    version: str,
+    operation_context: str | None = None,
+) -> Event:
+    """Return one callback event. `ids` holds the three ids of the call."""
+    source = f"calling/callConnections/{ids['callConnectionId']}"
+    body = {"version": version, **data, **ids, "publicEventType": PREFIX + kind}
+    if operation_context is not None:
+        body["operationContext"] = operation_context
+    return {
+        "id": str(uuid.uuid4()),
+        "source": source,
+        "type": PREFIX + kind,
+        "data": body,
+        "time": iso(at) + "+00:00",
+        "specversion": "1.0",
+        "datacontenttype": "application/json",
+        "subject": source,
+    }
+
+
+def body_of(events: list[Event]) -> bytes:
+    """Return events as a request body, a plus escaped as the service's writer does."""
+    text = json.dumps(events, separators=(",", ":"))
+    return text.replace("+", "\\u002B").encode()
+
+
+def participants(raw_ids: list[str], sequence: int) -> Event:
+    """Return the data of ParticipantsUpdated."""
+    return {
+        "participants": [participant(raw_id) for raw_id in raw_ids],
+        "sequenceNumber": sequence,
+        "resultInformation": OK,
+    }
+
+
+def participant(raw_id: str) -> Event:
+    """Return one participant as callbacks and responses list it."""
+    return {
+        "identifier": identifier(raw_id),
+        "isMuted": False,
+        "isOnHold": False,
+    }
+
+
+def media_streaming(status: str, details: str, result: Event) -> Event:
+    """Return the data of MediaStreamingStarted, -Stopped and -Failed."""
+    return {
+        "mediaStreamingUpdate": {
+            "contentType": "Audio",
+            "mediaStreamingStatus": status,
+            "mediaStreamingStatusDetails": details,
+        },
+        "resultInformation": result,
+    }
+
+
+def subscription_validation(topic: str, code: str, at: datetime) -> Event:
+    """Return the Event Grid event that a new subscription's end point must answer."""
+    return {
+        "id": str(uuid.uuid4()),
+        "topic": topic,
+        "subject": "",
+        "data": {"validationCode": code},
+        "eventType": "Microsoft.EventGrid.SubscriptionValidationEvent",
+        "eventTime": iso(at) + "Z",
+        "metadataVersion": "1",
+        "dataVersion": "1",
+    }
+
+
+def incoming_call(
+    *, topic: str, caller: str, recipient: str, data: Event, at: datetime
+) -> Event:
+    """Return the Event Grid event of a ringing call.
+
+    `data` adds serverCallId, correlationId, incomingCallContext and callerDisplayName.
+    """
+    return {
+        "id": str(uuid.uuid4()),
+        "topic": topic,
+        "subject": f"/caller/{caller}/recipient/{recipient}",
+        "data": {"to": identifier(recipient), "from": identifier(caller), **data},
+        "eventType": PREFIX + "IncomingCall",
+        "dataVersion": "1.0",
+        "metadataVersion": "1",
+        "eventTime": iso(at) + "Z",
+    }

@@ -1,0 +1,116 @@
+"""Plans of calls, read from the control API's JSON."""
+
+from typing import Any
+
+from emulator.calls import Action, Plan
+from emulator.frames import TONES
+from emulator.options import Behaviour, OptionError, Settings
+
+STRIDE = 7.3
+"""Seconds by which each call begins further into the conversation than the last."""
+KNOWN = {
+    "from",
+    "to",
+    "participants",
+    "display_name",
+    "duration",
+    "script",
+    "actions",
+    "options",
+}
+ACTIONS: dict[str, dict[str, Any]] = {
+    "hangup": {},
+    "redial": {"delay": float, "abrupt": bool, "code": int},
+    "dtmf": {"tones": str, "participant": str},
+}
+"""What may happen in a call, and the arguments it takes."""
+
+
+class PlanError(Exception):
+    """A request that cannot be understood; the message says why."""
+
+
+def parse_plan(
+    body: dict[str, Any],
+    *,
+    number: int,
+    settings: Settings,
+    behaviour: Behaviour,
+    seconds: float,
+) -> Plan:
+    """Return the plan of a call. Raises `PlanError`.
+
+    `number` counts calls from 1 and picks phone numbers and the place in the
+    conversation (`seconds` long) where nothing else is said.
+    """
+    if unknown := body.keys() - KNOWN:
+        raise PlanError(f"not understood: {', '.join(sorted(unknown))}")
+    caller = _text(body, "from", f"4:+1206555{100 + number % 100:04d}")
+    # A number that begins with 555-01 is fictional by convention.
+    agent = f"8:acs:{settings.resource_id}_{number:08x}-0000-4000-8000-0000000a9e17"
+    participants = body.get("participants", [caller, agent])
+    if not isinstance(participants, list) or not participants:
+        raise PlanError("participants: must be a list of raw ids")
+    if not all(isinstance(each, str) and each for each in participants):
+        raise PlanError("participants: must be a list of raw ids")
+    if len(set(participants)) != len(participants):
+        raise PlanError("participants: each raw id may be there once")
+    script = body.get("script", {})
+    if not isinstance(script, dict):
+        raise PlanError("script: must be an object")
+    duration = body.get("duration")
+    try:
+        options = Behaviour.parse(body.get("options", {}), base=behaviour)
+    except OptionError as exc:
+        raise PlanError(f"options.{exc}") from exc
+    return Plan(
+        caller=caller,
+        recipient=_text(body, "to", "4:+18005550199"),
+        participants=tuple(participants),
+        display_name=_text(body, "display_name", ""),
+        duration=None if duration is None else _number(duration, "duration"),
+        loop=bool(script.get("loop", True)),
+        offset=_number(
+            script.get("offset", (number - 1) * STRIDE % seconds), "script.offset"
+        ),
+        actions=tuple(parse_action(each) for each in body.get("actions", [])),
+        behaviour=options,
+    )
+
+
+def parse_action(body: Any) -> Action:
+    """Return one action. Raises `PlanError`."""
+    if not isinstance(body, dict) or body.get("do") not in ACTIONS:
+        raise PlanError(f"do: must be one of {', '.join(sorted(ACTIONS))}")
+    known = ACTIONS[body["do"]]
+    arguments = {}
+    for name, value in body.items():
+        if name in ("at", "do"):
+            continue
+        if name not in known:
+            raise PlanError(f"{body['do']}: not understood: {name}")
+        arguments[name] = _argument(value, known[name], name)
+    if not set(arguments.get("tones", "")) <= TONES:
+        raise PlanError("tones: only 0-9 * # A-D")
+    return Action(_number(body.get("at", 0), "at"), body["do"], arguments)
+
+
+def _argument(value: Any, kind: type, name: str) -> Any:
+    if kind is float:
+        return _number(value, name)
+    if not isinstance(value, kind):
+        raise PlanError(f"{name}: must be {kind.__name__}")
+    return value
+
+
+def _number(value: Any, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        raise PlanError(f"{name}: must be a number of seconds")
+    return float(value)
+
+
+def _text(body: dict[str, Any], name: str, default: str) -> str:
+    value = body.get(name, default)
+    if not isinstance(value, str):
+        raise PlanError(f"{name}: must be text")
+    return value
