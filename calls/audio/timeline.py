@@ -1,0 +1,431 @@
+"""Places a track's packets by capture time, and writes the ledger while doing so.
+
+The rule: audio lies where its timestamp says it was spoken, jitter within ±60 ms does
+not move it, and after an hour the track is as long as the hour was, within 20 ms.
+
+The trap: one lost packet moves every later timestamp by 20 ms, which looks like a
+little jitter. Calling it that 500 times makes an hour ten seconds short; calling
+jitter a loss fills a whole recording with holes. One timestamp cannot tell them
+apart. What follows can:
+
+1. A packet that follows the one before it, within what its sender's clock allows
+   (see `clock`), is placed there at once. That is nearly every packet.
+2. Any other becomes a *suspect* and waits, and so do those behind it, until
+   - a timestamp is back where it was expected: it was jitter, a burst stamped with one
+     time, or packets out of order. They are placed in order of arrival, unless their
+     timestamps fill the very same place in another order, exactly;
+   - three timestamps agree on a new place, on a crisp clock: there was a hole, or the
+     stream stepped back. Then each packet goes where its own timestamp says;
+   - 50 packets of a fuzzy clock (25 of any other) have come and still no answer: their
+     mean decides.
+3. What is too slow for that is a clock that runs fast or slow, or, on a fuzzy clock,
+   a loss that drowned in jitter. It shows in the slow mean of the timestamps, and is
+   put right when that reaches 16 ms (13 ms if the packet at hand is silent): by a hole
+   of one packet, or by one packet less.
+
+Stepping back is how late packets, and replays after a redial, look. A packet whose
+place is a gap fills it, and is `LATE`; one whose place holds audio is a `DUPLICATE`;
+one that fits nowhere is `DISCARDED`. Neither of the last two is placed, the caller
+keeps them aside, and no track grows by them.
+
+Nothing here reads a clock or tosses a coin: the same packets with the same arrival
+times in the same order end in the same ledger, live and years later.
+"""
+
+from collections.abc import Sequence
+from typing import Generic, Self, TypedDict, TypeVar
+
+from calls.audio import suspects
+from calls.audio.clock import Clock, ClockJson
+from calls.audio.ledger import Ledger, LedgerJson, State
+from calls.audio.pcm import samples_to_us
+from calls.audio.placement import Placement, Verdict, put
+from calls.audio.suspects import Suspect
+
+__all__ = ["Placement", "Timeline", "TimelineJson", "Verdict"]
+
+T = TypeVar("T")
+
+# A timestamp further than this from where it should be is not a time.
+_IMPLAUSIBLE_S = 6 * 3600
+# No sender replays more than this; its clock was set back.
+_REPLAY_S = 60
+# A hole of this much that our own clock did not see: theirs was set forward.
+_LEAP_S = 600
+
+
+class TimelineJson(TypedDict):
+    """A timeline as it is stored, between two packets that were placed."""
+
+    rate: int
+    origin: int | None
+    anchor: int
+    cursor: int
+    usual: int
+    first_arrival: int
+    transit: int
+    jitter_us: float
+    bad_timestamps: int
+    clock: ClockJson
+    ledger: LedgerJson
+
+
+class Timeline(Generic[T]):
+    """The timeline of one track at `rate` samples per second.
+
+    `T` is the caller's own reference to a packet; it comes back in its placement.
+    """
+
+    __slots__ = (
+        "_anchor",
+        "_calm_transit",
+        "_clock",
+        "_cursor",
+        "_first_arrival",
+        "_per_us",
+        "_run",
+        "_run_samples",
+        "_transit",
+        "_usual",
+        "bad_timestamps",
+        "jitter_us",
+        "ledger",
+        "origin",
+        "rate",
+    )
+
+    def __init__(self, rate: int) -> None:
+        self.rate = rate
+        self.ledger = Ledger(rate)
+        # The first packet's timestamp in µs since 1970; None before it.
+        self.origin: int | None = None
+        # RFC 3550's interarrival jitter, of arrivals against timestamps, in µs.
+        self.jitter_us = 0.0
+        # Timestamps more than six hours from where they should be.
+        self.bad_timestamps = 0
+        self._clock = Clock(rate)
+        self._per_us = rate / 1_000_000
+        # The timestamp of sample 0; not `origin` once the sender's clock was set.
+        self._anchor = 0
+        # Where the next packet is expected: the end of the track, or inside it while
+        # a stream that stepped back catches up.
+        self._cursor = 0
+        # The packet size `place` need not look at twice. -1 until there is a
+        # timestamp to trust, so that every packet is looked at until then.
+        self._usual = -1
+        self._first_arrival = 0
+        # Arrival minus timestamp, of the last packet and of the last before the run.
+        self._transit = 0
+        self._calm_transit = 0
+        self._run: list[Suspect[T]] = []
+        self._run_samples = 0
+
+    @property
+    def end(self) -> int:
+        """Samples from the origin to the end of what is placed, gaps included."""
+        return self.ledger.samples
+
+    @property
+    def pending(self) -> int:
+        """Packets that wait for evidence."""
+        return len(self._run)
+
+    @property
+    def bias_us(self) -> int:
+        """What later timestamps say `origin` should have been, minus `origin`.
+
+        0 on an exact clock. Where timestamps jitter, so does the first, and
+        `origin + bias_us` is when sample 0 was spoken.
+        """
+        return round(self._clock.bias / self._per_us)
+
+    def place(
+        self, timestamp: int | None, samples: int, silent: bool, arrival: int, ref: T
+    ) -> list[Placement[T]]:
+        """Take the next packet and return all placements that became final by it.
+
+        `timestamp` and `arrival` are µs since 1970 by the sender's clock and by ours.
+        Most often the answer is this packet's own placement; it is empty while a
+        packet waits, and holds several when the waiting ends. Every packet comes back
+        in exactly one placement, from here or from `flush`.
+        """
+        if timestamp is None or samples != self._usual:
+            timestamp, is_blank = self._prepare(timestamp, samples, arrival)
+            if is_blank:
+                return self._place_blank(timestamp, samples, silent, arrival, ref)
+        if self._run:
+            return self._doubt(timestamp, samples, silent, arrival, ref)
+        clock = self._clock
+        delta = (timestamp - self._anchor) * self._per_us - self._cursor
+        if not clock.accepts(delta):
+            return self._doubt(timestamp, samples, silent, arrival, ref)
+        transit = arrival - timestamp
+        self.jitter_us += (abs(transit - self._transit) - self.jitter_us) / 16
+        self._transit = transit
+        lean = clock.level - clock.bias
+        if (lean > clock.patience or lean < -clock.patience) and self._correct(
+            lean, samples, silent
+        ):
+            return [Placement(ref, None, samples, silent, Verdict.DISCARDED)]
+        return [self._follow(samples, silent, ref)]
+
+    def flush(self) -> list[Placement[T]]:
+        """Decide about all that still waits: no more packets will come.
+
+        A track can go on after this, as when a call is dialled again.
+        """
+        if not self._run:
+            return []
+        clock = self._clock
+        off = suspects.last_word(self._run, clock)
+        if off is None or (
+            len(self._run) < suspects.AGREE and self._is_unseen(off, 10 * self.rate)
+        ):
+            return self._acquit()
+        return self._convict(off)
+
+    def _follow(self, samples: int, silent: bool, ref: T) -> Placement[T]:
+        """Place a packet where it is expected."""
+        cursor = self._cursor
+        self._cursor = cursor + samples
+        ledger = self.ledger
+        if cursor == ledger.samples:
+            ledger.append(State.SILENT if silent else State.RECEIVED, samples)
+            return Placement(ref, cursor, samples, silent, Verdict.ON_TIME)
+        return put(ledger, cursor, samples, silent, ref)
+
+    def _prepare(
+        self, timestamp: int | None, samples: int, arrival: int
+    ) -> tuple[int, bool]:
+        """Return the time to place a packet by, and whether that is only a guess."""
+        self._clock.resize(samples)
+        if timestamp is None:
+            if self._usual >= 0:
+                return arrival - self._transit, True
+            # Nobody has told us a time yet: arrivals are the only clock there is.
+            timestamp = arrival
+        elif self._usual < 0:
+            if self.origin is not None:
+                # The first timestamp after packets without: their time follows.
+                self._start(timestamp - samples_to_us(self._waiting_end, self.rate))
+            self._usual = samples
+        else:
+            self._usual = samples
+        if self.origin is None:
+            self._start(timestamp)
+            self._first_arrival = arrival
+            self._transit = arrival - timestamp
+        return timestamp, False
+
+    @property
+    def _waiting_end(self) -> int:
+        """Where the next packet is expected if all that wait simply follow."""
+        return self._cursor + self._run_samples
+
+    def _start(self, timestamp: int) -> None:
+        self.origin = self._anchor = timestamp
+
+    def _place_blank(
+        self, guess: int, samples: int, silent: bool, arrival: int, ref: T
+    ) -> list[Placement[T]]:
+        """Place a packet without a time: it follows, unless it came far too late."""
+        off = self._off(guess)
+        if not self._run:
+            if abs(off) <= self._clock.jitter:
+                return [self._follow(samples, silent, ref)]
+        elif abs(off - self._run[-1].off) <= self._clock.jitter:
+            last = self._run[-1]
+            return self._join(
+                Suspect(last.off, last.stamp, samples, silent, ref, weighs=False)
+            )
+        return self._doubt(guess, samples, silent, arrival, ref)
+
+    def _off(self, timestamp: int) -> float:
+        """How far `timestamp` is from where the next packet should be, in samples."""
+        delta = (timestamp - self._anchor) * self._per_us - self._waiting_end
+        return delta - self._clock.near
+
+    def _doubt(
+        self, timestamp: int, samples: int, silent: bool, arrival: int, ref: T
+    ) -> list[Placement[T]]:
+        """Take a packet that does not follow, or comes behind some that do not."""
+        off = self._off(timestamp)
+        clock = self._clock
+        if abs(off) > _IMPLAUSIBLE_S * self.rate:
+            return self._place_implausible(timestamp, samples, silent, arrival, ref)
+        if self._run:
+            is_back = abs(off) <= clock.unit / 2
+            if is_back or (not clock.crisp and off * self._run[-1].off < 0):
+                acquitted = self._acquit()
+                return acquitted + self.place(timestamp, samples, silent, arrival, ref)
+        else:
+            self._calm_transit = self._transit
+        transit = arrival - timestamp
+        self.jitter_us += (abs(transit - self._transit) - self.jitter_us) / 16
+        self._transit = transit
+        return self._join(Suspect(off, timestamp, samples, silent, ref))
+
+    def _place_implausible(
+        self, timestamp: int, samples: int, silent: bool, arrival: int, ref: T
+    ) -> list[Placement[T]]:
+        """Place a packet whose timestamp is hours away from its neighbours'."""
+        self.bad_timestamps += 1
+        limit = _IMPLAUSIBLE_S * 1_000_000
+        origin = self._anchor
+        if abs(timestamp - arrival) <= limit < abs(origin - self._first_arrival):
+            # It is the first packet's that was no time: begin again from this one.
+            self._start(timestamp - samples_to_us(self._waiting_end, self.rate))
+            self._transit = arrival - timestamp
+            return self.place(timestamp, samples, silent, arrival, ref)
+        return self._place_blank(arrival - self._transit, samples, silent, arrival, ref)
+
+    def _join(self, suspect: Suspect[T]) -> list[Placement[T]]:
+        """Let a packet wait, and see whether there is evidence enough by now."""
+        run = self._run
+        if run and suspect.weighs and suspects.is_burst(run[-1], suspect):
+            run[-1].weighs = False
+        run.append(suspect)
+        self._run_samples += suspect.samples
+        clock = self._clock
+        off = suspects.agreed(run, clock)
+        if off is not None:
+            return self._convict(off)
+        if suspects.is_enough(run, clock):
+            return self._weigh()
+        return []
+
+    def _acquit(self) -> list[Placement[T]]:
+        """Place the run where it was expected: it was jitter, or out of order."""
+        run = self._run
+        if len(run) > 1 and self._clock.crisp:
+            shifts = suspects.exact_shifts(run, 0, 0.0, self._clock)
+            if shifts and suspects.is_permutation(run, shifts):
+                return self._settle(shifts, 0.0)
+        return self._settle([0] * len(run), 0.0)
+
+    def _convict(self, off: float) -> list[Placement[T]]:
+        """Place the run as its timestamps say, now that they agree on `off`."""
+        clock = self._clock
+        if suspects.is_whole(off, clock):
+            final = round(off / clock.unit) * clock.unit
+        else:
+            # Not a loss but another beginning: to the sample, by the clock alone.
+            final = round(off + clock.near - clock.bias)
+        if self._is_clock_set(final):
+            return self._set_clock(final, off)
+        shifts = suspects.exact_shifts(self._run, final, off, clock)
+        if shifts is None:
+            shifts = suspects.ordered_shifts(self._run, final, clock)
+        return self._settle(shifts, off - final)
+
+    def _weigh(self) -> list[Placement[T]]:
+        """Place the run by its mean: the timestamps do not agree, and never will."""
+        run = self._run
+        clock = self._clock
+        mean, spread = suspects.centre(run)
+        if not clock.is_known and spread > clock.unit / 4 and mean <= 2 * clock.jitter:
+            # Everybody jitters around a place that the first packet missed: then
+            # its timestamp, the origin, is what is off.
+            clock.rebase(mean)
+            for suspect in run:
+                suspect.off -= mean
+            return self._settle([0] * len(run), 0.0)
+        final = suspects.whole_shift(mean + clock.near - clock.bias, clock)
+        if self._is_clock_set(final):
+            return self._set_clock(final, final)
+        if clock.crisp:
+            return self._settle(suspects.ordered_shifts(run, final, clock), 0.0)
+        return self._settle([final] * len(run), 0.0)
+
+    def _settle(self, shifts: Sequence[int], rest: float) -> list[Placement[T]]:
+        """Place the run, each packet shifted; `rest` is what the shifts left over."""
+        clock = self._clock
+        run = self._run
+        position = self._cursor
+        self._cursor += self._run_samples + shifts[-1]
+        self._run = []
+        self._run_samples = 0
+        clock.near += rest
+        placements = []
+        for suspect, shift in zip(run, shifts, strict=True):
+            start = position + shift
+            position += suspect.samples
+            placements.append(
+                put(self.ledger, start, suspect.samples, suspect.silent, suspect.ref)
+            )
+            if suspect.weighs:
+                clock.learn(suspect.off - shift - rest)
+        return placements
+
+    def _is_clock_set(self, shift: int) -> bool:
+        """Whether the sender's clock was set, rather than audio lost or repeated."""
+        if shift < -_REPLAY_S * self.rate:
+            start = self._cursor + shift
+            place = self.ledger.runs_in(max(start, 0), start + self._run_samples)
+            return not any(run.state.is_missing for run in place)
+        return self._is_unseen(shift, _LEAP_S * self.rate)
+
+    def _is_unseen(self, shift: float, limit: int) -> bool:
+        """Whether a hole above `limit` took no time on our own clock."""
+        if shift <= limit:
+            return False
+        return (self._calm_transit - self._transit) * self._per_us > shift / 2
+
+    def _set_clock(self, shift: int, off: float) -> list[Placement[T]]:
+        """Follow a sender whose clock was set by `shift`: nothing is missing."""
+        self._anchor += samples_to_us(shift, self.rate)
+        for suspect in self._run:
+            suspect.off -= shift
+        return self._settle([0] * len(self._run), off - shift)
+
+    def _correct(self, lean: float, samples: int, silent: bool) -> bool:
+        """Put right a track that is `lean` samples short; True: drop this packet."""
+        clock = self._clock
+        size = clock.unit if lean > 0 else max(clock.unit, samples)
+        if abs(lean) <= clock.limit(silent) * size:
+            return False
+        if lean > 0:
+            self._cursor += size
+            clock.shift(-size)
+            return False
+        clock.shift(samples)
+        self.ledger.discarded += 1
+        return True
+
+    def state(self) -> TimelineJson:
+        """Return what `restore` needs to go on elsewhere, as JSON.
+
+        RuntimeError while packets wait: their references are the caller's, so
+        `flush` first.
+        """
+        if self._run:
+            raise RuntimeError(f"{len(self._run)} packets wait: flush first")
+        return {
+            "rate": self.rate,
+            "origin": self.origin,
+            "anchor": self._anchor,
+            "cursor": self._cursor,
+            "usual": self._usual,
+            "first_arrival": self._first_arrival,
+            "transit": self._transit,
+            "jitter_us": self.jitter_us,
+            "bad_timestamps": self.bad_timestamps,
+            "clock": self._clock.to_json(),
+            "ledger": self.ledger.to_json(),
+        }
+
+    @classmethod
+    def restore(cls, state: TimelineJson) -> Self:
+        """Return the timeline that `state()` described; it goes on as that one."""
+        timeline = cls(state["rate"])
+        timeline.origin = state["origin"]
+        timeline._anchor = state["anchor"]
+        timeline._cursor = state["cursor"]
+        timeline._usual = state["usual"]
+        timeline._first_arrival = state["first_arrival"]
+        timeline._transit = state["transit"]
+        timeline.jitter_us = state["jitter_us"]
+        timeline.bad_timestamps = state["bad_timestamps"]
+        timeline._clock = Clock.from_json(state["rate"], state["clock"])
+        timeline.ledger = Ledger.from_json(state["ledger"])
+        return timeline
