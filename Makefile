@@ -1,0 +1,95 @@
+# `make` alone says what there is. Everything lives in .venv and node_modules; what has
+# been done is remembered by stamp files in .venv, so that running a target again is cheap.
+
+PYTHON ?= python3
+BIN := .venv/bin
+STAMPS := .venv/stamps
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
+# Extra arguments: `make demo ARGS="--once --calls 3"`, `make test ARGS="-k journal"`.
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help setup demo run test test-pure test-postgres test-suite check bench fix \
+	lock clean migrate
+
+help: ## Say what each target does
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMPS)/requirements $(STAMPS)/static migrate ## Install everything into .venv and prepare the database
+
+demo: setup ## Run the whole system here against the emulator (ARGS="--once --calls 3")
+	$(BIN)/python manage.py demo $(ARGS)
+
+test: test-pure test-postgres test-suite ## Run every test (ARGS="-k journal" goes to pytest)
+
+test-pure: $(STAMPS)/dev ## Pure code: every branch covered by its own tests alone
+	scripts/covered streaming.protocol tests/protocol
+	scripts/covered calls.audio tests/audio
+
+test-postgres: $(STAMPS)/dev ## The database tests again, on a real PostgreSQL
+	$(BIN)/python -m tests.postgres $(BIN)/pytest -m database $(ARGS)
+
+test-suite: $(STAMPS)/dev $(STAMPS)/npm ## The whole suite, browsers included
+	$(BIN)/pytest $(ARGS)
+
+check: $(STAMPS)/dev ## Format, lint, types, import contracts, Django's checks, migrations
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+	$(BIN)/python scripts/requirements_agree.py
+	$(BIN)/python manage.py check
+	scripts/production_env $(BIN)/python manage.py check --deploy --fail-level WARNING
+	$(BIN)/python manage.py makemigrations --check --dry-run
+
+bench: $(STAMPS)/dev ## Measure what receiving costs (ARGS="--help")
+	$(BIN)/python -m benchmarks $(ARGS)
+
+fix: $(STAMPS)/dev ## Format, and mend what ruff can mend by itself
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: $(STAMPS)/dev ## Pin requirements*.txt anew from pyproject.toml
+	$(BIN)/uv pip compile --universal --no-header --no-emit-index-url --quiet --upgrade \
+		pyproject.toml --output-file requirements.txt
+	$(BIN)/uv pip compile --universal --no-header --no-emit-index-url --quiet --upgrade \
+		pyproject.toml --extra dev --constraint requirements.txt \
+		--output-file requirements-dev.txt
+
+clean: ## Remove what was installed and built; databases and audio in var stay
+	rm -rf .venv node_modules static_root
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
+
+# --- What the above stand on ------------------------------------------------------
+
+migrate: $(STAMPS)/requirements
+	@$(BIN)/python manage.py migrate --verbosity 0
+
+$(STAMPS)/python:
+	@command -v $(PYTHON) >/dev/null || \
+		{ echo "No $(PYTHON) here. Install Python 3.11 or newer, or: make setup PYTHON=/path/to/python"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make setup PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "$(PYTHON) cannot make virtual environments. On Debian: apt-get install python3-venv"; exit 1; }
+	$(PYTHON) -m venv .venv
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/requirements: requirements.txt | $(STAMPS)/python
+	$(PIP) --requirement requirements.txt
+	@touch $@
+
+$(STAMPS)/dev: requirements-dev.txt $(STAMPS)/requirements
+	$(PIP) --requirement requirements-dev.txt
+	@touch $@
+
+$(STAMPS)/npm: package.json package-lock.json | $(STAMPS)/python
+	@command -v npm >/dev/null || \
+		{ echo "No npm here: the console's player comes from npm. On Debian: apt-get install nodejs npm"; exit 1; }
+	npm ci --no-fund --no-audit --loglevel=error
+	@touch $@
+
+$(STAMPS)/static: $(STAMPS)/npm $(STAMPS)/requirements acsstream/settings.py $(shell find static -type f)
+	@$(BIN)/python manage.py collectstatic --no-input --verbosity 0
+	@touch $@

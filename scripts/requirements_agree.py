@@ -1,0 +1,66 @@
+"""Check, without a network, that the pinned requirements agree with pyproject.toml.
+
+Exit status 1 and one line per disagreement; `make lock` mends them all.
+"""
+
+import sys
+import tomllib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parent.parent
+Pins = dict[str, set[str]]
+
+
+def pins(text: str) -> Pins:
+    """Return each package's pinned versions: several, when markers tell them apart."""
+    found: Pins = {}
+    for line in text.splitlines():
+        stated = line.split("#")[0].strip()
+        if stated:
+            requirement = Requirement(stated)
+            versions = {clause.version for clause in requirement.specifier}
+            found.setdefault(canonicalize_name(requirement.name), set()).update(
+                versions
+            )
+    return found
+
+
+def disagreements(asked: Iterable[str], pinned: Pins, file: str) -> Iterator[str]:
+    """Yield what is asked for and not pinned, or pinned outside of its bounds."""
+    for text in asked:
+        requirement = Requirement(text)
+        versions = pinned.get(canonicalize_name(requirement.name), set())
+        if not versions:
+            yield f"{file}: {requirement.name} is not pinned"
+        for version in versions:
+            if not requirement.specifier.contains(version, prereleases=True):
+                yield f"{file}: {requirement.name} {version} is not {text}"
+
+
+def main() -> int:
+    """Compare the files of this checkout."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    asked: list[str] = project["dependencies"]
+    asked_dev: list[str] = project["optional-dependencies"]["dev"]
+    runtime, dev = "requirements.txt", "requirements-dev.txt"
+    pinned = pins((ROOT / runtime).read_text())
+    pinned_dev = pins((ROOT / dev).read_text())
+    wrong = [
+        *disagreements(asked, pinned, runtime),
+        *disagreements([*asked, *asked_dev], pinned_dev, dev),
+    ]
+    for name, versions in pinned.items():
+        if pinned_dev.get(name) != versions:
+            wrong.append(f"{dev}: {name} is not pinned as in {runtime}")
+    print("\n".join(wrong) or "requirements*.txt agree with pyproject.toml")
+    if wrong:
+        print("Run `make lock`.")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
