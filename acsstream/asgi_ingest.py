@@ -1,0 +1,65 @@
+"""ASGI entry point of ingest: the media route and its health, nothing else.
+
+A slow admin query or a deployment of the console must never cost a packet, so this
+application holds no admin and no session. `manage.py ingest` serves it.
+"""
+
+import json
+import os
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "acsstream.settings")
+
+import django
+
+django.setup()
+
+from channels.routing import URLRouter  # noqa: E402 after setup
+
+from streaming.media_routing import (  # noqa: E402 after setup
+    media_urlpatterns,
+    refuse_unknown_path,
+)
+from streaming.recorder import recorder, recorder_stop  # noqa: E402 after setup
+
+media = URLRouter([*media_urlpatterns, refuse_unknown_path])
+
+
+async def application(scope: Any, receive: Any, send: Any) -> None:
+    """Serve media sockets, `/healthz`, `/readyz`, and the server's lifespan."""
+    match scope["type"]:
+        case "websocket":
+            await media(scope, receive, send)
+        case "lifespan":
+            await lifespan(receive, send)
+        case "http":
+            await health(scope["path"], send)
+
+
+async def lifespan(receive: Any, send: Any) -> None:
+    """Start the recorder with the server; at the end seal and sync everything."""
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            recorder().start()
+            await send({"type": "lifespan.startup.complete"})
+        else:
+            await recorder_stop()
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+
+
+async def health(path: str, send: Any) -> None:
+    """Answer a load balancer: alive, and whether another stream would be taken."""
+    house = recorder()
+    facts: dict[str, Any] = {"streams": house.streams, "database": house.archive.error}
+    status = 200
+    if path == "/readyz":
+        facts["refuses"] = house.no_room()
+        status = 503 if facts["refuses"] else 200
+    elif path != "/healthz":
+        status, facts = 404, {"error": "there is nothing here but media sockets"}
+    body = json.dumps(facts).encode()
+    headers = [(b"content-type", b"application/json")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,219 @@
+"""One participant's audio within one call: timeline, figures and levels together.
+
+The same class runs in ingest, packet by packet, and over the journals when the
+recording is finished. Given the same packets in the same order with the same arrival
+times, both say the same, which is why the figures on the screen and the figures in
+the archive agree. All times are microseconds since 1970, UTC.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, NamedTuple, Self, TypeVar
+
+from calls.audio.clock import Clock
+from calls.audio.ledger import Ledger, LedgerJson, State
+from calls.audio.levels import LevelMeter
+from calls.audio.pcm import BYTES_PER_SAMPLE, slot_samples
+from calls.audio.timeline import Placement, Timeline
+
+R = TypeVar("R")
+
+# Packets come every 20 ms. A second without any is a pause worth explaining: ordered
+# (a stop), or a loss.
+PAUSE_US = 1_000_000
+# An order takes effect some time after it was sent; so much of a pause beside a stop
+# window still belongs to it.
+EFFECT_US = 2_000_000
+
+
+class Pause(NamedTuple):
+    """A second or more in which nothing of a track arrived, by our clock."""
+
+    after_sample: int
+    start_us: int
+    end_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A time by our clock in which nobody wanted streaming. `end_us` None: still."""
+
+    start_us: int
+    end_us: int | None
+
+
+class TrackAudio(Generic[R]):
+    """Takes a track's packets and keeps its figures.
+
+    `R` is the caller's own reference to a packet; it comes back in the placement.
+    """
+
+    def __init__(self, rate: int) -> None:
+        self.rate = rate
+        self.timeline: Timeline[R] = Timeline(rate)
+        self.meter = LevelMeter()
+        self.packets = 0
+        self.bytes = 0
+        self.silent_packets = 0
+        self.first_arrival_us = 0
+        self.last_arrival_us = 0
+        self.pauses: list[Pause] = []
+
+    @property
+    def ledger(self) -> Ledger:
+        """Return what each slot of the track was."""
+        return self.timeline.ledger
+
+    def take(
+        self,
+        *,
+        timestamp_us: int | None,
+        arrival_us: int,
+        pcm: bytes,
+        silent: bool,
+        ref: R,
+    ) -> Sequence[Placement[R]]:
+        """Count a packet and return the placements that became final by it.
+
+        Often that is the packet itself; while the timeline waits for evidence of a
+        hole it is none, and later several at once.
+        """
+        if not self.packets:
+            self.first_arrival_us = arrival_us
+        elif arrival_us - self.last_arrival_us > PAUSE_US:
+            end = self.timeline.end
+            self.pauses.append(Pause(end, self.last_arrival_us, arrival_us))
+        self.last_arrival_us = arrival_us
+        self.packets += 1
+        self.bytes += len(pcm)
+        if silent:
+            self.silent_packets += 1
+        else:
+            self.meter.add(pcm)
+        samples = len(pcm) // BYTES_PER_SAMPLE
+        return self.timeline.place(timestamp_us, samples, silent, arrival_us, ref)
+
+    def flush(self) -> Sequence[Placement[R]]:
+        """Return the placements of packets that still waited for evidence."""
+        return self.timeline.flush()
+
+    def mark_stopped(self, windows: Iterable[Window]) -> None:
+        """Let gaps inside `windows` count as stopped: nobody asked for that audio.
+
+        A gap is known by capture time, an order by our clock. The pause in arrivals
+        joins the two: the part of a pause that a window covers is the same part of
+        the gap that lies in it.
+        """
+        spans = list(windows)
+        for pause in self.pauses:
+            gap = self._gap_after(pause.after_sample)
+            if gap is None:
+                continue
+            for window in spans:
+                share = _overlap(pause, window)
+                if share is None:
+                    continue
+                start, end = gap
+                length = end - start
+                self.ledger.mark_stopped(
+                    start + round(share[0] * length), start + round(share[1] * length)
+                )
+
+    def _gap_after(self, sample: int) -> tuple[int, int] | None:
+        """Return the first gap that begins at or after the end known at the pause.
+
+        Packets that waited for evidence when the pause began are placed behind that
+        end, so the gap may begin a little later: up to half a second.
+        """
+        limit = sample + self.rate
+        for run in self.ledger.runs:
+            end = run.start + run.samples
+            if end > sample and run.start <= limit and run.state is State.GAP:
+                return max(run.start, 0), end
+            if run.start > limit:
+                break
+        return None
+
+    def state(self) -> dict[str, Any]:
+        """Return what `restore` needs to go on with this track elsewhere, as JSON.
+
+        Levels are not in it: whoever has the audio can measure it again.
+        """
+        return {
+            "timeline": self.timeline.state(),
+            "packets": self.packets,
+            "bytes": self.bytes,
+            "silent_packets": self.silent_packets,
+            "first_arrival_us": self.first_arrival_us,
+            "last_arrival_us": self.last_arrival_us,
+            "pauses": [list(pause) for pause in self.pauses],
+        }
+
+    @classmethod
+    def resume(
+        cls,
+        ledger: LedgerJson,
+        *,
+        origin_us: int,
+        packets: int,
+        size: int,
+        silent_packets: int,
+        arrivals_us: tuple[int, int],
+    ) -> Self:
+        """Return a track as far as its stored figures tell, to go on with it live.
+
+        What the sender's clock was like is not among them; it is learnt again.
+        `size` is the PCM received in bytes, `arrivals_us` the first and last arrival.
+        """
+        rate = ledger["rate"]
+        track = cls(rate)
+        first, last = arrivals_us
+        stored = Ledger.from_json(ledger)
+        track.timeline = Timeline.restore(
+            {
+                "rate": rate,
+                "origin": origin_us,
+                "anchor": origin_us,
+                "cursor": stored.samples,
+                "usual": slot_samples(rate),
+                "first_arrival": first,
+                "transit": first - origin_us,
+                "jitter_us": 0.0,
+                "bad_timestamps": 0,
+                "clock": Clock(rate).to_json(),
+                "ledger": ledger,
+            }
+        )
+        track.packets, track.bytes = packets, size
+        track.silent_packets = silent_packets
+        track.first_arrival_us, track.last_arrival_us = first, last
+        return track
+
+    @classmethod
+    def restore(cls, rate: int, state: dict[str, Any]) -> Self:
+        """Return the track that `state()` described."""
+        track = cls(rate)
+        track.timeline = Timeline.restore(state["timeline"])
+        track.packets = state["packets"]
+        track.bytes = state["bytes"]
+        track.silent_packets = state["silent_packets"]
+        track.first_arrival_us = state["first_arrival_us"]
+        track.last_arrival_us = state["last_arrival_us"]
+        track.pauses = [Pause(*pause) for pause in state["pauses"]]
+        return track
+
+
+def _overlap(pause: Pause, window: Window) -> tuple[float, float] | None:
+    """Return which part of `pause` lies in `window`, as two shares of its length."""
+    start, end = pause.start_us, pause.end_us
+    opens = window.start_us
+    closes = end if window.end_us is None else window.end_us
+    if opens - EFFECT_US <= start:
+        opens = min(opens, start)
+    if closes + EFFECT_US >= end:
+        closes = max(closes, end)
+    first, last = max(opens, start), min(closes, end)
+    if first >= last:
+        return None
+    length = end - start
+    return (first - start) / length, (last - start) / length

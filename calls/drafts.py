@@ -1,0 +1,136 @@
+"""Facts on their way into the database, as plain values.
+
+Ingest, recovery and finishing make drafts; `calls.services` writes them. Keys are
+computed from what is in them (`calls.identity`), so writing a draft twice writes one
+row, and a later draft of the same thing carries newer figures. No Django here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from calls import identity
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionDraft:
+    """One socket: who opened it, what came over it so far, how it ended."""
+
+    id: UUID
+    call_id: UUID
+    call_connection_id: str
+    correlation_id: str
+    process_id: UUID | None
+    node: str
+    remote_address: str
+    opened_at: datetime
+    subscription_id: str | None = None
+    messages: int = 0
+    packets: int = 0
+    bytes: int = 0
+    malformed: int = 0
+    unknown: int = 0
+    unjournaled: int = 0
+    last_fault: str = ""
+    closed_at: datetime | None = None
+    close_code: int | None = None
+    close_reason: str = ""
+    is_torn: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionDraft:
+    """What an AudioMetadata announced."""
+
+    call_id: UUID
+    subscription_id: str
+    encoding: str
+    sample_rate: int
+    channels: int
+    frame_bytes: int | None
+    started_at: datetime
+    is_mixed: bool | None = None
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrackDraft:
+    """A track's figures so far. Lengths in samples, levels in dBFS."""
+
+    call_id: UUID
+    raw_id: str
+    sample_rate: int
+    origin_us: int
+    samples: int
+    packets: int
+    bytes: int
+    silent_packets: int
+    talk_samples: int
+    gap_count: int
+    gap_samples: int
+    stopped_samples: int
+    late: int
+    duplicates: int
+    discarded: int
+    bad_timestamps: int
+    first_packet_at: datetime
+    last_packet_at: datetime
+    jitter_us: int
+    rms_dbfs: float | None
+    peak_dbfs: float | None
+    clipped_samples: int
+    completeness: float | None
+    ledger: dict[str, Any]
+
+    @property
+    def id(self) -> UUID:
+        """Return the track's key."""
+        return identity.track_id(self.call_id, self.raw_id, self.sample_rate)
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkDraft:
+    """Up to 5 s of one track as they came over one socket."""
+
+    track_id: UUID
+    connection_id: UUID
+    number: int
+    start_sample: int
+    samples: int
+    packets: int
+    silent_packets: int
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveBatch:
+    """Drafts that are written in one transaction."""
+
+    connections: Sequence[ConnectionDraft] = field(default=())
+    subscriptions: Sequence[SubscriptionDraft] = field(default=())
+    tracks: Sequence[TrackDraft] = field(default=())
+    chunks: Sequence[ChunkDraft] = field(default=())
+
+    def __bool__(self) -> bool:
+        return bool(
+            self.connections or self.subscriptions or self.tracks or self.chunks
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StopWindow:
+    """A time in which nobody wanted streaming, by the commands' own times."""
+
+    start: datetime
+    end: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class CallFacts:
+    """What ingest wants to know of a call before its first packet."""
+
+    is_known: bool
+    connection_id: str | None = None
+    tracks: Sequence[TrackDraft] = ()
+    stops: Sequence[StopWindow] = ()

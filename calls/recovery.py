@@ -1,0 +1,151 @@
+"""What a dead process left: open sockets, unsealed journals, unfinished calls.
+
+`journals_recover` needs nothing but the journals: with the database gone it rebuilds
+calls, participants, tracks and chunks from them. `archive_sweep` runs every few
+seconds and needs nobody to call it.
+"""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import Q
+
+from calls.drafts import ArchiveBatch, ConnectionDraft
+from calls.finishing import NotYetError, call_finish
+from calls.journal import JournalError, is_live, scan
+from calls.models import Call, Connection, IngestProcess
+from calls.models.call import LIVE_STATES, ArchiveState
+from calls.recordings import RecordingError
+from calls.services import batch_store, call_finish_soon, calls_end_without_word
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What became of one call (or of one file that is no journal)."""
+
+    call_id: UUID | None
+    journals: int
+    packets: int
+    recordings: int
+    problem: str = ""
+
+    @property
+    def is_ok(self) -> bool:
+        """Say whether everything readable is in verified recordings."""
+        return not self.problem
+
+
+def journals_recover(folder: Path) -> Iterator[Recovered]:
+    """Finish every call whose journals nobody writes any more, one by one.
+
+    A call that also has a live journal is left alone: it is not over.
+    """
+    calls: dict[UUID, int] = {}
+    for found in scan(folder):
+        if found.header is None:
+            yield Recovered(None, 1, 0, 0, f"{found.path.name}: {found.error}")
+        else:
+            calls[found.header.call_id] = calls.get(found.header.call_id, 0) + 1
+    for call_id, journals in calls.items():
+        try:
+            done = call_finish(call_id)
+        except NotYetError as exc:
+            yield Recovered(call_id, journals, 0, 0, f"not yet: {exc}")
+        except (JournalError, RecordingError, OSError) as exc:
+            yield Recovered(call_id, journals, 0, 0, str(exc))
+        else:
+            yield Recovered(call_id, done.journals, done.packets, done.recordings)
+
+
+def archive_sweep(*, now: datetime) -> None:
+    """Close what dead processes left open, then finish what can be finished."""
+    for process in _dead_processes(now):
+        sockets_close(process, now=now)
+    calls_end_without_word(now=now)
+    for call_id in _unfinished(now):
+        call_finish_soon(call_id)
+
+
+def _dead_processes(now: datetime) -> list[IngestProcess]:
+    expired = now - timedelta(seconds=settings.LEASE_SECONDS)
+    return list(IngestProcess.objects.filter(stopped_at=None, renewed_at__lt=expired))
+
+
+def sockets_close(process: IngestProcess, *, now: datetime) -> int:
+    """Close the sockets of a process whose lease ran out; return how many there were.
+
+    A process that only lost the database still holds the locks on its journals; its
+    sockets are left alone. That can be seen on its own node only, so other nodes'
+    processes get ten times as long.
+    """
+    is_here = process.node == settings.NODE
+    if not is_here and now - process.renewed_at < timedelta(
+        seconds=10 * settings.LEASE_SECONDS
+    ):
+        return 0
+    sockets = Connection.objects.filter(process_id=process.pk, closed_at=None)
+    if is_here and any(is_live(_journal(socket)) for socket in sockets):
+        return 0
+    drafts = [_closing(socket, process) for socket in sockets.select_related("call")]
+    batch_store(ArchiveBatch(connections=drafts))
+    IngestProcess.objects.filter(pk=process.pk).update(stopped_at=now, streams=0)
+    log.error(
+        "ingest process %s of node %s is dead: %d sockets closed",
+        process.pk,
+        process.node,
+        len(drafts),
+    )
+    return len(drafts)
+
+
+def _journal(socket: Connection) -> Path:
+    folder: Path = settings.JOURNAL_DIR
+    return folder / f"{socket.pk}.journal"
+
+
+def _closing(socket: Connection, process: IngestProcess) -> ConnectionDraft:
+    return ConnectionDraft(
+        id=socket.pk,
+        call_id=socket.call_id,
+        call_connection_id=socket.call.connection_id or "",
+        correlation_id=socket.call.correlation_id,
+        process_id=socket.process_id,
+        node=socket.node,
+        remote_address=socket.remote_address,
+        opened_at=socket.opened_at,
+        subscription_id=socket.subscription.subscription_id
+        if socket.subscription
+        else None,
+        messages=socket.messages,
+        packets=socket.packets,
+        bytes=socket.bytes,
+        malformed=socket.malformed,
+        unknown=socket.unknown,
+        unjournaled=socket.unjournaled,
+        last_fault=socket.last_fault,
+        closed_at=process.renewed_at,
+        close_reason="the ingest process died",
+        is_torn=True,
+    )
+
+
+def _unfinished(now: datetime) -> list[UUID]:
+    """Return calls with journals to finish: ended, or long without a socket."""
+    quiet = now - timedelta(seconds=settings.FINISH_GRACE)
+    waiting = Call.objects.filter(
+        archive_state__in=(ArchiveState.LIVE, ArchiveState.PENDING)
+    )
+    waiting = waiting.exclude(connections__closed_at=None)
+    is_quiet = ~Q(connections__closed_at__gt=quiet)
+    return list(
+        waiting.filter(~Q(state__in=LIVE_STATES) | is_quiet)
+        .values_list("pk", flat=True)
+        .distinct()
+    )

@@ -1,0 +1,182 @@
+"""The live view's source: once a second, what this process hears, into Redis.
+
+Snapshots, never deltas: a reader that misses one misses nothing. Keys, read by
+`streaming.dashboard`:
+
+    acsstream:live            sorted set: process ids, scored by when they last wrote
+    acsstream:live:<process>  JSON of one process, gone five seconds after it stops
+
+Redis may be absent: the recorder does not notice, and the live view says so.
+"""
+
+import logging
+from typing import TYPE_CHECKING, TypedDict
+from uuid import UUID
+
+import msgspec
+from django.conf import settings
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from calls.audio.ledger import State
+from calls.audio.pcm import samples_to_us
+
+if TYPE_CHECKING:
+    from streaming.ingest import CallAudio, LiveTrack
+
+log = logging.getLogger(__name__)
+
+PROCESSES = "acsstream:live"
+LIFETIME = 5  # seconds
+
+
+class TrackSnapshot(TypedDict):
+    """One participant now. Lengths in ms, levels of the last second in dBFS."""
+
+    raw_id: str
+    packets: int
+    silent_packets: int
+    silence_ratio: float | None
+    talk_ms: int
+    ms: int
+    rms_dbfs: float | None
+    peak_dbfs: float | None
+    gap_count: int
+    gap_ms: int
+    late: int
+    duplicates: int
+    jitter_ms: float
+    last_packet_at: float
+    is_talking: bool
+
+
+class CallSnapshot(TypedDict):
+    """One call now, as one process hears it."""
+
+    call_id: str
+    connections: int
+    sample_rate: int
+    mixed: bool
+    packets: int
+    malformed: int
+    unknown: int
+    last_packet_at: float | None
+    completeness: float | None
+    overtalk_ms: int
+    tracks: list[TrackSnapshot]
+
+
+class JournalSnapshot(TypedDict):
+    """How the way to the disk is doing."""
+
+    pending_bytes: int
+    error: str | None
+
+
+class ProcessSnapshot(TypedDict):
+    """One ingest process now."""
+
+    process: str
+    node: str
+    pid: int
+    at: float
+    streams: int
+    packets_per_second: float
+    refused: int
+    journal: JournalSnapshot
+    database: str | None
+    calls: list[CallSnapshot]
+
+
+def process_key(process_id: UUID | str) -> str:
+    """Return the key under which a process writes its snapshot."""
+    return f"{PROCESSES}:{process_id}"
+
+
+def call_snapshot(call: "CallAudio") -> CallSnapshot:
+    """Return what is known of a call at this moment."""
+    tracks = [_track(raw_id, track) for (raw_id, _), track in call.tracks.items()]
+    received = expected = 0
+    for track in call.tracks.values():
+        ledger, rate = track.audio.ledger, track.audio.rate
+        came = ledger.total(State.RECEIVED) + ledger.total(State.SILENT)
+        received += samples_to_us(came, rate)
+        expected += samples_to_us(came + ledger.total(State.GAP), rate)
+    return {
+        "call_id": str(call.call_id),
+        "connections": len(call.sessions),
+        "sample_rate": max((rate for _, rate in call.tracks), default=0),
+        "mixed": any(raw_id == "mixed" for raw_id, _ in call.tracks),
+        "packets": sum(track["packets"] for track in tracks),
+        "malformed": sum(session.stream.malformed for session in call.sessions),
+        "unknown": sum(session.unknown for session in call.sessions),
+        "last_packet_at": max((t["last_packet_at"] for t in tracks), default=None),
+        "completeness": received / expected if expected else None,
+        "overtalk_ms": call.overtalk_ms,
+        "tracks": tracks,
+    }
+
+
+def _track(raw_id: str, track: "LiveTrack") -> TrackSnapshot:
+    audio = track.audio
+    ledger, rate = audio.ledger, audio.rate
+    level = track.level
+    return {
+        "raw_id": raw_id,
+        "packets": audio.packets,
+        "silent_packets": audio.silent_packets,
+        "silence_ratio": audio.silent_packets / audio.packets
+        if audio.packets
+        else None,
+        "talk_ms": samples_to_us(ledger.total(State.RECEIVED), rate) // 1000,
+        "ms": samples_to_us(audio.timeline.end, rate) // 1000,
+        "rms_dbfs": level.rms_dbfs if level else None,
+        "peak_dbfs": level.peak_dbfs if level else None,
+        "gap_count": ledger.gap_count,
+        "gap_ms": samples_to_us(ledger.total(State.GAP), rate) // 1000,
+        "late": ledger.late,
+        "duplicates": ledger.duplicates,
+        "jitter_ms": round(audio.timeline.jitter_us / 1000, 1),
+        "last_packet_at": audio.last_arrival_us / 1_000_000,
+        "is_talking": track.is_talking,
+    }
+
+
+class LivePublisher:
+    """Writes this process's snapshot to Redis, or knows why it could not."""
+
+    def __init__(self) -> None:
+        self.error: str | None = None
+        self._redis: Redis = Redis.from_url(
+            settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1
+        )
+
+    async def publish(self, snapshot: ProcessSnapshot) -> None:
+        """Write one snapshot. A Redis that is down is noted, never raised."""
+        try:
+            async with self._redis.pipeline(transaction=False) as pipe:
+                key = process_key(snapshot["process"])
+                pipe.set(key, msgspec.json.encode(snapshot), ex=LIFETIME)
+                pipe.zadd(PROCESSES, {snapshot["process"]: snapshot["at"]})
+                pipe.zremrangebyscore(PROCESSES, 0, snapshot["at"] - 2 * LIFETIME)
+                await pipe.execute()
+        except (RedisError, OSError) as exc:
+            self._note(f"{type(exc).__name__}: {exc}")
+        else:
+            self._note(None)
+
+    async def leave(self, process_id: UUID) -> None:
+        """Take this process out of the live view."""
+        try:
+            await self._redis.zrem(PROCESSES, str(process_id))
+            await self._redis.delete(process_key(process_id))
+        except (RedisError, OSError) as exc:
+            self._note(f"{type(exc).__name__}: {exc}")
+        await self._redis.aclose()
+
+    def _note(self, error: str | None) -> None:
+        if error and not self.error:
+            log.warning("the live view is missing, recording goes on: %s", error)
+        if self.error and not error:
+            log.info("the live view is back")
+        self.error = error
