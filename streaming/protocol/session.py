@@ -127,7 +127,7 @@ class MediaStream:
         if self.refused is not None:
             return self.refused
         self.messages += 1
-        # ACS sends text (every sample does); binary never was documented.
+        # ACS sends text (every sample does); binary is nowhere documented.
         if not isinstance(frame, str):
             return self._refuse("binary frame", UNSUPPORTED_DATA)
         try:
