@@ -8,10 +8,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from emulator.clock import Timeline
+from emulator.faults import Faults
 from emulator.options import Behaviour
 
 if TYPE_CHECKING:
     from emulator.callbacks import Callbacks
+    from emulator.line import Line
     from emulator.media import MediaStream
     from emulator.outbound import OutboundAudio
 
@@ -45,6 +47,10 @@ class Action:
     do: str
     arguments: dict[str, Any]
 
+    def joins(self, raw_id: str) -> bool:
+        """Return whether this is the arrival of a participant."""
+        return self.do == "join" and self.arguments.get("participant") == raw_id
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
@@ -63,6 +69,7 @@ class Plan:
     offset: float = 0.0
     actions: tuple[Action, ...] = ()
     behaviour: Behaviour = field(default_factory=Behaviour)
+    faults: Faults = field(default_factory=Faults)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,22 +102,18 @@ class Call:
     connection_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     correlation_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     server_call_id: str
-    context: str
+    context: str = ""
     outgoing: bool = False
     state: CallState = CallState.RINGING
-    api_version: str = ""
     operation: Operation | None = None
     media_options: MediaOptions | None = None
     timeline: Timeline | None = None
+    line: "Line | None" = None
     media: "MediaStream | None" = None
     callbacks: "Callbacks | None" = None
     outbound: "OutboundAudio | None" = None
     rung: dict[str, Any] = field(default_factory=dict)
-    participant_sequence: int = 0
-    held: list[tuple[str, dict[str, Any]]] | None = field(default_factory=list)
-    tasks: set[asyncio.Task[None]] = field(default_factory=set)
     over: asyncio.Event = field(default_factory=asyncio.Event)
-    finished: bool = False
 
     @property
     def ids(self) -> dict[str, str]:
@@ -128,17 +131,19 @@ class Call:
             "id": self.call_id,
             "number": self.number,
             "state": self.state.value,
-            "finished": self.finished,
+            "finished": self.over.is_set(),
             "call_connection_id": self.connection_id,
             "server_call_id": self.server_call_id,
             "correlation_id": self.correlation_id,
             "direction": "outgoing" if self.outgoing else "incoming",
             "from": self.plan.caller,
             "to": self.plan.recipient,
-            "roster": list(self.plan.participants),
+            "roster": self.line.roster if self.line else list(self.plan.participants),
             "elapsed": round(self.timeline.elapsed(), 3) if self.timeline else None,
             "event_grid": self.rung,
-            "participants": [track.report() for track in media.tracks] if media else [],
+            "participants": [each.report() for each in media.cast.tracks]
+            if media
+            else [],
             "media": media.report() if media else None,
             "sockets": [each.report() for each in media.sockets] if media else [],
             "callbacks": {

@@ -78,6 +78,10 @@ class Timeline:
         """Sleep until a slot is complete."""
         await self._clock.sleep_until(self.captured_at(slot))
 
+    async def sleep(self, seconds: float) -> None:
+        """Sleep for emulated seconds."""
+        await self._clock.sleep(seconds)
+
     async def sleep_until(self, elapsed: float) -> None:
         """Sleep until so many emulated seconds after the call was connected."""
         await self._clock.sleep_until(self.began + elapsed)

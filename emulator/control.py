@@ -9,7 +9,8 @@ import soundfile
 from aiohttp import web
 
 from emulator import events
-from emulator.calls import Call
+from emulator.calls import Call, Plan
+from emulator.line import NotPossibleError
 from emulator.planning import PlanError, parse_action, parse_plan
 from emulator.restfaults import RestFault, RestFaults
 from emulator.switchboard import Switchboard
@@ -33,6 +34,7 @@ class ControlApi:
             web.get("/emulator/calls/{id}", self._one),
             web.post("/emulator/calls/{id}/{do}", _clear(self._act)),
             web.get("/emulator/calls/{id}/heard.wav", self._heard),
+            web.put("/emulator/outgoing", _clear(self._outgoing)),
             web.post("/emulator/faults/rest", _clear(self._rest_fault)),
         ]
 
@@ -64,27 +66,39 @@ class ControlApi:
         return web.json_response(self._found(request).report())
 
     async def _ring(self, request: web.Request) -> web.Response:
-        plan = parse_plan(
-            await _body(request),
+        plan = self._plan(await _body(request))
+        call = self._switchboard.ring(plan)
+        report = call.report() | {"incoming_call_context": call.context}
+        return web.json_response(report, status=201)
+
+    def _plan(self, body: dict[str, Any]) -> Plan:
+        return parse_plan(
+            body,
             number=self._switchboard.next_number(),
             settings=self._switchboard.settings,
             behaviour=self._switchboard.behaviour,
             seconds=self._switchboard.speech.seconds,
         )
-        call = self._switchboard.ring(plan)
-        report = call.report() | {"incoming_call_context": call.context}
-        return web.json_response(report, status=201)
 
     async def _act(self, request: web.Request) -> web.Response:
         call = self._found(request)
         body = {"at": 0, **await _body(request), "do": request.match_info["do"]}
         action = parse_action(body)
-        if action.do == "hangup":
-            # Answered once the socket is closed: what the report says is final.
-            await self._switchboard.hang_up(call, events.ENDED_BY_CALLER)
-        else:
-            await self._switchboard.act(call, action)
+        try:
+            if action.do == "hangup":
+                # Answered once the socket is closed: what the report says is final.
+                await self._switchboard.hang_up(call, events.ENDED_BY_CALLER)
+            elif call.line is None:
+                raise NotPossibleError("the call was not answered")
+            else:
+                await call.line.act(action)
+        except NotPossibleError as exc:
+            return web.json_response({"error": str(exc)}, status=409)
         return web.json_response(call.report())
+
+    async def _outgoing(self, request: web.Request) -> web.Response:
+        self._switchboard.outgoing = self._plan(await _body(request))
+        return web.json_response({"ok": True})
 
     async def _heard(self, request: web.Request) -> web.Response:
         call = self._found(request)

@@ -1,5 +1,6 @@
 """Opening media sockets as the service does, and what became of each."""
 
+import asyncio
 import contextlib
 import socket
 import struct
@@ -77,8 +78,10 @@ class Dialler:
     async def dial(self, call: Call, url: str) -> aiohttp.ClientWebSocketResponse:
         """Return an open socket of a call. Raises `RefusedError`."""
         behaviour = call.plan.behaviour
+        fault = call.plan.faults.token
+        token = self._issuer.issue(SOCKET_LIFETIME, fault=fault)
         headers = {
-            "Authorization": f"Bearer {self._issuer.issue(SOCKET_LIFETIME)}",
+            "Authorization": f"Bearer {token}",
             "x-ms-call-connection-id": call.connection_id,
             "x-ms-call-correlation-id": call.correlation_id,
         }
@@ -87,14 +90,15 @@ class Dialler:
             headers[name.strip()] = value.strip()
         closing = aiohttp.ClientWSTimeout(ws_close=behaviour.close_seconds)
         try:
-            return await self._session.ws_connect(
-                url,
-                headers=headers,
-                timeout=closing,
-                heartbeat=behaviour.ping_seconds or None,
-                compress=15 if behaviour.compression else 0,
-                max_msg_size=0,
-            )
+            async with asyncio.timeout(DIAL_SECONDS):
+                return await self._session.ws_connect(
+                    url,
+                    headers=headers,
+                    timeout=closing,
+                    heartbeat=behaviour.ping_seconds or None,
+                    compress=15 if behaviour.compression else 0,
+                    max_msg_size=0,
+                )
         except aiohttp.WSServerHandshakeError as exc:
             raise RefusedError(f"HTTP status {exc.status}") from exc
         except (aiohttp.ClientError, TimeoutError, ValueError, OSError) as exc:

@@ -39,6 +39,11 @@ NOT_ESTABLISHED = {
     "subCode": 8603,
     "message": "Action failed, not able to establish websocket connection.",
 }
+FAILED = {
+    "code": 500,
+    "subCode": 9999,
+    "message": "Unknown internal server error.",
+}
 NO_URL = {
     "code": 405,
     "subCode": 8522,
@@ -63,6 +68,7 @@ def cloud_event(
     at: datetime,
     version: str,
     operation_context: str | None = None,
+    digits: int = 7,
 ) -> Event:
     """Return one callback event. `ids` holds the three ids of the call."""
     source = f"calling/callConnections/{ids['callConnectionId']}"
@@ -74,7 +80,7 @@ def cloud_event(
         "source": source,
         "type": PREFIX + kind,
         "data": body,
-        "time": iso(at) + "+00:00",
+        "time": iso(at, digits) + "+00:00",
         "specversion": "1.0",
         "datacontenttype": "application/json",
         "subject": source,

@@ -6,16 +6,18 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 import aiohttp
 
 from emulator import events, frames
 from emulator.calls import Call, MediaOptions, Operation
-from emulator.clock import Clock
+from emulator.clock import Clock, Timeline
 from emulator.dialling import Dialler, RefusedError, SocketRecord, drop
 from emulator.outbound import OutboundAudio
-from emulator.speakers import Speaker
+from emulator.pump import Figures, Pump
+from emulator.speakers import Cast
 
 logger = logging.getLogger(__name__)
 
@@ -49,25 +51,25 @@ class MediaStream:
         self,
         call: Call,
         options: MediaOptions,
-        speakers: list[Speaker],
+        cast: Cast,
         *,
+        timeline: Timeline,
         clock: Clock,
         dialler: Dialler,
         outbound: OutboundAudio,
         announce: Announce,
+        operation: Operation,
     ) -> None:
-        if call.timeline is None:
-            raise AssertionError("media needs a connected call")
+        """Stream a call whose answer was `operation`."""
         self.options = options
+        self.cast = cast
+        self._answer = operation
         self.subscription_id = str(uuid.uuid4())
         self.sockets: list[SocketRecord] = []
-        self.dropped_packets = 0
-        self.late_ticks = 0
-        self.worst_lateness = 0.0
+        self.figures = Figures()
         self._call = call
         self._behaviour = call.plan.behaviour
-        self._timeline = call.timeline
-        self._speakers = speakers
+        self._timeline = timeline
         self._clock = clock
         self._dialler = dialler
         self._outbound = outbound
@@ -75,18 +77,14 @@ class MediaStream:
         self._task: asyncio.Task[None] | None = None
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._sending = asyncio.Event()
+        self._phase = 0
         self._settled = asyncio.Event()
         self._ordered = asyncio.Event()
         self._order: Order | None = None
         self._unannounced: tuple[Operation, str] | None = None
-        self._stopping: Operation | None = None
+        self._stopping: list[Operation] = []
 
     # What is known
-
-    @property
-    def tracks(self) -> list[Any]:
-        """Return what was sent, per participant."""
-        return [speaker.track for speaker in self._speakers]
 
     @property
     def state(self) -> str:
@@ -102,58 +100,69 @@ class MediaStream:
             "channels": "unmixed" if self.options.unmixed else "mixed",
             "sample_rate": self.options.rate,
             "bidirectional": self.options.bidirectional,
-            "dropped_packets": self.dropped_packets,
-            "late_ticks": self.late_ticks,
-            "worst_lateness_ms": round(self.worst_lateness * 1000, 1),
+            "dropped_packets": self.figures.dropped_packets,
+            "extra_messages": self.figures.extra_messages,
+            "ticks": self.figures.ticks,
+            "late_ticks": self.figures.late_ticks,
+            "worst_lateness_ms": round(self.figures.worst_lateness * 1000, 1),
         }
 
     # What may be asked for
 
     def open(self) -> None:
         """Open the socket without sending on it yet."""
-        if self._task is None or self._task.done():
+        if not self._running():
             self._settled.clear()
-            self._ordered.clear()
-            self._order = None
+            self._forget_order()
             self._task = asyncio.create_task(self._run())
+            self._task.add_done_callback(self._ended)
 
     def start(self, operation: Operation) -> None:
         """Start sending, on a new socket unless one is open."""
-        if self._sending.is_set() and self._task and not self._task.done():
-            self._start_again(operation)
-            return
+        again = self._sending.is_set() and self._running()
         self._unannounced = (operation, "subscriptionStarted")
-        self._sending.set()
-        self.open()
-
-    def _start_again(self, operation: Operation) -> None:
-        self._unannounced = (operation, "subscriptionStarted")
-        if self._behaviour.double_start == "ignore":
+        if not again:
+            self._phase += 1
+            self._sending.set()
+            self.open()
+        elif self._behaviour.double_start == "ignore":
             self._announce_started()
         else:
             self.redial(delay=0.0)
 
     def stop(self, operation: Operation) -> None:
         """Stop sending. The outcome is announced once the socket is closed."""
-        self._sending.clear()
-        running = self._task is not None and not self._task.done()
-        if running and self._behaviour.on_stop == "close":
-            self._stopping = operation
+        self._cease()
+        if self._running() and self._behaviour.on_stop == "close":
+            self._stopping.append(operation)
             self._give(Order(Ending.STOP, self._behaviour.stop_code))
         else:
             self._announce_stopped(operation)
 
-    def redial(self, *, delay: float, abrupt: bool = False, code: int = 0) -> None:
-        """Drop the socket and dial again after `delay` emulated seconds."""
+    def redial(self, *, delay: float, abrupt: bool = False, code: int = 0) -> bool:
+        """Drop the socket and dial again after `delay` emulated seconds.
+
+        Returns False if no socket is open: then there is nothing to drop.
+        """
+        if self._socket is None:
+            return False
         code = code or self._behaviour.redial_code
         self._give(Order(Ending.REDIAL, code, delay, abrupt))
+        return True
 
     async def hang_up(self, code: int) -> None:
         """Close the socket for good and wait until it is closed."""
-        self._sending.clear()
+        self._cease()
         if self._task is not None:
             self._give(Order(Ending.HANG_UP, code))
-            await self._task
+            await asyncio.wait((self._task,))
+
+    def _cease(self) -> None:
+        self._phase += 1
+        self._sending.clear()
+
+    def _running(self) -> bool:
+        return self._task is not None and not self._task.done()
 
     async def settled(self) -> None:
         """Wait until the socket is open, or will not open."""
@@ -177,29 +186,45 @@ class MediaStream:
     # One socket after the other
 
     async def _run(self) -> None:
+        """Keep a socket open until an order or too many losses end it.
+
+        A start that comes while a stop still closes the old socket dials a new one.
+        """
+        while True:
+            await self._subscribe()
+            while self._stopping:
+                self._announce_stopped(self._stopping.pop(0))
+            hung_up = self._order is not None and self._order.ending is Ending.HANG_UP
+            if hung_up or not self._sending.is_set():
+                return
+            self._forget_order()
+
+    def _forget_order(self) -> None:
+        self._order = None
+        self._ordered.clear()
+
+    async def _subscribe(self) -> None:
+        """Dial and serve one socket after the other."""
         losses = 0
+        if await self._interrupted(self._behaviour.socket_delay):
+            return
         while (socket := await self._dial()) is not None:
             order = await self._serve(socket)
-            if order.ending in (Ending.STOP, Ending.HANG_UP):
-                break
+            if self._ending():
+                return
             losses += 1
             if losses > self._behaviour.redial_limit:
                 self._failed(events.NOT_ESTABLISHED, "streamConnectionUnsuccessful")
                 return
             if await self._interrupted(order.delay):
-                break
+                return
             self._reopen()
-        if self._stopping is not None:
-            self._announce_stopped(self._stopping)
-            self._stopping = None
 
     def _reopen(self) -> None:
         if self._behaviour.redial_subscription == "new":
             self.subscription_id = str(uuid.uuid4())
         if self._behaviour.announce_redial and self._unannounced is None:
-            operation = self._call.operation
-            if operation is not None:
-                self._unannounced = (operation, "streamConnectionReestablished")
+            self._unannounced = (self._answer, "streamConnectionReestablished")
 
     async def _interrupted(self, seconds: float) -> bool:
         """Wait; return True if streaming is to end meanwhile."""
@@ -241,13 +266,12 @@ class MediaStream:
         return None
 
     def _failed(self, result: events.Event, details: str) -> None:
-        self._sending.clear()
+        self._cease()
         self._settled.set()
-        operation = self._unannounced[0] if self._unannounced else self._call.operation
+        operation = self._unannounced[0] if self._unannounced else self._answer
         self._unannounced = None
-        if operation is not None:
-            data = events.media_streaming("mediaStreamingFailed", details, result)
-            self._announce("MediaStreamingFailed", data, operation)
+        data = events.media_streaming("mediaStreamingFailed", details, result)
+        self._announce("MediaStreamingFailed", data, operation)
 
     async def _serve(self, socket: aiohttp.ClientWebSocketResponse) -> Order:
         """Use one socket until it is lost or an order ends it; close it."""
@@ -292,51 +316,39 @@ class MediaStream:
 
     async def _read(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         limit = self._behaviour.outbound_bytes
+        pause = self._call.plan.faults.slow_reader_ms / 1000
         async for message in socket:
+            if pause:
+                await self._clock.sleep(pause)
             if message.type is aiohttp.WSMsgType.TEXT:
                 elapsed = self._timeline.elapsed()
                 self._outbound.take(message.data, elapsed, limit=limit)
             elif message.type is aiohttp.WSMsgType.BINARY:
                 self._outbound.take_binary()
 
-    # What is sent
-
     async def _pump(
         self, socket: aiohttp.ClientWebSocketResponse, record: SocketRecord
     ) -> None:
+        pump = Pump(
+            socket,
+            record,
+            timeline=self._timeline,
+            cast=self.cast,
+            plan=self._call.plan,
+            figures=self.figures,
+        )
         while True:
             await self._sending.wait()
             metadata = frames.audio_metadata(
                 self.subscription_id, self.options.rate, self._behaviour.length_24k
             )
-            await socket.send_frame(metadata, aiohttp.WSMsgType.TEXT)
+            phase = self._phase
+            await pump.begin(metadata)
             self._announce_started()
-            slot = self._timeline.slot()
-            while self._sending.is_set():
-                await self._timeline.sleep_until_captured(slot)
-                slot = await self._send_due(socket, record, slot)
+            await pump.run(partial(self._in_phase, phase))
 
-    async def _send_due(
-        self,
-        socket: aiohttp.ClientWebSocketResponse,
-        record: SocketRecord,
-        slot: int,
-    ) -> int:
-        """Send every slot that is complete; return the next one."""
-        lateness = self._timeline.lateness(slot)
-        self.worst_lateness = max(self.worst_lateness, lateness)
-        self.late_ticks += lateness > 0.02
-        current = self._timeline.slot()
-        oldest = current - int(self._behaviour.backlog_seconds * 50)
-        if slot < oldest:
-            self.dropped_packets += (oldest - slot) * len(self._speakers)
-            slot = oldest
-        while slot < current:
-            stamp = self._timeline.stamp(slot, self._behaviour.timestamp_digits)
-            for speaker in self._speakers:
-                await speaker.send(socket, record, slot, stamp)
-            slot += 1
-        return slot
+    def _in_phase(self, phase: int) -> bool:
+        return self._phase == phase
 
     # What is announced
 
@@ -355,6 +367,11 @@ class MediaStream:
             "mediaStreamingStopped", "subscriptionStopped", events.COMPLETED
         )
         self._announce("MediaStreamingStopped", data, operation)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._settled.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("call %s: media failed", self._call.call_id, exc_info=error)
 
 
 def _raise_unless_lost(pump: "asyncio.Task[None]") -> None:

@@ -21,7 +21,8 @@ class OptionError(Exception):
     """A value that an option does not take; the message names the option."""
 
 
-def _option(default: T, about: str, choices: tuple[T, ...] = ()) -> T:
+def option(default: T, about: str, choices: tuple[T, ...] = ()) -> T:
+    """Return a field that says what it is for and which values it takes."""
     metadata = {"about": about, "choices": choices}
     chosen: T = field(default=default, metadata=metadata)
     return chosen
@@ -43,20 +44,20 @@ class Options:
         return dataclasses.replace(base or cls(), **parsed)
 
 
-def _parsed(option: "dataclasses.Field[Any]", value: Any) -> Any:
-    default: Any = option.default
+def _parsed(known: "dataclasses.Field[Any]", value: Any) -> Any:
+    default: Any = known.default
     kind = type(default)
-    choices = option.metadata["choices"]
+    choices = known.metadata["choices"]
     try:
         if kind is not bool and isinstance(value, bool):
             raise ValueError
         value = _boolean(value) if kind is bool else kind(value)
     except (TypeError, ValueError) as exc:
-        raise OptionError(f"{option.name}: {value!r} is not {kind.__name__}") from exc
+        raise OptionError(f"{known.name}: {value!r} is not {kind.__name__}") from exc
     if choices and value not in choices:
-        raise OptionError(f"{option.name}: {value!r} is none of {choices}")
+        raise OptionError(f"{known.name}: {value!r} is none of {choices}")
     if kind in (int, float) and value < 0:
-        raise OptionError(f"{option.name}: must not be negative")
+        raise OptionError(f"{known.name}: must not be negative")
     return value
 
 
@@ -73,123 +74,125 @@ def _boolean(value: Any) -> bool:
 class Behaviour(Options):
     """How the service behaves where no source confirms it. Durations are seconds."""
 
-    open_socket: str = _option(
+    open_socket: str = option(
         "at_start",
         "when the socket opens if startMediaStreaming is false",
         ("at_start", "at_answer"),
     )
-    on_stop: str = _option(
+    on_stop: str = option(
         "close",
         "what stopMediaStreaming does to the socket; keep: for the next start",
         ("close", "keep"),
     )
-    socket_order: str = _option(
+    socket_order: str = option(
         "before",
         "whether the socket opens before or after CallConnected is posted",
         ("before", "after"),
     )
-    double_start: str = _option(
+    double_start: str = option(
         "redial",
         "what a second start does while streaming",
         ("redial", "ignore"),
     )
-    connect_delay: float = _option(0.2, "from answer to connected")
-    ring_seconds: float = _option(30.0, "how long an unanswered call rings")
-    dial_attempts: int = _option(3, "attempts to open a socket before giving up")
-    dial_backoff: float = _option(0.5, "before the second attempt; then it doubles")
-    redial_delay: float = _option(1.0, "from losing a socket to dialling again")
-    redial_limit: int = _option(10, "sockets lost in one subscription before giving up")
-    redial_subscription: str = _option(
+    connect_delay: float = option(0.2, "from answer to connected")
+    ring_seconds: float = option(30.0, "how long an unanswered call rings")
+    socket_delay: float = option(0.0, "before the socket of a start is dialled")
+    dial_attempts: int = option(3, "attempts to open a socket before giving up")
+    dial_backoff: float = option(0.5, "before the second attempt; then it doubles")
+    redial_delay: float = option(1.0, "from losing a socket to dialling again")
+    redial_limit: int = option(10, "sockets lost in one subscription before giving up")
+    redial_subscription: str = option(
         "same", "subscriptionId after a redial", ("same", "new")
     )
-    announce_redial: bool = _option(
+    announce_redial: bool = option(
         False, "post MediaStreamingStarted (streamConnectionReestablished) on a redial"
     )
-    hangup_code: int = _option(1000, "close code when the call ends")
-    stop_code: int = _option(1000, "close code at stopMediaStreaming")
-    redial_code: int = _option(1001, "close code before a clean redial")
-    close_seconds: float = _option(5.0, "wall time to wait for the peer's close frame")
-    hangup_sends_stopped: bool = _option(
+    hangup_code: int = option(1000, "close code when the call ends")
+    stop_code: int = option(1000, "close code at stopMediaStreaming")
+    redial_code: int = option(1001, "close code before a clean redial")
+    close_seconds: float = option(5.0, "wall time to wait for the peer's close frame")
+    hangup_sends_stopped: bool = option(
         False, "post MediaStreamingStopped before CallDisconnected at hang-up"
     )
-    mixed_participant: str = _option(
+    mixed_participant: str = option(
         "absent",
         "participantRawID in a mixed stream",
         ("absent", "null", "empty"),
     )
-    length_24k: str = _option(
+    length_24k: str = option(
         "960", "length in AudioMetadata at 24 kHz", ("960", "640", "absent")
     )
-    silent_frames: str = _option(
+    silent_frames: str = option(
         "sent", "frames of silent speakers in an unmixed stream", ("sent", "omitted")
     )
-    silent_buffer: str = _option(
+    silent_buffer: str = option(
         "zeros", "what the buffer of a silent frame holds", ("zeros", "noise")
     )
-    silence_threshold: int = _option(0, "highest 16-bit sample that counts as silence")
-    speakers: int = _option(4, "most speakers in one slot of an unmixed stream")
-    timestamp_digits: int = _option(3, "fraction digits of time stamps", (0, 3, 7))
-    dtmf_spelling: str = _option(
+    silence_threshold: int = option(0, "highest 16-bit sample that counts as silence")
+    speakers: int = option(4, "most speakers in one slot of an unmixed stream")
+    timestamp_digits: int = option(3, "fraction digits of time stamps", (0, 3, 7))
+    dtmf_spelling: str = option(
         "literal", "how * # A-D are spelt in DtmfData", ("literal", "word")
     )
-    dtmf_details: bool = _option(
+    dtmf_details: bool = option(
         False, "DtmfData carries timestamp and participantRawID too"
     )
-    extra_headers: str = _option(
+    extra_headers: str = option(
         "", "further headers of the socket, as 'Name: value; Name: value'"
     )
-    compression: bool = _option(False, "offer permessage-deflate")
-    ping_seconds: float = _option(0.0, "ping the peer so often, in wall time; 0: never")
-    backlog_seconds: float = _option(
+    compression: bool = option(False, "offer permessage-deflate")
+    ping_seconds: float = option(0.0, "ping the peer so often, in wall time; 0: never")
+    backlog_seconds: float = option(
         10.0, "audio kept for a peer that reads slowly; older frames are dropped"
     )
-    outbound_bytes: int = _option(65536, "largest message accepted from the peer")
-    callback_content_type: str = _option(
+    outbound_bytes: int = option(65536, "largest message accepted from the peer")
+    callback_content_type: str = option(
         "application/json; charset=utf-8", "Content-Type of callbacks"
     )
-    callback_order: str = _option(
+    callback_order: str = option(
         "in_order",
         "reversed: ParticipantsUpdated is posted before CallConnected",
         ("in_order", "reversed"),
     )
-    callback_batch: bool = _option(
+    callback_batch: bool = option(
         False, "post CallConnected and ParticipantsUpdated in one request"
     )
-    callback_copies: int = _option(1, "how often each callback is delivered")
-    callback_attempts: int = _option(4, "attempts to deliver a callback")
-    callback_backoff: float = _option(0.5, "before the second attempt; then it doubles")
-    callback_delay: float = _option(0.0, "before each callback")
-    callback_digits: int = _option(7, "most fraction digits of a callback's time")
-    callbacks_lost: str = _option(
+    callback_copies: int = option(1, "how often each callback is delivered")
+    callback_attempts: int = option(4, "attempts to deliver a callback")
+    callback_backoff: float = option(0.5, "before the second attempt; then it doubles")
+    callback_delay: float = option(0.0, "before each callback")
+    callback_digits: int = option(7, "most fraction digits of a callback's time")
+    callbacks_lost: str = option(
         "", "callback types that are never delivered, separated by commas"
     )
-    eventgrid_copies: int = _option(1, "how often IncomingCall is delivered")
-    eventgrid_attempts: int = _option(2, "attempts to deliver IncomingCall")
+    eventgrid_copies: int = option(1, "how often IncomingCall is delivered")
+    eventgrid_attempts: int = option(2, "attempts to deliver IncomingCall")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(Options):
     """What the process is told at its start."""
 
-    host: str = _option("127.0.0.1", "address to listen on")
-    port: int = _option(8600, "port to listen on; 0 takes a free one")
-    access_key: str = _option(
+    host: str = option("127.0.0.1", "address to listen on")
+    port: int = option(8600, "port to listen on; 0 takes a free one")
+    access_key: str = option(
         DEVELOPMENT_KEY, "base64 key that signs REST requests (default: a known one)"
     )
-    resource_id: str = _option(
+    resource_id: str = option(
         DEVELOPMENT_RESOURCE, "GUID of the resource: the audience of every token"
     )
-    eventgrid_url: str = _option("", "where Event Grid events are posted")
-    eventgrid_wait: float = _option(
+    eventgrid_url: str = option("", "where Event Grid events are posted")
+    eventgrid_wait: float = option(
         60.0, "wall seconds to try the Event Grid validation handshake"
     )
-    audio: str = _option("", "folder of WAV or FLAC files to speak, one per party")
-    speed: float = _option(1.0, "how many times faster than real time the clock runs")
-    clock_skew: float = _option(300.0, "largest error of x-ms-date, in seconds")
-    heard_seconds: float = _option(
+    audio: str = option("", "folder of WAV or FLAC files to speak, one per party")
+    speed: float = option(1.0, "how many times faster than real time the clock runs")
+    clock_skew: float = option(300.0, "largest error of x-ms-date, in seconds")
+    heard_seconds: float = option(
         600.0, "how much of what the app says into a call is kept"
     )
-    strict: bool = _option(False, "exit with 3 if the app sent anything malformed")
+    verify_tls: bool = option(True, "verify certificates of https and wss peers")
+    strict: bool = option(False, "exit with 3 if the app sent anything malformed")
 
     @property
     def audio_folder(self) -> Path | None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from emulator.calls import Action, Plan
+from emulator.faults import Faults
 from emulator.frames import TONES
 from emulator.options import Behaviour, OptionError, Settings
 
@@ -17,11 +18,14 @@ KNOWN = {
     "script",
     "actions",
     "options",
+    "faults",
 }
 ACTIONS: dict[str, dict[str, Any]] = {
     "hangup": {},
     "redial": {"delay": float, "abrupt": bool, "code": int},
     "dtmf": {"tones": str, "participant": str},
+    "join": {"participant": str},
+    "leave": {"participant": str},
 }
 """What may happen in a call, and the arguments it takes."""
 
@@ -48,33 +52,27 @@ def parse_plan(
     caller = _text(body, "from", f"4:+1206555{100 + number % 100:04d}")
     # A number that begins with 555-01 is fictional by convention.
     agent = f"8:acs:{settings.resource_id}_{number:08x}-0000-4000-8000-0000000a9e17"
-    participants = body.get("participants", [caller, agent])
-    if not isinstance(participants, list) or not participants:
-        raise PlanError("participants: must be a list of raw ids")
-    if not all(isinstance(each, str) and each for each in participants):
-        raise PlanError("participants: must be a list of raw ids")
-    if len(set(participants)) != len(participants):
-        raise PlanError("participants: each raw id may be there once")
-    script = body.get("script", {})
-    if not isinstance(script, dict):
-        raise PlanError("script: must be an object")
+    participants = _raw_ids(body.get("participants", [caller, agent]))
+    script = _object(body, "script")
     duration = body.get("duration")
     try:
-        options = Behaviour.parse(body.get("options", {}), base=behaviour)
+        options = Behaviour.parse(_object(body, "options"), base=behaviour)
+        faults = Faults.parse(_object(body, "faults"))
     except OptionError as exc:
-        raise PlanError(f"options.{exc}") from exc
+        raise PlanError(f"options and faults: {exc}") from exc
     return Plan(
         caller=caller,
         recipient=_text(body, "to", "4:+18005550199"),
-        participants=tuple(participants),
+        participants=participants,
         display_name=_text(body, "display_name", ""),
         duration=None if duration is None else _number(duration, "duration"),
         loop=bool(script.get("loop", True)),
         offset=_number(
             script.get("offset", (number - 1) * STRIDE % seconds), "script.offset"
         ),
-        actions=tuple(parse_action(each) for each in body.get("actions", [])),
+        actions=tuple(parse_action(each) for each in _list(body, "actions")),
         behaviour=options,
+        faults=faults,
     )
 
 
@@ -93,6 +91,31 @@ def parse_action(body: Any) -> Action:
     if not set(arguments.get("tones", "")) <= TONES:
         raise PlanError("tones: only 0-9 * # A-D")
     return Action(_number(body.get("at", 0), "at"), body["do"], arguments)
+
+
+def _raw_ids(value: Any) -> tuple[str, ...]:
+    texts = isinstance(value, list) and all(
+        isinstance(each, str) and each for each in value
+    )
+    if not texts or not value:
+        raise PlanError("participants: must be a list of raw ids")
+    if len(set(value)) != len(value):
+        raise PlanError("participants: each raw id may be there once")
+    return tuple(value)
+
+
+def _list(body: dict[str, Any], name: str) -> list[Any]:
+    value = body.get(name, [])
+    if not isinstance(value, list):
+        raise PlanError(f"{name}: must be a list")
+    return value
+
+
+def _object(body: dict[str, Any], name: str) -> dict[str, Any]:
+    value = body.get(name, {})
+    if not isinstance(value, dict):
+        raise PlanError(f"{name}: must be an object")
+    return value
 
 
 def _argument(value: Any, kind: type, name: str) -> Any:

@@ -11,10 +11,11 @@ from urllib.parse import unquote
 from aiohttp import web
 
 from emulator import auth, events
-from emulator.calls import OVER, Call, CallState, MediaOptions, Operation, Plan
+from emulator.calls import OVER, Call, CallState, MediaOptions, Operation
 from emulator.identities import identifier, new_user, raw_id_of
+from emulator.line import Line
 from emulator.restfaults import RestFaults
-from emulator.switchboard import Answered, Switchboard
+from emulator.switchboard import Switchboard
 from emulator.tokens import discovery
 
 REMEMBERED = 1000
@@ -80,6 +81,7 @@ class RestApi:
         one = calls + r"/(?P<call>[^/:]+)"
         return [
             ("POST", calls, "create", self._create),
+            ("POST", calls + ":connect", "connect", self._connect),
             ("POST", calls + ":answer", "answer", self._answer),
             ("POST", calls + ":reject", "reject", self._reject),
             ("POST", calls + ":redirect", "redirect", self._redirect),
@@ -184,27 +186,45 @@ class RestApi:
         known = [raw_id for raw_id in targets if raw_id]
         if not known:
             raise RestError(400, "InvalidRequest", "The field targets is not valid.")
-        source = request.body.get("sourceCallerIdNumber") or {}
+        number = (request.body.get("sourceCallerIdNumber") or {}).get("value")
         resource = self._switchboard.settings.resource_id
-        number = source.get("value")
-        plan = Plan(
-            caller=f"4:{number}" if number else new_user(resource),
-            recipient=known[0],
-            participants=tuple(known),
-            behaviour=self._switchboard.behaviour,
+        caller = f"4:{number}" if number else new_user(resource)
+        call = self._switchboard.create(
+            caller, known, _answered(request), _media(request), request.api_version
         )
-        call = self._switchboard.create(plan, _answered(request))
         return Reply(201, self._properties(call))
+
+    def _connect(self, request: Request) -> Reply:
+        locator = request.required("callLocator")
+        found = [
+            call
+            for call in self._switchboard.calls.values()
+            if call.server_call_id == locator.get("serverCallId")
+        ]
+        if locator.get("kind") == "serverCallLocator" and not found:
+            raise RestError(404, "8522", "Call not found.")
+        resource = self._switchboard.settings.resource_id
+        targets = [new_user(resource), new_user(resource)]
+        if found:
+            targets = list(found[0].plan.participants)
+        call = self._switchboard.create(
+            new_user(resource),
+            targets,
+            _answered(request),
+            _media(request),
+            request.api_version,
+        )
+        return Reply(200, self._properties(call))
 
     def _answer(self, request: Request) -> Reply:
         context = request.required("incomingCallContext")
-        answered = _answered(request)
+        answered, media = _answered(request), _media(request)
         call = self._switchboard.by_context(context)
         if call is None:
-            raise RestError(400, "8523", "The call is no longer ringing.")
+            raise RestError(400, "8523", "The incomingCallContext is not valid.")
         if call.state is not CallState.RINGING:
-            raise RestError(409, "8523", "The call was answered before.")
-        self._switchboard.answer(call, answered)
+            raise RestError(409, "8523", "The call does not ring any more.")
+        self._switchboard.answer(call, answered, media, request.api_version)
         return Reply(200, self._properties(call))
 
     def _reject(self, request: Request) -> Reply:
@@ -226,26 +246,27 @@ class RestApi:
 
     def _hang_up(self, request: Request) -> Reply:
         call = _living(request)
-        self._switchboard.hang_up_soon(call, events.ENDED_BY_API)
+        line = _line(call)
+        line.spawn(line.hang_up(events.ENDED_BY_API))
         return Reply(204)
 
     def _participants(self, request: Request) -> Reply:
-        raw_ids = _living(request).plan.participants
+        raw_ids = _line(_living(request)).roster
         return Reply(200, {"value": [events.participant(each) for each in raw_ids]})
 
     def _participant(self, request: Request) -> Reply:
-        if request.argument not in _living(request).plan.participants:
+        if request.argument not in _line(_living(request)).roster:
             raise RestError(404, "8522", "Participant not found.")
         return Reply(200, events.participant(request.argument))
 
     def _start(self, request: Request) -> Reply:
         call = _established(request)
-        self._switchboard.start_media(call, _operation(request, call))
+        _line(call).start_media(_operation(request, call))
         return Reply(202)
 
     def _stop(self, request: Request) -> Reply:
         call = _established(request)
-        self._switchboard.stop_media(call, _operation(request, call))
+        _line(call).stop_media(_operation(request, call))
         return Reply(202)
 
     def _properties(self, call: Call) -> dict[str, Any]:
@@ -319,17 +340,23 @@ def _operation(request: Request, call: Call) -> Operation:
     return Operation(str(url), request.body.get("operationContext"))
 
 
-def _answered(request: Request) -> Answered:
+def _line(call: Call) -> Line:
+    if call.line is None:
+        raise AssertionError("a call with a connection id was answered")
+    return call.line
+
+
+def _answered(request: Request) -> Operation:
+    """Return what a new call is answered with."""
     url = str(request.required("callbackUri"))
     if not url.startswith(("http://", "https://")):
         raise RestError(400, "8528", "The field CallbackUri is invalid.")
-    operation = Operation(url, request.body.get("operationContext"))
-    media = request.body.get("mediaStreamingOptions")
-    return Answered(
-        operation=operation,
-        media=None if media is None else _media_options(media),
-        api_version=request.api_version,
-    )
+    return Operation(url, request.body.get("operationContext"))
+
+
+def _media(request: Request) -> MediaOptions | None:
+    options = request.body.get("mediaStreamingOptions")
+    return None if options is None else _media_options(options)
 
 
 def _media_options(options: Any) -> MediaOptions:

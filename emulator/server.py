@@ -28,7 +28,7 @@ class Emulator:
         self.switchboard: Switchboard
 
     async def __aenter__(self) -> Self:
-        connector = aiohttp.TCPConnector(limit=0)
+        connector = aiohttp.TCPConnector(limit=0, ssl=self._settings.verify_tls)
         self._session = aiohttp.ClientSession(connector=connector)
         self.switchboard = Switchboard(
             self._settings, self._behaviour, self._speech, self._session

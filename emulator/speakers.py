@@ -1,10 +1,13 @@
-"""One participant's voice in one call, slot by slot, onto a socket."""
+"""One participant's voice in one call, packet by packet."""
 
-import aiohttp
+from collections.abc import Collection, Sequence
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
 
 from emulator.calls import MediaOptions, Plan
 from emulator.clock import FRAME_SECONDS
-from emulator.dialling import SocketRecord
 from emulator.frames import AudioWriter
 from emulator.sent import SentTrack
 from emulator.speech import Speech, Voice
@@ -13,8 +16,23 @@ MIXED = "mixed"
 """The raw id under which a mixed stream is reported."""
 
 
+class Packet(NamedTuple):
+    """One AudioData message and what there is to know of it once it is sent."""
+
+    track: SentTrack
+    slot: int
+    stamp: bytes
+    message: bytes
+    pcm: bytes
+    silent: bool
+
+    def sent(self) -> None:
+        """Take note that the message was handed to an open socket."""
+        self.track.sent(self.slot, self.pcm, silent=self.silent, timestamp=self.stamp)
+
+
 class Speaker:
-    """Speaks a voice on the call's time line and knows exactly what was sent.
+    """Speaks a voice on the call's time line.
 
     In slot n of the call it is at frame `offset` + n of its voice, whether or not
     anybody listened before: after a stop or a redial the audio is where the call is.
@@ -23,63 +41,88 @@ class Speaker:
     def __init__(
         self, raw_id: str | None, voice: Voice, offset: int, plan: Plan
     ) -> None:
+        """Speak for a participant; None is everybody at once."""
         self.track = SentTrack(raw_id or MIXED, voice.frame_bytes)
-        self._voice = voice
+        self.voice = voice
         self._offset = offset
         self._loop = plan.loop
-        self._omit_silence = (
-            raw_id is not None and plan.behaviour.silent_frames == "omitted"
+        omit = plan.behaviour.silent_frames == "omitted"
+        self._omit_silence = raw_id is not None and omit
+        self._flags = plan.faults.silent_member == "sent"
+        self._writer = AudioWriter(
+            raw_id,
+            voice.frame_bytes,
+            plan.behaviour,
+            spelling=plan.faults.participant_spelling,
+            with_silent=self._flags,
         )
-        self._writer = AudioWriter(raw_id, voice.frame_bytes, plan.behaviour)
-        self._pause = bytes(voice.frame_bytes)
 
-    async def send(
-        self,
-        socket: aiohttp.ClientWebSocketResponse,
-        record: SocketRecord,
-        slot: int,
-        stamp: bytes,
-    ) -> None:
-        """Send one slot's packet and count it if it was handed to the socket."""
-        pcm, silent = self.frame(slot)
-        if silent and self._omit_silence:
-            return
+    def packet(self, slot: int, stamp: bytes) -> Packet | None:
+        """Return the packet of one slot; None if there is none to send."""
+        position = self._position(slot)
+        if position is None or self.voice.silent[position]:
+            if self._omit_silence:
+                return None
+            pcm, silent = self._writer.silence, True
+        else:
+            pcm, silent = self.voice.frame(position), False
         message = self._writer.write(stamp, pcm, silent=silent)
-        written = True
-        try:
-            await socket.send_frame(message, aiohttp.WSMsgType.TEXT)
-        except ConnectionError:
-            written = False
-            raise
-        finally:
-            # A cancellation can only come while waiting for a slow peer: the frame was
-            # written before that.
-            if written:
-                record.packets += 1
-                self.track.sent(slot, pcm, silent=silent, timestamp=stamp)
+        return Packet(self.track, slot, stamp, message, pcm, silent and self._flags)
 
-    def frame(self, slot: int) -> tuple[bytes, bool]:
-        """Return the PCM of a slot and whether it counts as silence."""
+    def loudness(self, slot: int, slots: int) -> int:
+        """Return the loudest sample of the slots that begin with `slot`."""
+        position = self._position(slot)
+        if position is None:
+            return 0
+        start = position * self.voice.frame_bytes
+        pcm = self.voice.pcm[start : start + slots * self.voice.frame_bytes]
+        return int(np.abs(np.frombuffer(pcm, dtype="<i2").astype(np.int32)).max())
+
+    def _position(self, slot: int) -> int | None:
+        """Return where in the voice a slot is; None behind its end."""
         position = self._offset + slot
-        if position >= self._voice.frames:
-            if not self._loop:
-                return self._pause, True
-            position %= self._voice.frames
-        return self._voice.frame(position), bool(self._voice.silent[position])
+        if self._loop:
+            return position % self.voice.frames
+        return position if position < self.voice.frames else None
 
 
-def speakers(
-    plan: Plan, options: MediaOptions, speech: Speech, threshold: int
-) -> list[Speaker]:
-    """Return the speakers of a stream: one per participant, or one for all of them."""
-    offset = round(plan.offset / FRAME_SECONDS)
-    if not options.unmixed:
-        voice = speech.mixed(options.rate, threshold, len(plan.participants))
-        return [Speaker(None, voice, offset % voice.frames, plan)]
-    voices = speech.voices(options.rate, threshold)
-    made = []
-    for index, raw_id in enumerate(plan.participants):
-        voice = voices[index % len(voices)]
-        shift = speech.shift(index, voice.frames)
-        made.append(Speaker(raw_id, voice, (offset + shift) % voice.frames, plan))
-    return made
+class Cast:
+    """The speakers of one stream: one per participant, or one for all of them."""
+
+    def __init__(self, plan: Plan, options: MediaOptions, speech: Speech) -> None:
+        self._plan = plan
+        self._unmixed = options.unmixed
+        threshold = plan.behaviour.silence_threshold
+        self._mixed = partial(speech.mixed, options.rate, threshold)
+        offset = round(plan.offset / FRAME_SECONDS)
+        if options.unmixed:
+            voices = speech.voices(options.rate, threshold)
+            self._all = [
+                Speaker(
+                    raw_id,
+                    voices[index % len(voices)],
+                    offset + speech.shift(index, voices[0].frames),
+                    plan,
+                )
+                for index, raw_id in enumerate(plan.participants)
+            ]
+        else:
+            everybody = tuple(range(len(plan.participants)))
+            self._all = [Speaker(None, self._mixed(everybody), offset, plan)]
+        self.present: Sequence[Speaker] = self._all
+
+    @property
+    def tracks(self) -> list[SentTrack]:
+        """Return what was sent, per participant."""
+        return [speaker.track for speaker in self._all]
+
+    def attend(self, roster: Collection[str]) -> None:
+        """Let only those speak who are in the call."""
+        here = [raw_id in roster for raw_id in self._plan.participants]
+        if self._unmixed:
+            self.present = [
+                each for each, is_here in zip(self._all, here, strict=True) if is_here
+            ]
+        else:
+            indexes = tuple(index for index, is_here in enumerate(here) if is_here)
+            self._all[0].voice = self._mixed(indexes)

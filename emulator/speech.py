@@ -75,8 +75,8 @@ class Speech:
     def _voices(self, rate: int, threshold: int) -> tuple[Voice, ...]:
         return tuple(_voice(each, rate, threshold) for each in self._samples(rate))
 
-    def _mixed(self, rate: int, threshold: int, participants: int) -> Voice:
-        """Return the sum of the first `participants` parties, saturated.
+    def _mixed(self, rate: int, threshold: int, indexes: tuple[int, ...]) -> Voice:
+        """Return the sum of some participants, saturated.
 
         More participants than parties speak the parties again, from another place in
         the conversation: see `shift`.
@@ -84,7 +84,7 @@ class Speech:
         samples = self._samples(rate)
         frame = rate * FRAME_MS // 1000
         total = np.zeros(len(samples[0]), dtype=np.int32)
-        for index in range(participants):
+        for index in indexes:
             party = samples[index % len(samples)]
             frames = len(party) // frame
             shifted = self.shift(index, frames) * frame

@@ -1,18 +1,16 @@
-"""Every call there is, and what may happen to it."""
+"""Every call there is: ringing, answered, placed, and over."""
 
 import asyncio
 import logging
 from collections.abc import Coroutine
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
 
 from emulator import events
-from emulator.callbacks import Callbacks
 from emulator.calls import (
     OVER,
-    Action,
     Call,
     CallState,
     MediaOptions,
@@ -20,30 +18,21 @@ from emulator.calls import (
     Plan,
     new_server_call_id,
 )
-from emulator.clock import Clock, Timeline
-from emulator.dialling import Dialler
+from emulator.clock import Clock
 from emulator.eventgrid import EventGrid
-from emulator.media import MediaStream
+from emulator.line import Exchange, Line
 from emulator.options import Behaviour, Settings
-from emulator.outbound import OutboundAudio
-from emulator.speakers import speakers
 from emulator.speech import Speech
 from emulator.tokens import TokenIssuer, incoming_call_context
 
 logger = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answered:
-    """What an app says when it answers or creates a call."""
-
-    operation: Operation
-    media: MediaOptions | None
-    api_version: str
+GOODBYE_SECONDS = 8.0
+"""Wall time that ending every call may take when the emulator stops."""
 
 
 class Switchboard:
-    """Rings, connects and ends calls, and tells the app about it."""
+    """Rings calls, hands them to apps that answer, and finds them again."""
 
     def __init__(
         self,
@@ -58,6 +47,7 @@ class Switchboard:
         self.clock = Clock(settings.speed)
         self.issuer = TokenIssuer(settings.resource_id)
         self.calls: dict[str, Call] = {}
+        self.outgoing: Plan | None = None
         self.event_grid = EventGrid(
             session,
             self.clock,
@@ -65,43 +55,45 @@ class Switchboard:
             topic=settings.topic(),
             wait=settings.eventgrid_wait,
         )
-        self._session = session
-        self._dialler = Dialler(session, self.issuer)
+        self._exchange = Exchange(
+            settings=settings,
+            clock=self.clock,
+            session=session,
+            issuer=self.issuer,
+            speech=speech,
+        )
         self._by_context: dict[str, Call] = {}
         self._by_connection: dict[str, Call] = {}
-        self._count = 0
-
-    # Finding calls
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def by_context(self, context: str) -> Call | None:
-        """Return the call that a context may answer."""
+        """Return the call that a context was made for, ringing or not."""
         return self._by_context.get(context)
 
     def by_connection(self, connection_id: str) -> Call | None:
-        """Return the call of a call connection id."""
+        """Return the answered call of a call connection id."""
         return self._by_connection.get(connection_id)
 
     def next_number(self) -> int:
         """Return the number the next call will have, from 1."""
-        return self._count + 1
+        return len(self.calls) + 1
 
-    # The life of a call
+    # Ringing
 
     def ring(self, plan: Plan) -> Call:
         """Ring an incoming call and announce it through Event Grid."""
         call = self._new_call(plan)
+        call.context = incoming_call_context()
         self._by_context[call.context] = call
-        self._spawn(call, self.event_grid.announce(call))
-        self._spawn(call, self._ring_out(call))
+        self._spawn(self.event_grid.announce(call))
+        self._spawn(self._ring_out(call))
         return call
 
     def _new_call(self, plan: Plan, *, outgoing: bool = False) -> Call:
-        self._count += 1
         call = Call(
-            number=self._count,
+            number=self.next_number(),
             plan=plan,
             server_call_id=new_server_call_id(),
-            context="" if outgoing else incoming_call_context(),
             outgoing=outgoing,
         )
         self.calls[call.call_id] = call
@@ -109,250 +101,80 @@ class Switchboard:
 
     async def _ring_out(self, call: Call) -> None:
         await self.clock.sleep(call.plan.behaviour.ring_seconds)
-        if call.state is CallState.RINGING:
-            self._end(call, CallState.MISSED)
+        self.dismiss(call, CallState.MISSED)
 
     def dismiss(self, call: Call, state: CallState) -> None:
-        """Reject or redirect a ringing call."""
+        """End a call that rings: missed, rejected or redirected."""
         if call.state is CallState.RINGING:
-            self._end(call, state)
+            call.state = state
+            call.over.set()
 
-    def answer(self, call: Call, answered: Answered) -> None:
-        """Connect a ringing call; everything else follows by itself."""
-        self._take(call, answered)
-        self._spawn(call, self._connect(call))
+    # Connecting
 
-    def create(self, plan: Plan, answered: Answered) -> Call:
-        """Place a call to a participant who answers."""
+    def answer(
+        self,
+        call: Call,
+        operation: Operation,
+        media: MediaOptions | None,
+        version: str,
+    ) -> None:
+        """Connect a call that rings."""
+        call.state = CallState.CONNECTING
+        call.operation = operation
+        call.media_options = media
+        self._by_connection[call.connection_id] = call
+        call.line = Line(call, operation, version, self._exchange)
+        call.line.connect(media)
+
+    def create(
+        self,
+        caller: str,
+        targets: list[str],
+        operation: Operation,
+        media: MediaOptions | None,
+        version: str,
+    ) -> Call:
+        """Place a call to participants who answer."""
+        plan = self.outgoing or Plan(
+            caller=caller,
+            recipient=targets[0],
+            participants=(),
+            behaviour=self.behaviour,
+        )
+        plan = replace(plan, caller=caller, recipient=targets[0])
+        plan = replace(plan, participants=tuple(dict.fromkeys(targets)))
         call = self._new_call(plan, outgoing=True)
-        self._take(call, answered)
-        self._spawn(call, self._connect(call))
+        self.answer(call, operation, media, version)
         return call
 
-    def _take(self, call: Call, answered: Answered) -> None:
-        call.state = CallState.CONNECTING
-        call.operation = answered.operation
-        call.media_options = answered.media
-        call.api_version = answered.api_version
-        call.callbacks = Callbacks(
-            self._session,
-            self.issuer,
-            self.clock,
-            call.plan.behaviour,
-            name=call.call_id,
-        )
-        self._by_connection[call.connection_id] = call
-
-    async def _connect(self, call: Call) -> None:
-        await self.clock.sleep(call.plan.behaviour.connect_delay)
-        if call.state is not CallState.CONNECTING or call.operation is None:
-            return
-        call.timeline = Timeline(self.clock)
-        call.state = CallState.CONNECTED
-        self._provide_media(call)
-        media, options = call.media, call.media_options
-        opening = None
-        if media is not None and options is not None:
-            if options.start:
-                opening = media.start
-            elif call.plan.behaviour.open_socket == "at_answer":
-                media.open()
-        first = call.plan.behaviour.socket_order == "before"
-        if media and opening and first:
-            opening(call.operation)
-            await media.settled()
-        self._announce_connected(call)
-        if opening and not first:
-            opening(call.operation)
-        self._follow(call)
-
-    def _provide_media(self, call: Call) -> None:
-        options, timeline = call.media_options, call.timeline
-        if options is None or timeline is None:
-            return
-        call.outbound = OutboundAudio(
-            options.rate // 25,
-            enabled=options.bidirectional,
-            keep=self.settings.heard_seconds,
-        )
-        threshold = call.plan.behaviour.silence_threshold
-        call.media = MediaStream(
-            call,
-            options,
-            speakers(call.plan, options, self.speech, threshold),
-            clock=self.clock,
-            dialler=self._dialler,
-            outbound=call.outbound,
-            announce=lambda kind, data, operation: self.announce(
-                call, kind, data, operation
-            ),
-        )
-
-    def _announce_connected(self, call: Call) -> None:
-        if call.operation is None or call.callbacks is None:
-            raise AssertionError("a connected call was answered")
-        call.participant_sequence += 1
-        connected = self._event(
-            call, "CallConnected", {"resultInformation": events.OK}, call.operation
-        )
-        updated = self._event(
-            call,
-            "ParticipantsUpdated",
-            events.participants(
-                list(call.plan.participants), call.participant_sequence
-            ),
-            None,
-        )
-        pair = [connected, updated]
-        if call.plan.behaviour.callback_order == "reversed":
-            pair.reverse()
-        if call.plan.behaviour.callback_batch:
-            call.callbacks.post(call.operation.callback_url, *pair)
-        else:
-            for event in pair:
-                call.callbacks.post(call.operation.callback_url, event)
-        for url, event in call.held or []:
-            call.callbacks.post(url, event)
-        call.held = None
-
-    def _follow(self, call: Call) -> None:
-        """Carry out the call's plan from here on."""
-        timeline = call.timeline
-        if timeline is None:
-            raise AssertionError("a call without a time line cannot be followed")
-
-        actions = list(call.plan.actions)
-        if call.plan.duration is not None:
-            actions.append(Action(call.plan.duration, "hangup", {}))
-
-        async def act_later(action: Action) -> None:
-            await timeline.sleep_until(action.at)
-            if call.state not in OVER:
-                await self.act(call, action)
-
-        for action in actions:
-            self._spawn(call, act_later(action))
-
-    async def act(self, call: Call, action: Action) -> None:
-        """Make one thing happen in a call now."""
-        arguments = action.arguments
-        match action.do:
-            case "hangup":
-                await self.hang_up(call, events.ENDED_BY_CALLER)
-            case "redial" if call.media is not None:
-                delay = arguments.get("delay", call.plan.behaviour.redial_delay)
-                call.media.redial(
-                    delay=delay,
-                    abrupt=arguments.get("abrupt", False),
-                    code=arguments.get("code", 0),
-                )
-            case "dtmf" if call.media is not None:
-                who = arguments.get("participant", call.plan.participants[0])
-                await call.media.send_dtmf(arguments.get("tones", ""), who)
-
-    def hang_up_soon(self, call: Call, result: events.Event) -> None:
-        """End a call without waiting for it."""
-        self._spawn(call, self.hang_up(call, result))
-
-    async def hang_up(self, call: Call, result: events.Event) -> None:
-        """End a call: close its socket, then tell the app."""
-        if call.state in OVER:
-            return
-        was_ringing = call.state is CallState.RINGING
-        self._end(call, CallState.MISSED if was_ringing else CallState.DISCONNECTED)
-        if was_ringing:
-            return
-        media, behaviour = call.media, call.plan.behaviour
-        if media is not None:
-            streamed = media.state == "active"
-            await media.hang_up(behaviour.hangup_code)
-            if streamed and behaviour.hangup_sends_stopped and call.operation:
-                data = events.media_streaming(
-                    "mediaStreamingStopped", "subscriptionStopped", events.COMPLETED
-                )
-                self.announce(call, "MediaStreamingStopped", data, call.operation)
-        if call.operation is not None and call.callbacks is not None:
-            data = {"resultInformation": result}
-            self.announce(call, "CallDisconnected", data, call.operation)
-            await call.callbacks.drained()
-        call.finished = True
-
-    def _end(self, call: Call, state: CallState) -> None:
-        call.state = state
-        self._by_context.pop(call.context, None)
-        if call.outbound is not None and call.timeline is not None:
-            call.outbound.advance(call.timeline.elapsed())
-        call.finished = call.callbacks is None
-        call.over.set()
-
-    # Media orders from the app
-
-    def start_media(self, call: Call, operation: Operation) -> None:
-        """Start streaming; the outcome is announced to the app."""
-        if call.media is None:
-            data = events.media_streaming(
-                "mediaStreamingFailed", "streamUrlMissing", events.NO_URL
-            )
-            self.announce(call, "MediaStreamingFailed", data, operation)
-            return
-        call.media.start(operation)
-
-    def stop_media(self, call: Call, operation: Operation) -> None:
-        """Stop streaming; the outcome is announced to the app."""
-        if call.media is not None:
-            call.media.stop(operation)
-
-    # Telling the app
-
-    def announce(
-        self, call: Call, kind: str, data: events.Event, operation: Operation
+    async def hang_up(
+        self, call: Call, result: events.Event, *, code: int | None = None
     ) -> None:
-        """Post one callback of a call; nothing is said before CallConnected."""
-        if call.callbacks is None:
-            raise AssertionError("only an answered call has callbacks")
-        event = self._event(call, kind, data, operation)
-        if call.held is not None:
-            call.held.append((operation.callback_url, event))
-        else:
-            call.callbacks.post(operation.callback_url, event)
+        """End a call, whatever its state, and wait until it is over."""
+        self.dismiss(call, CallState.MISSED)
+        if call.line is not None:
+            await call.line.hang_up(result, code=code)
 
-    def _event(
-        self, call: Call, kind: str, data: events.Event, operation: Operation | None
-    ) -> events.Event:
-        return events.cloud_event(
-            kind,
-            data,
-            ids=call.ids,
-            at=self.clock.now(),
-            version=call.api_version,
-            operation_context=operation.context if operation else None,
-        )
-
-    # Tasks
-
-    def _spawn(self, call: Call, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
-        call.tasks.add(task)
-        task.add_done_callback(call.tasks.discard)
-        task.add_done_callback(_report_crash)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def close(self, code: int = 1001) -> None:
         """Hang up every call and stop everything."""
-        for call in self.calls.values():
-            if call.media is not None and call.state not in OVER:
-                await call.media.hang_up(code)
-        ended = events.ENDED_BY_API
-        hangups = [self.hang_up(call, ended) for call in self.calls.values()]
-        await asyncio.wait(
-            [asyncio.ensure_future(each) for each in hangups], timeout=5
-        ) if hangups else None
-        for call in self.calls.values():
-            for task in list(call.tasks):
+        living = [call for call in self.calls.values() if call.state not in OVER]
+        goodbyes = [
+            asyncio.create_task(self.hang_up(call, events.ENDED_BY_API, code=code))
+            for call in living
+        ]
+        if goodbyes:
+            _, late = await asyncio.wait(goodbyes, timeout=GOODBYE_SECONDS)
+            if late:
+                logger.warning("%d calls did not end in time", len(late))
+            for task in late:
                 task.cancel()
-            if call.callbacks is not None:
-                await call.callbacks.stop()
-
-
-def _report_crash(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        logger.error("a call's task failed", exc_info=error)
+        for task in list(self._tasks):
+            task.cancel()
+        for call in self.calls.values():
+            if call.line is not None:
+                await call.line.abandon()

@@ -1,0 +1,109 @@
+"""What goes wrong on purpose in one call."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from emulator.options import Options, option
+from emulator.tokens import FAULTS as TOKEN_FAULTS
+
+Extra = tuple[bytes, bool]
+"""A message that carries no audio, and whether it is sent as a binary frame."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Faults(Options):
+    """The faults of a call. Numbers say *in every n-th slot*; 0 is never."""
+
+    bad_base64: int = option(0, "packets whose data is not base64 (spoilt)")
+    odd_bytes: int = option(0, "packets with an odd number of bytes (spoilt)")
+    truncated: int = option(0, "packets cut in half: not JSON (spoilt)")
+    gap: int = option(0, "slots of which nothing is sent, gap_packets at a time")
+    gap_packets: int = option(5, "length of such a gap, in slots")
+    swap: int = option(0, "slots sent after the slot that follows them")
+    duplicate: int = option(0, "packets sent twice")
+    unknown_kind: int = option(0, "a message of an unknown kind more")
+    not_json: int = option(0, "a message that is not JSON more")
+    binary: int = option(0, "a binary frame more")
+    oversize: int = option(0, "a message of oversize_bytes more")
+    oversize_bytes: int = option(100_000, "size of such a message")
+    repeat_metadata: int = option(0, "AudioMetadata once more")
+    metadata: str = option(
+        "sent",
+        "AudioMetadata is sent, missing, or sent after the first packets",
+        ("sent", "missing", "late"),
+    )
+    jitter_ms: int = option(0, "packets are held back by up to so much, in order")
+    burst: int = option(1, "packets of so many slots are sent at once")
+    participant_spelling: str = option(
+        "participantRawID",
+        "how the member is spelt",
+        ("participantRawID", "participantRawId", "participantId"),
+    )
+    silent_member: str = option(
+        "sent", "the member silent is sent or missing", ("sent", "missing")
+    )
+    token: str = option("", "what is wrong with the socket's token", TOKEN_FAULTS)
+    callback_token: str = option(
+        "", "what is wrong with the callbacks' tokens", TOKEN_FAULTS
+    )
+    slow_reader_ms: int = option(0, "pause after each message read from the app")
+    answer: str = option(
+        "connected",
+        "failed: the call is never connected, AnswerFailed or CreateCallFailed",
+        ("connected", "failed"),
+    )
+
+    def loses(self, slot: int) -> bool:
+        """Return whether nothing is sent of a slot."""
+        return bool(self.gap) and slot % self.gap >= self.gap - self.gap_packets
+
+    def spoils(self, slot: int) -> bool:
+        """Return whether the packets of a slot are spoilt."""
+        each = (self.bad_base64, self.odd_bytes, self.truncated)
+        return any(_hits(number, slot) for number in each)
+
+    def spoil(self, slot: int, message: bytes) -> bytes:
+        """Return a packet as it is sent when its slot is spoilt."""
+        before, opening, after = message.partition(b'"data":"')
+        if _hits(self.bad_base64, slot):
+            return before + opening + b"!" + after
+        if _hits(self.odd_bytes, slot):
+            # Four characters are three bytes.
+            return before + opening + after[4:]
+        return message[: len(message) // 2]
+
+    def swaps(self, slot: int) -> bool:
+        """Return whether a slot is sent after the one that follows it."""
+        return _hits(self.swap, slot)
+
+    def duplicates(self, slot: int) -> bool:
+        """Return whether a slot's packets are sent twice."""
+        return _hits(self.duplicate, slot)
+
+    def released_by(self, slot: int) -> int:
+        """Return the slot whose completion lets a slot be sent."""
+        burst = max(1, self.burst)
+        return max(slot - slot % burst + burst - 1, slot + self.swaps(slot))
+
+    def held_back(self) -> float:
+        """Return for how many seconds the next packets are held back."""
+        return random.random() * self.jitter_ms / 1000  # noqa: S311 - not a secret
+
+    def extras(self, slot: int, metadata: bytes) -> Iterator[Extra]:
+        """Return the messages that are sent before a slot's packets."""
+        if _hits(self.repeat_metadata, slot):
+            yield metadata, False
+        if _hits(self.unknown_kind, slot):
+            yield b'{"kind":"WeatherData","weatherData":{"sky":"clear"}}', False
+        if _hits(self.not_json, slot):
+            yield b"Connection authenticated.", False
+        if _hits(self.binary, slot):
+            yield bytes(range(256)), True
+        if _hits(self.oversize, slot):
+            filler = b"x" * max(0, self.oversize_bytes - 40)
+            yield b'{"kind":"Filler","filler":{"data":"%s"}}' % filler, False
+
+
+def _hits(number: int, slot: int) -> bool:
+    return number > 0 and slot % number == number - 1

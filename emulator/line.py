@@ -1,0 +1,325 @@
+"""The life of one answered call, on the emulated side."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+
+from emulator import events
+from emulator.callbacks import Callbacks
+from emulator.calls import OVER, Action, Call, CallState, MediaOptions, Operation
+from emulator.clock import Clock, Timeline
+from emulator.dialling import Dialler
+from emulator.media import MediaStream
+from emulator.options import Settings
+from emulator.outbound import OutboundAudio
+from emulator.speakers import Cast
+from emulator.speech import Speech
+from emulator.tokens import TokenIssuer
+
+logger = logging.getLogger(__name__)
+
+SOCKET_HEAD_START = 1.0
+"""Seconds a socket that opens before CallConnected may hold it up."""
+
+
+class NotPossibleError(Exception):
+    """Something that cannot happen in this call now; the message says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """What every line shares."""
+
+    settings: Settings
+    clock: Clock
+    session: aiohttp.ClientSession
+    issuer: TokenIssuer
+    speech: Speech
+
+
+class Line:
+    """Connects one call, carries out its plan, ends it, and tells the app."""
+
+    def __init__(
+        self, call: Call, operation: Operation, version: str, exchange: Exchange
+    ) -> None:
+        self._call = call
+        self._operation = operation
+        self._version = version
+        self._exchange = exchange
+        self._clock = exchange.clock
+        self._plan = call.plan
+        self._roster = [
+            raw_id
+            for raw_id in call.plan.participants
+            if not any(each.joins(raw_id) for each in call.plan.actions)
+        ]
+        self._sequence = 0
+        self._announced = asyncio.Event()
+        self._held: list[tuple[str, events.Event]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._callbacks = call.callbacks = Callbacks(
+            exchange.session,
+            exchange.issuer,
+            exchange.clock,
+            call.plan.behaviour,
+            name=call.call_id,
+            token_fault=call.plan.faults.callback_token,
+        )
+
+    @property
+    def roster(self) -> list[str]:
+        """Return the raw ids of those who are in the call now."""
+        return list(self._roster)
+
+    # From answered to connected
+
+    def connect(self, options: MediaOptions | None) -> None:
+        """Connect the call; everything else follows by itself."""
+        self.spawn(self._connect(options))
+
+    async def _connect(self, options: MediaOptions | None) -> None:
+        call, behaviour = self._call, self._plan.behaviour
+        await self._clock.sleep(behaviour.connect_delay)
+        if call.state is not CallState.CONNECTING:
+            return
+        if self._plan.faults.answer == "failed":
+            await self._fail()
+            return
+        call.timeline = Timeline(self._clock)
+        call.state = CallState.CONNECTED
+        if options is not None:
+            self._provide_media(options, call.timeline)
+        first = behaviour.socket_order == "before"
+        if first:
+            await self._open_media()
+        self._announce_connected()
+        if not first and call.state is CallState.CONNECTED:
+            await self._open_media()
+        self._follow(call.timeline)
+
+    async def _fail(self) -> None:
+        kind = "CreateCallFailed" if self._call.outgoing else "AnswerFailed"
+        self._call.state = CallState.FAILED
+        self._release_callbacks()
+        self.announce(kind, {"resultInformation": events.FAILED}, self._operation)
+        await self._callbacks.drained()
+        self._call.over.set()
+
+    def _provide_media(self, options: MediaOptions, timeline: Timeline) -> None:
+        exchange, call = self._exchange, self._call
+        call.outbound = OutboundAudio(
+            options.rate // 25,
+            enabled=options.bidirectional,
+            keep=exchange.settings.heard_seconds,
+        )
+        cast = Cast(self._plan, options, exchange.speech)
+        cast.attend(self._roster)
+        call.media = MediaStream(
+            call,
+            options,
+            cast,
+            timeline=timeline,
+            clock=self._clock,
+            dialler=Dialler(exchange.session, exchange.issuer),
+            outbound=call.outbound,
+            announce=self.announce,
+            operation=self._operation,
+        )
+
+    async def _open_media(self) -> None:
+        """Open the socket if it is due now, and give it a moment to open."""
+        media = self._call.media
+        if media is None:
+            return
+        if media.options.start:
+            media.start(self._operation)
+        elif self._plan.behaviour.open_socket == "at_answer":
+            media.open()
+        else:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SOCKET_HEAD_START / self._clock.speed):
+                await media.settled()
+
+    def _announce_connected(self) -> None:
+        url, behaviour = self._operation.callback_url, self._plan.behaviour
+        data = {"resultInformation": events.OK}
+        pair = [
+            self._event("CallConnected", data, self._operation),
+            self._event("ParticipantsUpdated", self._participants(), None),
+        ]
+        if behaviour.callback_order == "reversed":
+            pair.reverse()
+        batches = [pair] if behaviour.callback_batch else [[each] for each in pair]
+        for batch in batches:
+            self._callbacks.post(url, *batch)
+        self._release_callbacks()
+
+    def _release_callbacks(self) -> None:
+        self._announced.set()
+        for url, event in self._held:
+            self._callbacks.post(url, event)
+        self._held.clear()
+
+    def _participants(self) -> events.Event:
+        self._sequence += 1
+        return events.participants(self._roster, self._sequence)
+
+    # What happens meanwhile
+
+    def _follow(self, timeline: Timeline) -> None:
+        """Carry out the call's plan from here on."""
+        actions = list(self._plan.actions)
+        if self._plan.duration is not None:
+            actions.append(Action(self._plan.duration, "hangup", {}))
+        for action in actions:
+            self.spawn(self._act_later(action, timeline))
+
+    async def _act_later(self, action: Action, timeline: Timeline) -> None:
+        await timeline.sleep_until(action.at)
+        if self._call.state in OVER:
+            return
+        try:
+            await self.act(action)
+        except NotPossibleError as exc:
+            logger.warning("call %s: %s: %s", self._call.call_id, action.do, exc)
+
+    async def act(self, action: Action) -> None:
+        """Make one thing happen now. Raises `NotPossibleError`."""
+        given = action.arguments
+        match action.do:
+            case "hangup":
+                await self.hang_up(events.ENDED_BY_CALLER)
+            case "redial":
+                self._redial(given)
+            case "dtmf":
+                media = self._call.media
+                raw_id = given.get("participant", self._plan.participants[0])
+                tones = given.get("tones", "")
+                if media is None or not await media.send_dtmf(tones, raw_id):
+                    raise NotPossibleError("nobody listens for tones")
+            case "join" | "leave":
+                self._change_roster(action.do, given.get("participant", ""))
+            case _:
+                raise AssertionError("the plan was checked")
+
+    def _redial(self, given: dict[str, Any]) -> None:
+        media = self._call.media
+        delay = given.get("delay", self._plan.behaviour.redial_delay)
+        abrupt, code = given.get("abrupt", False), given.get("code", 0)
+        if media is None or not media.redial(delay=delay, abrupt=abrupt, code=code):
+            raise NotPossibleError("no socket is open")
+
+    def _change_roster(self, change: str, raw_id: str) -> None:
+        joins = change == "join"
+        if raw_id not in self._plan.participants or joins == (raw_id in self._roster):
+            raise NotPossibleError(f"that participant cannot {change}")
+        here = {*self._roster, raw_id} if joins else {*self._roster} - {raw_id}
+        # In the order of the plan, whoever came when.
+        self._roster = [each for each in self._plan.participants if each in here]
+        if self._call.media is not None:
+            self._call.media.cast.attend(self._roster)
+        self.announce("ParticipantsUpdated", self._participants(), None)
+
+    # Orders from the app
+
+    def start_media(self, operation: Operation) -> None:
+        """Start streaming; the outcome is announced to the app."""
+        if self._call.media is not None:
+            self._call.media.start(operation)
+            return
+        data = events.media_streaming(
+            "mediaStreamingFailed", "streamUrlMissing", events.NO_URL
+        )
+        self.announce("MediaStreamingFailed", data, operation)
+
+    def stop_media(self, operation: Operation) -> None:
+        """Stop streaming; the outcome is announced to the app."""
+        if self._call.media is not None:
+            self._call.media.stop(operation)
+
+    # The end
+
+    async def hang_up(self, result: events.Event, *, code: int | None = None) -> None:
+        """End the call: close its socket, tell the app, wait until that is done.
+
+        `code` is the close code of the socket, unless it is the configured one.
+        """
+        call = self._call
+        if call.state in OVER:
+            await call.over.wait()
+            return
+        was_connected = call.state is CallState.CONNECTED
+        call.state = CallState.DISCONNECTED
+        if was_connected:
+            await self._end_media(code)
+            await self._announced.wait()
+        self._release_callbacks()
+        self.announce("CallDisconnected", {"resultInformation": result})
+        await self._callbacks.drained()
+        call.over.set()
+
+    async def _end_media(self, code: int | None) -> None:
+        call, behaviour = self._call, self._plan.behaviour
+        if call.media is None:
+            return
+        streamed = call.media.state == "active"
+        await call.media.hang_up(behaviour.hangup_code if code is None else code)
+        if call.outbound is not None and call.timeline is not None:
+            call.outbound.advance(call.timeline.elapsed())
+        if streamed and behaviour.hangup_sends_stopped:
+            data = events.media_streaming(
+                "mediaStreamingStopped", "subscriptionStopped", events.COMPLETED
+            )
+            self.announce("MediaStreamingStopped", data, self._operation)
+
+    async def abandon(self) -> None:
+        """Stop everything at once; nothing is announced any more."""
+        for task in list(self._tasks):
+            task.cancel()
+        await self._callbacks.stop()
+
+    # Telling the app
+
+    def announce(
+        self, kind: str, data: events.Event, operation: Operation | None = None
+    ) -> None:
+        """Post one callback; nothing is said before CallConnected."""
+        url = (operation or self._operation).callback_url
+        if kind in ("CallDisconnected", "AnswerFailed", "CreateCallFailed"):
+            operation = self._operation
+        event = self._event(kind, data, operation)
+        if self._announced.is_set():
+            self._callbacks.post(url, event)
+        else:
+            self._held.append((url, event))
+
+    def _event(
+        self, kind: str, data: events.Event, operation: Operation | None
+    ) -> events.Event:
+        return events.cloud_event(
+            kind,
+            data,
+            ids=self._call.ids,
+            at=self._clock.now(),
+            version=self._version,
+            operation_context=operation.context if operation else None,
+            digits=self._plan.behaviour.callback_digits,
+        )
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something in the background until the line is abandoned."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("call %s: failed", self._call.call_id, exc_info=error)
