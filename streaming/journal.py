@@ -3,8 +3,8 @@
 The event loop appends records to memory, which cannot block and cannot fail. Two
 threads per process serve all journals: one writes what waits every `flush_interval`
 and never waits for a disk to confirm; the other has each changed journal on the disk
-itself once per `sync_interval`, a few at a time, so that a slow disk delays the
-confirmation of audio but not its writing.
+itself once per `sync_interval`, so that a slow disk delays the confirmation of audio
+but not its writing.
 
 What a death costs, with the defaults: `kill -9` of the process, what came in the last
 100 ms (the kernel has the rest); a power cut, what came in the last second.

@@ -49,7 +49,7 @@ class Outlet:
         self.sync_error: str | None = None
         self.sync_failures = 0
         self._traffic = traffic
-        self._batch = memoryview(b"")
+        self._batch: bytes | memoryview = b""
 
     # Writer thread.
 
@@ -67,7 +67,9 @@ class Outlet:
             while self._batch or self._refill():
                 count = self.file.write(self._batch)
                 self._traffic.written += count
-                self._batch = self._batch[count:]
+                # A slice of bytes would copy the rest; there seldom is one.
+                left = count < len(self._batch)
+                self._batch = memoryview(self._batch)[count:] if left else b""
         except OSError as error:
             self.write_error = _in_words("write", error)
             return False
@@ -78,9 +80,11 @@ class Outlet:
     def _refill(self) -> bool:
         # The event loop only ever appends behind these pieces.
         count = min(len(self.pieces), _BATCH_PIECES)
-        self._batch = memoryview(b"".join(self.pieces[:count]))
+        if not count:
+            return False
+        self._batch = b"".join(self.pieces[:count])
         del self.pieces[:count]
-        return bool(self._batch)
+        return True
 
     # Sync thread.
 
@@ -118,13 +122,17 @@ class Outlet:
             self.sync_failures += 1
             self.sync_error = _in_words("sync", error)
             return False
-        self.dirty_since = started if self.file.written > self.file.synced else None
+        self.note_synced(started)
         if not drained:
             return False
         self.file.close()
         if self.sealed is not None:
             self.sealed.set_result(self.file.path)
         return True
+
+    def note_synced(self, started: float) -> None:
+        """Note that what was written before `started` is confirmed."""
+        self.dirty_since = started if self.file.written > self.file.synced else None
 
     def abandon(self) -> bool:
         """Close the file as it is; return whether it has everything.

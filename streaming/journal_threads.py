@@ -11,17 +11,19 @@ from typing import Final
 from uuid import UUID
 
 from calls.journal_format import JournalError
+from streaming.append_file import sync_together
 from streaming.journal_outlet import Outlet, Traffic
 
 __all__ = ["JournalThreads", "WriterHealth"]
 
 logger = logging.getLogger(__name__)
 
-# The sync thread looks ten times per interval and confirms an eighth of what is
-# unconfirmed each time: all of it within 0.8 of the interval, and never in one heap.
+# The sync thread looks ten times per interval for what is new, sealed, or unconfirmed
+# for 0.7 of it, so that all is confirmed in time. From nine such journals on, one
+# call for the whole filesystem is cheaper than one call each.
 _SLICES: Final = 10
-_SHARE: Final = 8
-_URGENT: Final = 0.8
+_URGENT: Final = 0.7
+_ONE_BY_ONE: Final = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,22 +177,21 @@ class JournalThreads:
 
     def _sync_loop(self) -> None:
         while not self._writing_done.wait(self._sync_interval / _SLICES):
-            self._sync(self._due(time.monotonic()))
-        now = time.monotonic()
-        self._sync([item for item in self._snapshot() if item[1].needs_sync(now)])
+            self._sync(latest=time.monotonic() - _URGENT * self._sync_interval)
+        self._sync(latest=math.inf)
         self._close_all()
 
-    def _due(self, now: float) -> list[tuple[UUID, Outlet]]:
-        """Return the outlets to confirm in this slice: the urgent and the oldest."""
+    def _sync(self, *, latest: float) -> None:
+        """Confirm every outlet that is new, sealed, or unconfirmed since `latest`."""
+        now = time.monotonic()
         dirty = [item for item in self._snapshot() if item[1].needs_sync(now)]
-        latest = now - _URGENT * self._sync_interval
-        urgent = [item for item in dirty if item[1].is_urgent(latest)]
-        calm = [item for item in dirty if not item[1].is_urgent(latest)]
-        calm.sort(key=lambda item: item[1].dirty_since or 0.0)
-        share = math.ceil(len(dirty) / _SHARE) - len(urgent)
-        return urgent + calm[: max(0, share)]
-
-    def _sync(self, due: list[tuple[UUID, Outlet]]) -> None:
+        due = [item for item in dirty if item[1].is_urgent(latest)]
+        if len(due) > _ONE_BY_ONE and sync_together([o.file for _, o in dirty]):
+            for _, outlet in dirty:
+                outlet.note_synced(now)
+            # Their own sync costs nothing now, and it closes them. It also tells of
+            # an error that kernels before 5.8 do not report to the call for all.
+            due = [item for item in due if item[1].drained]
         for key, outlet in due:
             try:
                 if outlet.sync_out():
