@@ -1,1 +1,306 @@
-"""System checks of the project."""
+"""System checks: what is wrong or missing in the settings, and what to do about it.
+
+`manage.py check` runs them, `manage.py check --deploy` more of them, and the processes
+of an installation refuse to start over errors (`enforce`). Ids are stable, so that one
+can be silenced by `SILENCED_SYSTEM_CHECKS` and looked up in the documentation. No
+message repeats a secret.
+"""
+
+import base64
+import binascii
+import ipaddress
+import logging
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.exceptions import ImproperlyConfigured
+from django.core.files.storage import storages
+from django.http.request import validate_host
+
+logger = logging.getLogger(__name__)
+
+
+def missing_names() -> list[str]:
+    """Return the variables without which no call can be answered or verified."""
+    needed = {
+        "ACSSTREAM_ACS_ENDPOINT": settings.ACS_ENDPOINT,
+        "ACSSTREAM_ACS_ACCESS_KEY": settings.ACS_ACCESS_KEY,
+        "ACSSTREAM_PUBLIC_URL": settings.PUBLIC_URL,
+        "ACSSTREAM_MEDIA_URL": settings.MEDIA_URL_BASE,
+    }
+    if "off" not in (settings.MEDIA_AUTH, settings.CALLBACK_AUTH):
+        needed["ACSSTREAM_ACS_RESOURCE_ID"] = settings.ACS_RESOURCE_ID
+    return [name for name, value in needed.items() if not value]
+
+
+@register()
+def check_presence(**_: object) -> list[CheckMessage]:
+    """W001: ACS is not, or not fully, configured.
+
+    A warning: whoever looks around on a laptop has nothing to configure yet.
+    """
+    missing = missing_names()
+    if not missing:
+        return []
+    return [
+        Warning(
+            f"No call can be answered: {', '.join(missing)} not set.",
+            hint="README.md lists every setting. `make demo` needs none of them.",
+            id="acsstream.W001",
+        )
+    ]
+
+
+@register()
+def check_acs(**_: object) -> list[CheckMessage]:
+    """E002 endpoint, E003 access key, E004 resource id: set, but not what they are."""
+    found: list[CheckMessage] = []
+    if settings.ACS_ENDPOINT and not is_base_url(settings.ACS_ENDPOINT, "http"):
+        found.append(
+            Error(
+                "ACSSTREAM_ACS_ENDPOINT is not an https:// URL of a host.",
+                hint="Azure portal, Keys: https://name.communication.azure.com, without"
+                " a path. http:// is for an emulator on this machine or its network.",
+                id="acsstream.E002",
+            )
+        )
+    if settings.ACS_ACCESS_KEY and not is_base64(settings.ACS_ACCESS_KEY):
+        found.append(
+            Error(
+                "ACSSTREAM_ACS_ACCESS_KEY is not base64.",
+                hint="Set the key alone, not the connection string, with its = signs.",
+                id="acsstream.E003",
+            )
+        )
+    if settings.ACS_RESOURCE_ID and not is_guid(settings.ACS_RESOURCE_ID):
+        found.append(
+            Error(
+                "ACSSTREAM_ACS_RESOURCE_ID is not a GUID.",
+                hint="The resource's immutable id: `az communication show … --query"
+                " immutableResourceId`. Not its /subscriptions/… path.",
+                id="acsstream.E004",
+            )
+        )
+    return found
+
+
+@register()
+def check_public_urls(**_: object) -> list[CheckMessage]:
+    """E005 PUBLIC_URL, E006 MEDIA_URL, W002 a host that Django would refuse."""
+    found: list[CheckMessage] = []
+    if settings.PUBLIC_URL and not is_base_url(settings.PUBLIC_URL, "http"):
+        found.append(
+            Error(
+                "ACSSTREAM_PUBLIC_URL is not an https:// URL of a host.",
+                hint="ACS calls webhooks over TLS with a certificate it trusts. http://"
+                " is for an emulator on this machine or its network.",
+                id="acsstream.E005",
+            )
+        )
+    elif settings.PUBLIC_URL and not is_allowed(settings.PUBLIC_URL):
+        found.append(
+            Warning(
+                "ALLOWED_HOSTS does not have the host of ACSSTREAM_PUBLIC_URL.",
+                hint="Django would answer ACS's webhooks with 400, unless a proxy"
+                " rewrites the Host header.",
+                id="acsstream.W002",
+            )
+        )
+    if settings.MEDIA_URL_BASE and not is_base_url(settings.MEDIA_URL_BASE, "ws"):
+        found.append(
+            Error(
+                "ACSSTREAM_MEDIA_URL is not a wss:// URL of a host.",
+                hint="ACS dials wss:// only. ws:// is for an emulator on this machine"
+                " or its network.",
+                id="acsstream.E006",
+            )
+        )
+    return found
+
+
+@register()
+def check_folders(**_: object) -> list[CheckMessage]:
+    """E007: a folder in which audio is kept cannot be written to."""
+    folders = {"ACSSTREAM_JOURNAL_DIR": settings.JOURNAL_DIR}
+    if settings.STORAGE_BACKEND.endswith("FileSystemStorage"):
+        folders["ACSSTREAM_RECORDINGS_DIR"] = settings.RECORDINGS_DIR
+    return [
+        Error(
+            f"{name}: cannot write to {folder}: {fault}",
+            hint="Audio would be lost. Mend owner and mode, or name another folder.",
+            id="acsstream.E007",
+        )
+        for name, folder in folders.items()
+        if (fault := write_fault(folder))
+    ]
+
+
+@register()
+def check_storage(**_: object) -> list[CheckMessage]:
+    """E008: the storage of recordings cannot be set up."""
+    try:
+        # Options are looked at when the storage is made; nothing is sent anywhere.
+        storages["recordings"]
+    except (TypeError, ValueError, ImproperlyConfigured) as exc:
+        # The message of a TypeError names options, never their values.
+        return [
+            Error(
+                f"ACSSTREAM_STORAGE_BACKEND cannot be set up: {exc}",
+                hint="Set the full Python path of a Django storage class, and in"
+                " ACSSTREAM_STORAGE_OPTIONS a JSON object of its options.",
+                id="acsstream.E008",
+            )
+        ]
+    return []
+
+
+@register()
+def check_secret_key(**_: object) -> list[CheckMessage]:
+    """W003: a generated key, where several machines seem to share a database."""
+    key_file = settings.DATA_DIR / "secret_key"
+    is_generated = key_file.exists() and key_file.read_text().strip() == str(
+        settings.SECRET_KEY
+    )
+    if is_generated and "postgresql" in settings.DATABASES["default"]["ENGINE"]:
+        return [
+            Warning(
+                "SECRET_KEY was generated on this machine.",
+                hint="Media and callback URLs are signed with it. Once a second machine"
+                " runs, all must have the same: set SECRET_KEY, or SECRET_KEY_FILE.",
+                id="acsstream.W003",
+            )
+        ]
+    return []
+
+
+@register(Tags.security, deploy=True)
+def check_authentication(**_: object) -> list[CheckMessage]:
+    """W004 media, W005 callbacks, W006 Event Grid: an open or a shut door."""
+    found: list[CheckMessage] = []
+    if settings.MEDIA_AUTH != "required":
+        found.append(
+            Warning(
+                f"ACSSTREAM_MEDIA_AUTH is {settings.MEDIA_AUTH}.",
+                hint="Whoever reaches ingest can stream into the archive.",
+                id="acsstream.W004",
+            )
+        )
+    if settings.CALLBACK_AUTH != "required":
+        found.append(
+            Warning(
+                f"ACSSTREAM_CALLBACK_AUTH is {settings.CALLBACK_AUTH}.",
+                hint="Callbacks are then only as secret as their URLs.",
+                id="acsstream.W005",
+            )
+        )
+    if not settings.EVENTGRID_SECRET:
+        found.append(
+            Warning(
+                "ACSSTREAM_EVENTGRID_SECRET is not set: incoming calls are not seen.",
+                hint="Set a long random text and subscribe Event Grid to"
+                " <public URL>/webhooks/eventgrid?secret=<it>.",
+                id="acsstream.W006",
+            )
+        )
+    return found
+
+
+CHECKS: tuple[Callable[..., list[CheckMessage]], ...] = (
+    check_presence,
+    check_acs,
+    check_public_urls,
+    check_folders,
+    check_storage,
+    check_secret_key,
+)
+
+
+def enforce() -> None:
+    """Refuse to start over wrong settings, and warn of doubtful ones.
+
+    For entry points: ASGI applications and Celery, which Django's own checks do not
+    pass. Missing ACS settings (W001) are refused as well, unless it is plain that no
+    call of ACS is expected: with `DEBUG`, or with `ACSSTREAM_MEDIA_AUTH=off`. Raises
+    `ImproperlyConfigured` with every fault at once.
+    """
+    expects_calls = not settings.DEBUG and settings.MEDIA_AUTH != "off"
+    faults: list[CheckMessage] = []
+    for message in not_silenced(found for check in CHECKS for found in check()):
+        if message.is_serious() or (expects_calls and message.id == "acsstream.W001"):
+            faults.append(message)
+        else:
+            logger.warning("%s: %s %s", message.id, message.msg, message.hint)
+    if faults:
+        listed = "\n".join(f"  {at.id}: {at.msg}\n    {at.hint}" for at in faults)
+        raise ImproperlyConfigured(f"The settings do not allow a start:\n{listed}")
+
+
+def not_silenced(messages: Iterator[CheckMessage]) -> Iterator[CheckMessage]:
+    """Yield the messages that `SILENCED_SYSTEM_CHECKS` does not silence."""
+    return (message for message in messages if not message.is_silenced())
+
+
+def is_base_url(url: str, scheme: str) -> bool:
+    """Say whether `url` is scheme, host and perhaps path, over TLS unless it is near.
+
+    `scheme` is the plain one: "http" or "ws".
+    """
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return False
+    if not host or parts.query or parts.fragment or parts.username:
+        return False
+    return parts.scheme == f"{scheme}s" or (parts.scheme == scheme and is_near(host))
+
+
+def is_near(host: str) -> bool:
+    """Say whether `host` is this machine or on its own network.
+
+    A name without a dot is a container's or a neighbour's: ACS could not reach it.
+    """
+    try:
+        return ipaddress.ip_address(host).is_private
+    except ValueError:
+        return "." not in host
+
+
+def is_allowed(url: str) -> bool:
+    """Say whether Django answers requests for the host of `url`."""
+    host = urlsplit(url).hostname or ""
+    literal = f"[{host}]" if ":" in host else host
+    return bool(settings.DEBUG) or validate_host(literal, settings.ALLOWED_HOSTS)
+
+
+def is_base64(text: str) -> bool:
+    """Say whether `text` is padded standard base64."""
+    try:
+        base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return True
+
+
+def is_guid(text: str) -> bool:
+    """Say whether `text` is a GUID as Azure writes it, with its hyphens."""
+    try:
+        return str(UUID(text)) == text.lower()
+    except ValueError:
+        return False
+
+
+def write_fault(folder: Path) -> str:
+    """Try to write a file in `folder`, which is made if need be; "" if that works."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"written by a system check")
+    except OSError as exc:
+        return exc.strerror or str(exc)
+    return ""
