@@ -22,3 +22,6 @@ CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}
 STORAGES["staticfiles"] = {  # type: ignore[name-defined] # noqa: F405 from settings
     "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
 }
+# WhiteNoise warns of a missing folder, and warnings are errors here.
+STATIC_ROOT = _FOLDER / "static_root"
+STATIC_ROOT.mkdir(exist_ok=True)

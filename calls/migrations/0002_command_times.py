@@ -21,4 +21,9 @@ class Migration(migrations.Migration):
             name='due_at',
             field=models.DateTimeField(default=django.utils.timezone.now, help_text='Not sent before this: time of the next try.'),
         ),
+        migrations.AddField(
+            model_name='call',
+            name='streaming_at',
+            field=models.DateTimeField(blank=True, help_text='When the evidence for that state came, by our clock.', null=True, verbose_name='streaming state since'),
+        ),
     ]

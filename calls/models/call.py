@@ -170,6 +170,12 @@ class Call(models.Model):
         max_length=12, choices=StreamingState, default=StreamingState.OFF
     )
     streaming_reason = models.CharField(max_length=500, blank=True)
+    streaming_at = models.DateTimeField(
+        "streaming state since",
+        null=True,
+        blank=True,
+        help_text="When the evidence for that state came, by our clock.",
+    )
 
     archive_state = models.CharField(
         max_length=12, choices=ArchiveState, default=ArchiveState.NONE, db_index=True

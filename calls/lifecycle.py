@@ -1,0 +1,154 @@
+"""A call's way from ringing to its end, written so that any order of news ends alike.
+
+Callbacks come late, twice and out of order, and media may prove what no callback has
+said. Each function is one conditional UPDATE: whoever comes second changes nothing.
+"""
+
+import logging
+from datetime import datetime
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.db.models import F, Q
+from django.db.models.functions import Coalesce, Least
+
+from calls.models import Call, CallState, Participant, StreamingState
+from calls.models.call import LIVE_STATES, CallQuerySet
+
+log = logging.getLogger(__name__)
+
+# A call that was given up although ACS never said so may turn out to be up.
+NOT_UP = Q(state__in=(CallState.RINGING, CallState.ANSWERING)) | Q(
+    state=CallState.FAILED, end_code=None
+)
+
+# From which states one's own sight of media leads to a state. A packet while a stop is
+# under way is no news, and a socket's end does not hide a failure.
+_SEEN_FROM: dict[StreamingState, tuple[str, ...]] = {
+    StreamingState.CONNECTING: ("off", "requested", "stopped", "failed"),
+    StreamingState.STREAMING: tuple(
+        set(StreamingState) - {StreamingState.STREAMING, StreamingState.STOPPING}
+    ),
+    StreamingState.STALLED: ("connecting", "streaming"),
+    StreamingState.STOPPED: tuple(
+        set(StreamingState) - {StreamingState.STOPPED, StreamingState.FAILED}
+    ),
+    StreamingState.FAILED: tuple(StreamingState.values),
+}
+# The same for ACS's word. That a subscription started says less than audio does.
+_TOLD_FROM: dict[StreamingState, tuple[str, ...]] = {
+    StreamingState.CONNECTING: ("off", "requested", "stopped", "failed"),
+    StreamingState.STOPPED: tuple(StreamingState.values),
+    StreamingState.FAILED: tuple(StreamingState.values),
+}
+
+
+def connection_learn(call_id: UUID, connection_id: str) -> None:
+    """Keep the connection id of a call that has none yet."""
+    if not connection_id:
+        return
+    nameless = Call.objects.filter(pk=call_id, connection_id=None)
+    try:
+        with transaction.atomic():
+            nameless.update(connection_id=connection_id)
+    except IntegrityError:
+        # A socket without a secret (authentication off) made a call under this id.
+        log.warning("call %s: its connection id belongs to another call", call_id)
+
+
+def call_connected(call_id: UUID, *, at: datetime) -> None:
+    """Note that a call is up; one that has ended only learns since when it was."""
+    calls = Call.objects.filter(pk=call_id)
+    calls.filter(NOT_UP).update(
+        state=CallState.CONNECTED, ended_at=None, end_reason="", end_subcode=None
+    )
+    calls.exclude(state=CallState.FAILED).update(
+        connected_at=Least(Coalesce(F("connected_at"), at), at),
+        incoming_call_context="",
+    )
+
+
+def call_failed(
+    call_id: UUID,
+    *,
+    at: datetime,
+    code: int | None = None,
+    subcode: int | None = None,
+    reason: str,
+) -> bool:
+    """Note that a call did not come about. False if it did, or had failed before."""
+    failed = Call.objects.filter(NOT_UP, pk=call_id).update(
+        state=CallState.FAILED,
+        ended_at=at,
+        end_code=code,
+        end_subcode=subcode,
+        end_reason=reason[:500],
+        incoming_call_context="",
+    )
+    Call.objects.filter(
+        pk=call_id, state=CallState.FAILED, streaming_state=StreamingState.REQUESTED
+    ).update(streaming_state=StreamingState.OFF)
+    return bool(failed)
+
+
+def call_ended(
+    call_id: UUID,
+    *,
+    at: datetime,
+    code: int | None = None,
+    subcode: int | None = None,
+    reason: str,
+) -> bool:
+    """Note that a call is over. False if that was known.
+
+    What ACS says (with a `code`) replaces what was only concluded.
+    """
+    calls = Call.objects.filter(pk=call_id)
+    is_news = Q(state__in=LIVE_STATES) | Q(state=CallState.FAILED, end_code=None)
+    if code is not None:
+        is_news |= Q(state=CallState.ENDED, end_code=None)
+    ended = calls.filter(is_news).update(
+        state=CallState.ENDED,
+        ended_at=at,
+        end_code=code,
+        end_subcode=subcode,
+        end_reason=reason[:500],
+        incoming_call_context="",
+    )
+    calls.exclude(
+        streaming_state__in=(StreamingState.OFF, StreamingState.FAILED)
+    ).update(streaming_state=StreamingState.STOPPED, streaming_reason="")
+    Participant.objects.filter(call_id=call_id, left_at=None).update(left_at=at)
+    return bool(ended)
+
+
+def streaming_seen(
+    call_id: UUID, state: StreamingState, *, at: datetime, reason: str = ""
+) -> bool:
+    """Note what media shows, unless the state is newer than that. See `control`."""
+    calls = Call.objects.filter(pk=call_id, streaming_state__in=_SEEN_FROM[state])
+    calls = calls.filter(Q(streaming_at=None) | Q(streaming_at__lte=at))
+    if state not in (StreamingState.STOPPED, StreamingState.FAILED):
+        calls = calls.exclude(state=CallState.ENDED)
+    return _streaming_set(calls, state, at=at, reason=reason)
+
+
+def streaming_told(
+    call_id: UUID, state: StreamingState, *, at: datetime, reason: str = ""
+) -> bool:
+    """Note ACS's newest word on streaming; `at` is when it reached us."""
+    calls = Call.objects.filter(pk=call_id)
+    if state == StreamingState.CONNECTING and calls.filter(state=CallState.ENDED):
+        state = StreamingState.STOPPED
+    calls = calls.filter(streaming_state__in=_TOLD_FROM[state])
+    return _streaming_set(calls, state, at=at, reason=reason)
+
+
+def _streaming_set(
+    calls: CallQuerySet, state: StreamingState, *, at: datetime, reason: str
+) -> bool:
+    return bool(
+        calls.update(
+            streaming_state=state, streaming_reason=reason[:500], streaming_at=at
+        )
+    )

@@ -1,0 +1,26 @@
+"""Celery tasks: thin, with ids as arguments. What they do is in `calls.control`."""
+
+from uuid import UUID
+
+from celery import shared_task
+from django.utils import timezone
+
+from calls import control
+
+
+@shared_task(name="calls.send_command", acks_late=True, ignore_result=True)
+def send_command(command_id: str) -> None:
+    """Send one command; if another try is due, come back for it."""
+    delay = control.command_send(UUID(command_id))
+    if delay is not None:
+        control.task_send(send_command, command_id, countdown=delay)
+
+
+@shared_task(name="calls.sweep_commands", ignore_result=True)
+def sweep_commands() -> None:
+    """Time out commands without evidence, and send those whose task was lost."""
+    control.commands_sweep(timezone.now())
+
+
+# Registers `calls.finish_call` and `calls.sweep_calls` with the worker.
+from calls import finishing_tasks  # noqa: E402,F401

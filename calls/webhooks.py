@@ -1,0 +1,93 @@
+"""Where Event Grid and ACS post: authenticate, read, store, answer fast.
+
+A body that cannot be read is answered with 400 and leaves nothing behind. Everything
+that was read is stored in one transaction before the 200 goes out, so what ACS takes
+for delivered is kept; orders to ACS follow from a worker.
+"""
+
+import hmac
+import logging
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from calls.capability import call_id_of
+from calls.envelopes import MAX_BYTES, Event, Unreadable, events_of, text_of
+from calls.events import callbacks_take, incoming_calls_take
+from calls.tokens import TokenRefused, bearer, verify
+
+VALIDATION = "Microsoft.EventGrid.SubscriptionValidationEvent"
+
+log = logging.getLogger(__name__)
+
+
+@csrf_exempt
+@require_POST
+def eventgrid(request: HttpRequest) -> HttpResponse:
+    """Take Event Grid's validation and incoming calls.
+
+    ACS does not sign these: the secret in the query proves the sender, if one is set.
+    """
+    secret = request.GET.get("secret", "").encode()
+    expected = settings.EVENTGRID_SECRET.encode()
+    if expected and not hmac.compare_digest(secret, expected):
+        log.warning("Event Grid called with a wrong secret")
+        return HttpResponse("The secret is wrong.", status=401)
+    try:
+        events = events_of(_body(request))
+    except Unreadable as exc:
+        return HttpResponse(f"{exc}\n", status=400)
+    validation = _validation_code(events)
+    if validation:
+        return JsonResponse({"validationResponse": validation})
+    incoming_calls_take(events, received_at=timezone.now())
+    return HttpResponse(status=200)
+
+
+@csrf_exempt
+@require_POST
+def callback(request: HttpRequest, secret: str) -> HttpResponse:
+    """Take ACS's callbacks on one call."""
+    call_id = call_id_of(secret)
+    if call_id is None:
+        return HttpResponse("There is no such call.", status=404)
+    refusal = _token_refusal(request)
+    if refusal:
+        log.warning("call %s: the token of a callback is refused: %s", call_id, refusal)
+        if settings.CALLBACK_AUTH == "required":
+            response = HttpResponse(f"Token refused: {refusal}.", status=401)
+            response["WWW-Authenticate"] = "Bearer"
+            return response
+    try:
+        events = events_of(_body(request))
+    except Unreadable as exc:
+        log.warning("call %s: a callback cannot be read: %s", call_id, exc)
+        return HttpResponse(f"{exc}\n", status=400)
+    if not callbacks_take(call_id, events, received_at=timezone.now()):
+        return HttpResponse("There is no such call.", status=404)
+    return HttpResponse(status=200)
+
+
+def _token_refusal(request: HttpRequest) -> str:
+    """Return why the request's token proves nothing; empty if it does."""
+    if settings.CALLBACK_AUTH == "off":
+        return ""
+    try:
+        verify(bearer(request.headers.get("Authorization", "")))
+    except TokenRefused as refused:
+        return str(refused)
+    return ""
+
+
+def _body(request: HttpRequest) -> bytes:
+    """Return the body, one byte more than allowed at most."""
+    return request.read(MAX_BYTES + 1)
+
+
+def _validation_code(events: list[Event]) -> str:
+    codes = [text_of(each.data, "validationCode") for each in events]
+    kinds = [each.kind for each in events]
+    return codes[kinds.index(VALIDATION)] if VALIDATION in kinds else ""
