@@ -4,16 +4,17 @@ Every variable the project reads is read through one `Env`, which remembers name
 default and purpose: the README's table is tested against that memory, and a
 misspelt value is refused at start-up with every problem listed at once.
 
-A secret may come from a file: with `SECRET_KEY_FILE=/run/secrets/key` the variable
-`SECRET_KEY` has that file's text.
+Every variable may come from a file, as secrets do: with
+`SECRET_KEY_FILE=/run/secrets/key` the variable `SECRET_KEY` has that file's text.
 """
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -43,22 +44,20 @@ class Env:
         self.variables: dict[str, Variable] = {}
         self.problems: list[str] = []
 
-    def text(self, name: str, default: str = "", *, purpose: str) -> str:
-        """Return the text of `name`, or of the file that `name_FILE` names."""
-        self._declare(name, "text", default, purpose)
-        path = self._source.get(f"{name}_FILE")
-        if path and name not in self._source:
-            try:
-                return Path(path).read_text(encoding="utf-8").strip()
-            except (OSError, UnicodeDecodeError) as exc:
-                self.problems.append(f"{name}_FILE: cannot read {path}: {exc}")
-                return default
-        return self._source.get(name, default)
+    def text(
+        self, name: str, default: str = "", *, shown: str = "", purpose: str
+    ) -> str:
+        """Return the text of `name`.
+
+        `shown` is the default as the README writes it, where machines differ in it.
+        """
+        self._declare(name, "text", shown or default, purpose)
+        return self._raw(name) or default
 
     def flag(self, name: str, default: bool, *, purpose: str) -> bool:
         """Return a truth value; all but 1/0, true/false, yes/no, on/off is refused."""
         self._declare(name, "flag", str(default).lower(), purpose)
-        raw = self._source.get(name, "").strip().lower()
+        raw = self._raw(name).lower()
         if not raw:
             return default
         if raw in TRUE or raw in FALSE:
@@ -70,8 +69,8 @@ class Env:
         self, name: str, default: float, *, purpose: str, least: float = 0
     ) -> float:
         """Return a number that is at least `least`."""
-        self._declare(name, "number", f"{default:g}", purpose)
-        raw = self._source.get(name, "").strip()
+        self._declare(name, "number", str(default), purpose)
+        raw = self._raw(name)
         if not raw:
             return default
         try:
@@ -97,7 +96,7 @@ class Env:
     ) -> str:
         """Return one of `choices`."""
         self._declare(name, " | ".join(choices), default, purpose)
-        raw = self._source.get(name, "").strip() or default
+        raw = self._raw(name) or default
         if raw in choices:
             return raw
         self.problems.append(f"{name}: {raw!r} is not one of {', '.join(choices)}")
@@ -106,19 +105,19 @@ class Env:
     def words(self, name: str, default: str = "", *, purpose: str) -> list[str]:
         """Return the comma-separated words of `name`."""
         self._declare(name, "list", default, purpose)
-        raw = self._source.get(name, default)
+        raw = self._raw(name) or default
         return [word.strip() for word in raw.split(",") if word.strip()]
 
     def path(self, name: str, default: Path, *, shown: str, purpose: str) -> Path:
         """Return an absolute path. `shown` is the default as the README writes it."""
         self._declare(name, "path", shown, purpose)
-        raw = self._source.get(name, "").strip()
+        raw = self._raw(name)
         return Path(raw).expanduser().resolve() if raw else default
 
     def json(self, name: str, *, purpose: str) -> dict[str, Any]:
         """Return the JSON object of `name`, `{}` when it is not set."""
         self._declare(name, "JSON object", "{}", purpose)
-        raw = self._source.get(name, "").strip()
+        raw = self._raw(name)
         if not raw:
             return {}
         try:
@@ -131,10 +130,12 @@ class Env:
             return {}
         return value
 
-    def database(self, name: str, default: str, *, purpose: str) -> dict[str, Any]:
+    def database(
+        self, name: str, default: str, *, shown: str = "", purpose: str
+    ) -> dict[str, Any]:
         """Return Django's settings of the database that the URL in `name` names."""
-        self._declare(name, "URL", default, purpose)
-        raw = self._source.get(name, "").strip() or default
+        self._declare(name, "URL", shown or default, purpose)
+        raw = self._raw(name) or default
         try:
             return database_from_url(raw)
         except ValueError as exc:
@@ -148,6 +149,38 @@ class Env:
             message = f"These environment variables cannot be read:\n  {listed}"
             raise ImproperlyConfigured(message)
 
+    def unknown(self, prefix: str) -> dict[str, str]:
+        """Return what is set, starts with `prefix` and was never asked for.
+
+        Each with the variable that was probably meant, or "".
+        """
+        known = {*self.variables, *(f"{name}_FILE" for name in self.variables)}
+        strange = (name for name in self._source if name.startswith(prefix))
+        return {
+            name: next(iter(get_close_matches(name, known, 1)), "")
+            for name in strange
+            if name not in known
+        }
+
+    def _raw(self, name: str) -> str:
+        """Return the text of `name`, or of the file that `name_FILE` names, stripped.
+
+        An empty variable is one that is not set: env files are full of `NAME=`.
+        """
+        value = self._source.get(name, "").strip()
+        path = self._source.get(f"{name}_FILE", "").strip()
+        if not path:
+            return value
+        if value:
+            self.problems.append(f"{name}: set, and {name}_FILE is set too")
+            return value
+        try:
+            return Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as exc:
+            reason = exc.strerror if isinstance(exc, OSError) else "not UTF-8"
+            self.problems.append(f"{name}_FILE: cannot read {path}: {reason}")
+            return ""
+
     def _declare(self, name: str, kind: str, default: str, purpose: str) -> None:
         self.variables[name] = Variable(name, kind, default, purpose)
 
@@ -156,15 +189,30 @@ def database_from_url(url: str) -> dict[str, Any]:
     """Return the Django settings for `sqlite:///path` or `postgresql://user:pw@host/db`.
 
     Query parameters become `OPTIONS`. Raises `ValueError` with what is wrong; the
-    message never repeats the URL, which holds a password.
+    message never repeats any of the URL, which holds a password.
     """
-    parts = urlsplit(url)
-    if parts.scheme == "sqlite":
+    if url.startswith("sqlite://"):
         return sqlite(url.removeprefix("sqlite://"))
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        # Python's message quotes what it took for the port: half a password, say.
+        raise ValueError(f"the URL cannot be taken apart; {ODD_CHARACTERS}") from None
     if parts.scheme not in {"postgres", "postgresql"}:
-        raise ValueError("the URL must start with sqlite:// or postgresql://")
+        raise ValueError("the URL must start with sqlite:/// or postgresql://")
+    if parts.fragment or "@" in parts.path + parts.query:
+        raise ValueError(f"the URL ends too early; {ODD_CHARACTERS}")
     if not parts.path.strip("/"):
         raise ValueError("the URL names no database")
+    return postgresql(parts, port)
+
+
+ODD_CHARACTERS = "write odd characters of the password as %40 for @, %23 for #, …"
+
+
+def postgresql(parts: SplitResult, port: int | None) -> dict[str, Any]:
+    """Return settings for PostgreSQL; `?host=/folder` names a Unix socket's folder."""
     options: dict[str, Any] = dict(parse_qsl(parts.query))
     host = options.pop("host", None) or unquote(parts.hostname or "")
     return {
@@ -173,7 +221,7 @@ def database_from_url(url: str) -> dict[str, Any]:
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
         "HOST": host,
-        "PORT": str(parts.port or ""),
+        "PORT": str(port or ""),
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": options,
@@ -185,8 +233,10 @@ def sqlite(path: str) -> dict[str, Any]:
 
     WAL lets readers go on while one writes; IMMEDIATE takes the write lock at BEGIN,
     where the busy timeout applies (a deferred transaction that upgrades later fails at
-    once with "database is locked").
+    once with "database is locked"). Raises `ValueError`.
     """
+    if path != ":memory:" and not path.startswith("/"):
+        raise ValueError("an SQLite URL has three slashes and an absolute path")
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": path if path == ":memory:" else Path(path),
@@ -194,7 +244,7 @@ def sqlite(path: str) -> dict[str, Any]:
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,
             "init_command": (
-                "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
+                "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
                 " PRAGMA cache_size=-16000;"
             ),
         },

@@ -12,8 +12,8 @@ import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 # Capability URLs: whoever holds the secret may stream into a call or report on it.
-SECRET_IN_PATH = re.compile(r"(/(?:media|transcription|webhooks/calls)/)[^\s/?\"']+")
-SECRET_IN_QUERY = re.compile(r"([?&](?:secret|sig|code)=)[^\s&\"']+")
+SECRET_IN_PATH = re.compile(r"(/(?:media|transcription|webhooks/calls)/)[^\s/?\"'\\]+")
+SECRET_IN_QUERY = re.compile(r"([?&](?:secret|sig|code)=)[^\s&\"'\\]+")
 
 
 def without_secrets(text: str) -> str:
@@ -21,11 +21,9 @@ def without_secrets(text: str) -> str:
     return SECRET_IN_QUERY.sub(r"\1***", SECRET_IN_PATH.sub(r"\1***", text))
 
 
-def hide_secrets(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """Hide secrets in the line itself; servers log request paths."""
-    if isinstance(event.get("event"), str):
-        event["event"] = without_secrets(event["event"])
-    return event
+def hide_secrets(_: WrappedLogger, __: str, line: str) -> str:
+    """Hide secrets in the finished line: message, fields and traceback alike."""
+    return without_secrets(line)
 
 
 def logging_config(*, level: str, style: str) -> dict[str, Any]:
@@ -34,7 +32,6 @@ def logging_config(*, level: str, style: str) -> dict[str, Any]:
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        hide_secrets,
     ]
     renderer: Any = (
         structlog.processors.JSONRenderer()
@@ -54,6 +51,7 @@ def logging_config(*, level: str, style: str) -> dict[str, Any]:
                     if style == "json"
                     else _untouched,
                     renderer,
+                    hide_secrets,
                 ],
             }
         },
@@ -64,6 +62,9 @@ def logging_config(*, level: str, style: str) -> dict[str, Any]:
         "loggers": {
             # The SDK logs whole requests at INFO; they hold phone numbers.
             "azure": {"level": "WARNING"},
+            # One line for every run of a sweep; failures come at ERROR.
+            "celery.app.trace": {"level": "WARNING"},
+            "celery.worker.strategy": {"level": "WARNING"},
             "daphne.http_protocol": {"level": "WARNING"},
             "django.channels.server": {"level": "WARNING"},
         },
@@ -84,7 +85,6 @@ def configure(config: dict[str, Any]) -> None:
             structlog.stdlib.add_log_level,
             structlog.stdlib.PositionalArgumentsFormatter(),
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            hide_secrets,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),

@@ -44,6 +44,7 @@ from calls.services import (
     track_finalise,
 )
 from calls.storage import recording_delete
+from calls.tails import tails_mark
 
 log = logging.getLogger(__name__)
 
@@ -215,6 +216,7 @@ class _Work:
         self._sockets_ensure()
         windows = [_window(stop) for stop in stop_windows(self.call_id)]
         drafts = {}
+        tails_mark(self.call_id, self.replay.counts, self.replay.tracks.values())
         for key, track in sorted(self.replay.tracks.items()):
             track.mark_stopped(windows)
             drafts[key] = track_draft(self.call_id, key[0], track)

@@ -4,6 +4,8 @@ Names are storage names of Django's `recordings` storage: a local folder by defa
 Azure Blob Storage or any other django-storages backend by settings.
 """
 
+import os
+from pathlib import Path
 from typing import IO, cast
 
 from django.core.files import File
@@ -31,7 +33,24 @@ def recording_save(name: str, content: IO[bytes]) -> str:
     storage = _storage()
     if storage.exists(name):
         storage.delete(name)
-    return storage.save(name, File(content))
+    saved = storage.save(name, File(content))
+    _sync(storage, saved)
+    return saved
+
+
+def _sync(storage: Storage, name: str) -> None:
+    """Have a local file on the disk itself: its journals are removed after this."""
+    try:
+        path = Path(storage.path(name))
+    except NotImplementedError:
+        # A remote storage answers once it has the bytes.
+        return
+    for target in (path, path.parent):
+        descriptor = os.open(target, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def recording_size(name: str) -> int:

@@ -119,6 +119,10 @@ class TrackAudio(Generic[R]):
                     start + round(share[0] * length), start + round(share[1] * length)
                 )
 
+    def mark_lost(self, samples: int) -> None:
+        """Note that so much audio behind the last packet was never received."""
+        self.ledger.append(State.GAP, samples)
+
     def _gap_after(self, sample: int) -> tuple[int, int] | None:
         """Return the first gap that begins at or after the end known at the pause.
 
