@@ -198,6 +198,8 @@ class MediaSession:
         self.counts = Counts()
         self.subscriptions: dict[str, SubscriptionDraft] = {}
         self.superseded: Callable[[], None] | None = None
+        # Called once, with the first packet: until then streaming is only promised.
+        self.heard: Callable[[], None] | None = None
         self._chunks = _Chunks()
         self._opened_us = (opening.opened_at - EPOCH) // MICROSECOND
         self._rate = 0
@@ -260,6 +262,9 @@ class MediaSession:
         counts = self.counts
         counts.packets += 1
         counts.bytes += len(pcm)
+        if self.heard:
+            heard, self.heard = self.heard, None
+            heard()
         placements = track.audio.take(
             timestamp_us=stamp,
             arrival_us=self._opened_us + arrival_us,

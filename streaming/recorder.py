@@ -121,8 +121,13 @@ class Recorder:
         )
         session = MediaSession(call, connection_id, journal, opening)
         session.superseded = superseded
-        self._put(call, [session])
-        self._wake.set()
+
+        def heard() -> None:
+            self._put(call, [session])
+            self._wake.set()
+
+        session.heard = heard
+        heard()
         return session
 
     def close(self, session: MediaSession, code: int | None, reason: str) -> None:
