@@ -348,9 +348,12 @@ def task_send(
 
     It never raises: every task sent this way has a sweep that finds what was not.
     """
-    options: dict[str, Any] = {"queue": queue, "countdown": countdown}
     try:
-        task.apply_async(args, retry=False, **options)
+        # A connection of its own: the pool's would try for six seconds, and a webhook
+        # has to answer fast.
+        with task.app.connection_for_write(transport_options={"max_retries": 0}) as to:
+            options: dict[str, Any] = {"queue": queue, "countdown": countdown}
+            task.apply_async(args, retry=False, **options | {"connection": to})
     except (OperationalError, RedisError, OSError) as exc:
         log.error("task %s was not queued: %s", task.name, type(exc).__name__)
         return False
