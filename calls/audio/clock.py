@@ -4,17 +4,20 @@ A *delta* is where a timestamp says a packet belongs, minus where the packets be
 end, in samples. On a perfect clock without losses every delta is 0. The clock keeps
 
 - `near`: the delta that the next packet should have,
-- `level`: a slow mean of the deltas: the error of the whole track so far,
-- `bias`: what `level` was over the first five seconds. The first packet's timestamp
-  is the track's origin and may itself be wrong by as much as any other, so its error
-  must not be taken for lost or surplus audio for the rest of the call,
+- `level`: a slow mean of the deltas: by how much the track is too short by now,
+- `bias`: what `level` was at first. The first packet's timestamp is the track's origin
+  and may be as wrong as any other; that error is not lost or surplus audio,
 - `wobble`: the mean distance of a delta from `near`.
 
-A clock whose wobble is at most a quarter of a packet is *crisp*: a lost packet is
-seen at once, and exactly. Any other is *fuzzy*: one timestamp proves nothing, sixty-
-four together prove a good deal, since the mean of 64 timestamps that jitter evenly
-by ±60 ms is known to ±4 ms (one sigma). A sender nobody has watched for 16 packets
-yet is neither; it is read as crisp, with twice the proof asked.
+A clock whose wobble is at most a tenth of a packet is *crisp*: one lost packet shows
+at once and exactly, and `level` moves only because the clock runs fast or slow. Any
+other is *fuzzy*: one timestamp proves nothing, but a hundred do. Whether a fuzzy track
+has become a packet too short is Page's CUSUM test: add up by how much each delta
+exceeds five eighths of a packet, never below zero, until the sum could not be chance.
+What chance could do follows from how widely the deltas scatter and how slowly they
+wander, both measured. Where timestamps jitter evenly by ±60 ms, one lost packet shows
+after about 2.5 s. A sender nobody has watched for 16 packets is taken for crisp, and
+asked for twice the proof.
 """
 
 from typing import Self, TypedDict
@@ -23,42 +26,49 @@ from calls.audio.pcm import slot_samples
 
 # Packets after which we say what kind of clock it is.
 WATCHED = 16
-# Packets over which the origin's own error is measured: 5 s.
-CALIBRATION = 256
+# Packets over which the origin's own error is measured, and after which it is fixed.
+CALIBRATION = 128
+REFINEMENT = 2048
 
 _JITTER_MS = 60
 _NEAR_GAIN = 1 / 4
 _WOBBLE_GAIN = 1 / 32
-# 20 s: slower than any jitter, ten times faster than a clock 100 ppm off needs.
+# 20 s: slower than jitter, and still fast enough to follow a clock 100 ppm off.
 _CRISP_GAIN = 1 / 1024
-# 1.3 s: as fast as a clock that jitters by ±60 ms lets one packet's loss be seen.
 _FUZZY_GAIN = 1 / 64
-# Leaning by so many packets a track is put right.
+_SCATTER_GAIN = 1 / 256
+# A crisp track is put right when it leans by so many packets.
+_LIMIT = 0.8
 _LIMIT_SILENT = 0.65
-_LIMIT_CRISP = 0.8
-_LIMIT_FUZZY = 0.85
+# CUSUM: what to subtract, in packets, and when to believe the sum. Sixteen variances
+# per packet are one false alarm in about ten hours.
+_ALLOWANCE = 0.625
+_PROOF = 16
 
 
 class ClockJson(TypedDict):
     """A clock as it is stored."""
 
     unit: int
-    near: float
-    level: float
-    bias: float
-    wobble: float
-    seen: int
     crisp: bool
+    seen: int
+    numbers: list[float]
 
 
 class Clock:
     """What is known of one track's timestamps. Everything is in samples."""
 
     __slots__ = (
+        "_above",
+        "_below",
+        "_last",
+        "_scatter",
+        "_steps",
         "_wobble_limit",
         "bias",
         "crisp",
         "jitter",
+        "lean",
         "level",
         "near",
         "patience",
@@ -75,27 +85,36 @@ class Clock:
         self.level = 0.0
         self.bias = 0.0
         self.wobble = 0.0
+        # By how much the track is too short (or, below 0, too long), as far as that
+        # is certain.
+        self.lean = 0.0
         self.seen = 0
         self.crisp = True
         # What a timestamp may be off without meaning anything: ±60 ms.
         self.jitter = rate * _JITTER_MS / 1000
+        # Of a fuzzy clock: mean square of offs and of their steps, and both CUSUMs.
+        self._scatter = 0.0
+        self._steps = 0.0
+        self._last = 0.0
+        self._above = 0.0
+        self._below = 0.0
         self.unit = slot_samples(rate)
-        self.resize(self.unit)
+        self._choose()
 
     def resize(self, samples: int) -> None:
         """Packets are `samples` long from now on: losses come in that size."""
         slot = slot_samples(self.rate)
-        self.unit = min(max(samples, slot // 4), slot)
-        self._choose()
+        unit = min(max(samples, slot // 4), slot)
+        if unit != self.unit:
+            self.unit = unit
+            self._choose()
 
     def _choose(self) -> None:
         # A little less to be crisp again than to become fuzzy: no flicker.
-        self._wobble_limit = self.unit / 4 if self.crisp else self.unit / 5
-        if self.crisp:
-            self.tolerance = self.unit * 0.75
-        else:
-            self.tolerance = self.jitter + self.unit / 2
-        self.patience = self.limit(silent=True) * self.unit
+        self._wobble_limit = self.unit / (10 if self.crisp else 12)
+        self.tolerance = self.unit * 0.75
+        # The lean below which nothing is ever done: what `place` asks first.
+        self.patience = _LIMIT_SILENT * self.unit
 
     @property
     def is_known(self) -> bool:
@@ -109,18 +128,16 @@ class Clock:
         return min(millisecond + 4 * self.wobble, self.unit / 4)
 
     def limit(self, silent: bool) -> float:
-        """By how many packets a track may lean before it is put right.
+        """By how much a track may lean before it is put right, at such a packet.
 
-        On a crisp clock a silent packet is an earlier occasion: nobody hears it.
+        A silent packet is an earlier occasion: nobody hears what is done there.
         """
-        if self.crisp:
-            return _LIMIT_SILENT if silent else _LIMIT_CRISP
-        return _LIMIT_FUZZY
+        return (_LIMIT_SILENT if silent else _LIMIT) * self.unit
 
     def accepts(self, delta: float) -> bool:
         """Whether a packet with `delta` simply follows; if so, learn from it."""
         off = delta - self.near
-        if not -self.tolerance <= off <= self.tolerance:
+        if off > self.tolerance or off < -self.tolerance:
             return False
         self.learn(off)
         if self.crisp:
@@ -129,31 +146,102 @@ class Clock:
 
     def learn(self, off: float) -> None:
         """Learn from a packet that turned out to be `off` samples from `near`."""
-        seen = self.seen
-        off = min(max(off, -self.jitter), self.jitter)
-        gain = _CRISP_GAIN if self.crisp else _FUZZY_GAIN
-        if seen < CALIBRATION:
-            self.seen = seen + 1
-            gain = 1 / (seen + 2)
-        self.level += (self.near + off - self.level) * gain
-        gain = _WOBBLE_GAIN if seen > 32 else 1 / (seen + 1)
-        self.wobble += (abs(off) - self.wobble) * gain
-        if seen < CALIBRATION:
-            self.bias = self.level
+        if self.seen < CALIBRATION:
+            self._calibrate(off)
+            return
+        self.wobble += (abs(off) - self.wobble) * _WOBBLE_GAIN
+        if self.crisp:
+            self.level += (self.near + off - self.level) * _CRISP_GAIN
+            self.lean = self.level - self.bias
+            if self.wobble > self._wobble_limit:
+                self._change()
+        else:
+            self._test(off)
+            if self.wobble < self._wobble_limit:
+                self._change()
+
+    def _calibrate(self, off: float) -> None:
+        """Learn from one of the first packets, whose mean is the origin's error."""
+        self.seen += 1
+        self.wobble += (abs(off) - self.wobble) / min(self.seen, 32)
+        self._watch(off, 1 / self.seen)
+        self.level += (self.near + off - self.level) / (self.seen + 1)
+        self.bias = self.level
         if not self.crisp:
             self.near = self.level
-        if (self.wobble <= self._wobble_limit) is not self.crisp and seen >= WATCHED:
-            self.crisp = not self.crisp
-            self.near = self.level
-            self._choose()
+        if self.seen >= WATCHED and (self.wobble < self._wobble_limit) != self.crisp:
+            self._change()
 
-    def shift(self, samples: float) -> None:
-        """Expect every delta to be `samples` more from now on."""
-        self.near += samples
-        self.level += samples
+    def _watch(self, off: float, gain: float) -> None:
+        """Measure how widely the offs scatter, and how far one is from the next."""
+        step = off - self._last
+        self._last = off
+        self._scatter += (off * off - self._scatter) * gain
+        self._steps += (step * step - self._steps) * gain
+
+    def _test(self, off: float) -> None:
+        """Learn from a packet of a fuzzy clock, and look for what its jitter hides."""
+        off = min(max(off, -2 * self.jitter), 2 * self.jitter)
+        self._watch(off, _SCATTER_GAIN)
+        self.level += off * _FUZZY_GAIN
+        if self.seen < REFINEMENT:
+            self._refine()
+        excess = self.near + off - self.bias
+        self.near = self.level
+        self.tolerance = min(
+            5 * self.wobble + self.unit / 2, self.jitter + self.unit / 2
+        )
+        allowance = _ALLOWANCE * self.unit
+        self._above = max(self._above + excess - allowance, 0.0)
+        self._below = max(self._below - excess - allowance, 0.0)
+        proof = _PROOF * self.variance / self.unit
+        if self._above > proof:
+            self.lean = float(self.unit)
+        elif self._below > proof:
+            self.lean = -float(self.unit)
+
+    def _refine(self) -> None:
+        """Make `bias` better by what is less than half a packet: no loss is that."""
+        self.seen += 1
+        rest = self.level - self.bias
+        rest -= round(rest / self.unit) * self.unit
+        self.bias += rest / self.seen
+
+    @property
+    def variance(self) -> float:
+        """How far the sum of n offs can be from n means by chance: squared, over n.
+
+        The variance, times (1 + r) / (1 - r) if neighbours correlate by r, as they do
+        where timestamps wander rather than jitter.
+        """
+        apart = self._steps / 2
+        return self._scatter * max(2 * self._scatter - apart, apart) / max(apart, 1.0)
+
+    def _change(self) -> None:
+        """Become fuzzy, or crisp again."""
+        self.crisp = not self.crisp
+        self.near = self.level
+        self._above = self._below = self.lean = 0.0
+        self._choose()
+
+    def shift(self, samples: int) -> None:
+        """Expect deltas `samples` larger from now on: the track was put right."""
+        if self.crisp:
+            self.near += samples
+            self.level += samples
+        else:
+            # It was put right because of what the slow mean has not seen yet.
+            self.near = self.level = self.bias
+        self._above = self._below = self.lean = 0.0
+
+    def move(self, off: float) -> None:
+        """Expect deltas `off` larger from now on: that is what a run agreed on."""
+        self.near += off
+        if not self.crisp:
+            self.level = self.near
 
     def rebase(self, off: float) -> None:
-        """Begin again: the origin itself was `off` samples wrong."""
+        """Take it that the origin itself was `off` samples wrong, and nothing else."""
         self.near += off
         self.level = self.bias = self.near
 
@@ -161,23 +249,33 @@ class Clock:
         """The clock for storage."""
         return {
             "unit": self.unit,
-            "near": self.near,
-            "level": self.level,
-            "bias": self.bias,
-            "wobble": self.wobble,
-            "seen": self.seen,
             "crisp": self.crisp,
+            "seen": self.seen,
+            "numbers": [getattr(self, name) for name in _NUMBERS],
         }
 
     @classmethod
     def from_json(cls, rate: int, stored: ClockJson) -> Self:
         """The clock that `to_json` described."""
         clock = cls(rate)
-        clock.near = stored["near"]
-        clock.level = stored["level"]
-        clock.bias = stored["bias"]
-        clock.wobble = stored["wobble"]
-        clock.seen = stored["seen"]
         clock.crisp = stored["crisp"]
-        clock.resize(stored["unit"])
+        clock.seen = stored["seen"]
+        for name, number in zip(_NUMBERS, stored["numbers"], strict=True):
+            setattr(clock, name, number)
+        clock.unit = stored["unit"]
+        clock._choose()
         return clock
+
+
+_NUMBERS = (
+    "near",
+    "level",
+    "bias",
+    "wobble",
+    "lean",
+    "_scatter",
+    "_steps",
+    "_last",
+    "_above",
+    "_below",
+)

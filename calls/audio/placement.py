@@ -47,10 +47,15 @@ def put(ledger: Ledger, start: int, samples: int, silent: bool, ref: T) -> Place
     # way to the side where there is room.
     if taken * 2 <= samples:
         for place in (start, start + taken, start - taken):
-            if place >= 0 and _taken(ledger, place, samples) == 0:
+            if is_free(ledger, place, samples):
                 return _fill(ledger, place, samples, silent, ref)
     ledger.discarded += 1
     return Placement(ref, None, samples, silent, Verdict.DISCARDED)
+
+
+def is_free(ledger: Ledger, start: int, samples: int) -> bool:
+    """Whether a range of the track, or beyond its end, holds no audio."""
+    return start >= 0 and _taken(ledger, start, samples) == 0
 
 
 def _taken(ledger: Ledger, start: int, samples: int) -> int:

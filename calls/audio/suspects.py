@@ -53,14 +53,18 @@ def offs(run: Sequence[Suspect[T]]) -> list[float]:
     return [suspect.off for suspect in run if suspect.weighs]
 
 
-def is_burst(earlier: Suspect[T], later: Suspect[T]) -> bool:
+def is_same(stamp: int, other: int) -> bool:
     """Whether two packets were stamped with one time."""
-    return abs(later.stamp - earlier.stamp) <= _SAME_US
+    return abs(stamp - other) <= _SAME_US
 
 
 def is_enough(run: Sequence[Suspect[T]], clock: Clock) -> bool:
     """Whether a run that does not agree has to be decided all the same."""
-    wanted = WEIGH if clock.crisp else WEIGH_FUZZY
+    wanted = WEIGH
+    if not clock.crisp:
+        # Until chance moves their mean by less than an eighth of a packet.
+        needed = round(clock.variance / (clock.unit / 8) ** 2)
+        wanted = min(max(needed, AGREE_LONG), WEIGH_FUZZY)
     return len(run) >= MOST or (len(run) >= wanted and len(offs(run)) >= wanted)
 
 
@@ -68,17 +72,23 @@ def agreed(run: Sequence[Suspect[T]], clock: Clock) -> float | None:
     """The off on which the newest packets of a crisp or unknown clock agree."""
     if not clock.crisp:
         return None
-    evidence = offs(run)
-    last = evidence[-1]
-    grain = clock.grain
-    few = evidence[-(AGREE if clock.is_known else AGREE_LONG) :]
-    if len(few) >= (AGREE if clock.is_known else AGREE_LONG) and all(
-        abs(off - last) <= grain for off in few
-    ):
-        return last
-    if len(run) >= AGREE_LONG and rises(run[-AGREE_LONG:], clock):
-        return last
+    newest = run[-AGREE_LONG:]
+    if len(newest) == AGREE_LONG and rises(newest, clock):
+        return _mean([suspect.off for suspect in newest], clock)
+    wanted = AGREE if clock.is_known else AGREE_LONG
+    evidence = offs(run)[-wanted:]
+    if len(evidence) == wanted and max(evidence) - min(evidence) <= clock.grain:
+        return _mean(evidence, clock)
     return None
+
+
+def _mean(evidence: Sequence[float], clock: Clock) -> float:
+    """The last off, made more exact by those that lie whole packets from it."""
+    last = evidence[-1]
+    rests = [
+        off - last - round((off - last) / clock.unit) * clock.unit for off in evidence
+    ]
+    return last + sum(rests) / len(rests)
 
 
 def rises(run: Sequence[Suspect[T]], clock: Clock) -> bool:
@@ -152,18 +162,6 @@ def ordered_shifts(run: Sequence[Suspect[T]], final: int, clock: Clock) -> list[
     return shifts
 
 
-def is_permutation(run: Sequence[Suspect[T]], shifts: Sequence[int]) -> bool:
-    """Whether the run, shifted, fills its own place exactly, in another order."""
-    position = 0
-    lowest = 0
-    highest = 0
-    for suspect, shift in zip(run, shifts, strict=True):
-        lowest = min(lowest, position + shift)
-        highest = max(highest, position + shift + suspect.samples)
-        position += suspect.samples
-    return lowest == 0 and highest == position
-
-
 def whole_shift(off: float, clock: Clock) -> int:
     """Whole packets nearest to an uncertain `off`.
 
@@ -179,13 +177,17 @@ def whole_shift(off: float, clock: Clock) -> int:
 def last_word(run: Sequence[Suspect[T]], clock: Clock) -> float | None:
     """The off that a run ends in when nothing follows it; None if it is jitter."""
     evidence = offs(run)
-    last = evidence[-1] if evidence else 0.0
     if not clock.crisp:
         middle = sorted(evidence)[len(evidence) // 2]
         return middle if abs(middle) > clock.tolerance else None
+    if len(run) > 1 and not run[-2].weighs:
+        # A burst cut short: it is not known where its last packet would have been.
+        return None
+    last = evidence[-1]
     if abs(last) > clock.jitter:
         return last
     if clock.is_known:
         return last if rises(run, clock) and is_whole(last, clock) else None
-    same = [off for off in evidence[-AGREE:] if abs(off - last) <= clock.grain]
-    return last if len(same) == AGREE else None
+    few = evidence[-AGREE:]
+    is_sure = len(few) == AGREE and max(few) - min(few) <= clock.grain
+    return _mean(few, clock) if is_sure else None

@@ -39,7 +39,7 @@ from calls.audio import suspects
 from calls.audio.clock import Clock, ClockJson
 from calls.audio.ledger import Ledger, LedgerJson, State
 from calls.audio.pcm import samples_to_us
-from calls.audio.placement import Placement, Verdict, put
+from calls.audio.placement import Placement, Verdict, is_free, put
 from calls.audio.suspects import Suspect
 
 __all__ = ["Placement", "Timeline", "TimelineJson", "Verdict"]
@@ -162,7 +162,7 @@ class Timeline(Generic[T]):
         transit = arrival - timestamp
         self.jitter_us += (abs(transit - self._transit) - self.jitter_us) / 16
         self._transit = transit
-        lean = clock.level - clock.bias
+        lean = clock.lean
         if (lean > clock.patience or lean < -clock.patience) and self._correct(
             lean, samples, silent
         ):
@@ -250,20 +250,39 @@ class Timeline(Generic[T]):
     ) -> list[Placement[T]]:
         """Take a packet that does not follow, or comes behind some that do not."""
         off = self._off(timestamp)
-        clock = self._clock
         if abs(off) > _IMPLAUSIBLE_S * self.rate:
             return self._place_implausible(timestamp, samples, silent, arrival, ref)
-        if self._run:
-            is_back = abs(off) <= clock.unit / 2
-            if is_back or (not clock.crisp and off * self._run[-1].off < 0):
-                acquitted = self._acquit()
-                return acquitted + self.place(timestamp, samples, silent, arrival, ref)
-        else:
+        if not self._run:
             self._calm_transit = self._transit
+        elif self._is_over(timestamp, off):
+            placed = self._acquit()
+            return placed + self.place(timestamp, samples, silent, arrival, ref)
         transit = arrival - timestamp
         self.jitter_us += (abs(transit - self._transit) - self.jitter_us) / 16
         self._transit = transit
         return self._join(Suspect(off, timestamp, samples, silent, ref))
+
+    def _is_over(self, timestamp: int, off: float) -> bool:
+        """Whether the next packet shows that those that wait were where they belong."""
+        clock = self._clock
+        last = self._run[-1]
+        if suspects.is_same(timestamp, last.stamp):
+            # Of a burst stamped with one time only the last packet tells.
+            return False
+        is_first = clock.seen == 1 and suspects.is_same(last.stamp, self._anchor)
+        if is_first and len(self._run) > 1:
+            # The track begins with such a burst: its origin tells nothing either.
+            self._rebase(last.off)
+            return True
+        if not clock.crisp and off * last.off < 0:
+            return True
+        return min(abs(off), abs(last.off)) <= clock.unit / 2
+
+    def _rebase(self, off: float) -> None:
+        """Take it that the origin, not the run, is `off` samples from the truth."""
+        self._clock.rebase(off)
+        for suspect in self._run:
+            suspect.off -= off
 
     def _place_implausible(
         self, timestamp: int, samples: int, silent: bool, arrival: int, ref: T
@@ -282,7 +301,7 @@ class Timeline(Generic[T]):
     def _join(self, suspect: Suspect[T]) -> list[Placement[T]]:
         """Let a packet wait, and see whether there is evidence enough by now."""
         run = self._run
-        if run and suspect.weighs and suspects.is_burst(run[-1], suspect):
+        if run and suspect.weighs and suspects.is_same(run[-1].stamp, suspect.stamp):
             run[-1].weighs = False
         run.append(suspect)
         self._run_samples += suspect.samples
@@ -297,26 +316,40 @@ class Timeline(Generic[T]):
     def _acquit(self) -> list[Placement[T]]:
         """Place the run where it was expected: it was jitter, or out of order."""
         run = self._run
-        if len(run) > 1 and self._clock.crisp:
+        if self._clock.crisp:
             shifts = suspects.exact_shifts(run, 0, 0.0, self._clock)
-            if shifts and suspects.is_permutation(run, shifts):
-                return self._settle(shifts, 0.0)
-        return self._settle([0] * len(run), 0.0)
+            if shifts and self._is_reordered(shifts):
+                return self._settle(shifts, 0, 0.0)
+        return self._settle([0] * len(run), 0, 0.0)
+
+    def _is_reordered(self, shifts: Sequence[int]) -> bool:
+        """Whether all of the run belong before the packet that came behind it."""
+        place = position = self._cursor
+        for suspect, shift in zip(self._run, shifts, strict=True):
+            place = position + shift
+            position += suspect.samples
+            if place + suspect.samples > self._waiting_end:
+                return False
+        # One packet alone may as well have an odd timestamp, unless it is missing.
+        return len(shifts) > 1 or is_free(self.ledger, place, self._run_samples)
 
     def _convict(self, off: float) -> list[Placement[T]]:
         """Place the run as its timestamps say, now that they agree on `off`."""
         clock = self._clock
-        if suspects.is_whole(off, clock):
-            final = round(off / clock.unit) * clock.unit
-        else:
-            # Not a loss but another beginning: to the sample, by the clock alone.
-            final = round(off + clock.near - clock.bias)
+        final = round(off / clock.unit) * clock.unit
+        if not suspects.is_whole(off, clock):
+            # Not only losses but another beginning, as after a redial.
+            final = round(off)
+        if not clock.is_known and self._cursor + final < 0:
+            # Nothing is repeated that was before the beginning.
+            self._rebase(off)
+            return self._settle([0] * len(self._run), 0, 0.0)
         if self._is_clock_set(final):
             return self._set_clock(final, off)
         shifts = suspects.exact_shifts(self._run, final, off, clock)
         if shifts is None:
             shifts = suspects.ordered_shifts(self._run, final, clock)
-        return self._settle(shifts, off - final)
+        return self._settle(shifts, final, off - final)
 
     def _weigh(self) -> list[Placement[T]]:
         """Place the run by its mean: the timestamps do not agree, and never will."""
@@ -326,26 +359,30 @@ class Timeline(Generic[T]):
         if not clock.is_known and spread > clock.unit / 4 and mean <= 2 * clock.jitter:
             # Everybody jitters around a place that the first packet missed: then
             # its timestamp, the origin, is what is off.
-            clock.rebase(mean)
-            for suspect in run:
-                suspect.off -= mean
-            return self._settle([0] * len(run), 0.0)
+            self._rebase(mean)
+            return self._settle([0] * len(run), 0, 0.0)
         final = suspects.whole_shift(mean + clock.near - clock.bias, clock)
         if self._is_clock_set(final):
-            return self._set_clock(final, final)
+            return self._set_clock(final, mean)
+        shifts = [final] * len(run)
         if clock.crisp:
-            return self._settle(suspects.ordered_shifts(run, final, clock), 0.0)
-        return self._settle([final] * len(run), 0.0)
+            shifts = suspects.ordered_shifts(run, final, clock)
+        return self._settle(shifts, final, mean - final)
 
-    def _settle(self, shifts: Sequence[int], rest: float) -> list[Placement[T]]:
-        """Place the run, each packet shifted; `rest` is what the shifts left over."""
+    def _settle(
+        self, shifts: Sequence[int], final: int, rest: float
+    ) -> list[Placement[T]]:
+        """Place the run, each packet shifted by its own.
+
+        The stream goes on shifted by `final`, and its deltas by the `rest` too.
+        """
         clock = self._clock
         run = self._run
         position = self._cursor
-        self._cursor += self._run_samples + shifts[-1]
+        self._cursor += self._run_samples + final
         self._run = []
         self._run_samples = 0
-        clock.near += rest
+        clock.move(rest)
         placements = []
         for suspect, shift in zip(run, shifts, strict=True):
             start = position + shift
@@ -376,17 +413,16 @@ class Timeline(Generic[T]):
         self._anchor += samples_to_us(shift, self.rate)
         for suspect in self._run:
             suspect.off -= shift
-        return self._settle([0] * len(self._run), off - shift)
+        return self._settle([0] * len(self._run), 0, off - shift)
 
     def _correct(self, lean: float, samples: int, silent: bool) -> bool:
         """Put right a track that is `lean` samples short; True: drop this packet."""
         clock = self._clock
-        size = clock.unit if lean > 0 else max(clock.unit, samples)
-        if abs(lean) <= clock.limit(silent) * size:
+        if abs(lean) <= clock.limit(silent):
             return False
         if lean > 0:
-            self._cursor += size
-            clock.shift(-size)
+            self._cursor += clock.unit
+            clock.shift(-clock.unit)
             return False
         clock.shift(samples)
         self.ledger.discarded += 1
