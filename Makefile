@@ -46,9 +46,10 @@ check: $(STAMPS)/dev ## Format, lint, types, import contracts, Django's checks, 
 bench: $(STAMPS)/dev ## Measure what receiving costs (ARGS="--help")
 	$(BIN)/python -m benchmarks $(ARGS)
 
-fix: $(STAMPS)/dev ## Format, and mend what ruff can mend by itself
+fix: $(STAMPS)/dev ## Format, mend what ruff can, write the README's settings table
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/python -m scripts.settings_table --write
 
 lock: $(STAMPS)/dev ## Pin requirements*.txt anew from pyproject.toml
 	$(BIN)/uv pip compile --universal --no-header --no-emit-index-url --quiet --upgrade \
@@ -64,7 +65,7 @@ clean: ## Remove what was installed and built; databases and audio in var stay
 # --- What the above stand on ------------------------------------------------------
 
 migrate: $(STAMPS)/requirements
-	@$(BIN)/python manage.py migrate --verbosity 0
+	@$(BIN)/python manage.py migrate --verbosity 0 --skip-checks
 
 $(STAMPS)/python:
 	@command -v $(PYTHON) >/dev/null || \

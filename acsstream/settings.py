@@ -137,6 +137,7 @@ DATABASES = {
     "default": env.database(
         "DATABASE_URL",
         f"sqlite://{DATA_DIR / 'acsstream.sqlite3'}",
+        shown="sqlite://<data>/acsstream.sqlite3",
         purpose="postgresql://user:password@host/name, or sqlite:///path.",
     )
 }
@@ -155,6 +156,7 @@ CHANNEL_LAYERS = {
 NODE = env.text(
     "ACSSTREAM_NODE",
     socket.gethostname(),
+    shown="<host name>",
     purpose="This machine's name: journals are finished by a worker of their node.",
 )
 CELERY_BROKER_URL = REDIS_URL
@@ -340,4 +342,6 @@ LOGGING = logging_config(
     ),
 )
 
+# Misspelt names do nothing; a system check points at them.
+UNKNOWN_VARIABLES = env.unknown("ACSSTREAM_")
 env.finish()

@@ -178,6 +178,22 @@ def check_secret_key(**_: object) -> list[CheckMessage]:
     return []
 
 
+@register()
+def check_names(**_: object) -> list[CheckMessage]:
+    """W007: an environment variable that nothing reads, probably misspelt."""
+    return [
+        Warning(
+            f"{name} is set, and no setting has that name.",
+            hint=f"Did you mean {meant}?"
+            if meant
+            else "README.md lists every setting.",
+            id="acsstream.W007",
+        )
+        for name, meant in settings.UNKNOWN_VARIABLES.items()
+        if not name.startswith("ACSSTREAM_TEST_")
+    ]
+
+
 @register(Tags.security, deploy=True)
 def check_authentication(**_: object) -> list[CheckMessage]:
     """W004 media, W005 callbacks, W006 Event Grid: an open or a shut door."""
@@ -217,6 +233,7 @@ CHECKS: tuple[Callable[..., list[CheckMessage]], ...] = (
     check_folders,
     check_storage,
     check_secret_key,
+    check_names,
 )
 
 

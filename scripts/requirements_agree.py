@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Check, without a network, that the pinned requirements agree with pyproject.toml.
 
 Exit status 1 and one line per disagreement; `make lock` mends them all.

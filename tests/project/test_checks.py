@@ -32,6 +32,7 @@ def _production(settings: Settings, tmp_path: Path) -> None:
     settings.MEDIA_AUTH = settings.CALLBACK_AUTH = "required"
     settings.EVENTGRID_SECRET = "s3cr3t"
     settings.DATA_DIR = tmp_path
+    settings.UNKNOWN_VARIABLES = {}
     settings.JOURNAL_DIR = tmp_path / "journals"
     settings.RECORDINGS_DIR = tmp_path / "recordings"
 
@@ -180,6 +181,14 @@ def test_w003_warns_of_a_generated_key_beside_a_shared_database(
     monkeypatch.setitem(database, "ENGINE", "django.db.backends.postgresql")
 
     assert ids() == {"W003"}
+
+
+def test_w007_points_at_a_misspelt_variable(settings: Settings) -> None:
+    settings.UNKNOWN_VARIABLES = {"ACSSTREAM_TEST_CHROMIUM": ""}
+    assert ids() == set()
+
+    settings.UNKNOWN_VARIABLES = {"ACSSTREAM_MEDIA_ATH": "ACSSTREAM_MEDIA_AUTH"}
+    assert ids() == {"W007"}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,106 @@
+"""Log lines: one shape for ours and for libraries', and no secret in any of them."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from acsstream.logs import without_secrets
+
+PROGRAM = """
+import logging, structlog
+from acsstream.logs import configure, logging_config
+configure(logging_config(level="INFO", style={style!r}))
+{statement}
+"""
+
+
+def logged(statement: str, *, style: str = "json") -> str:
+    """Return what a process of its own writes to standard error."""
+    program = PROGRAM.format(style=style, statement=statement)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == ""
+    return done.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("GET /media/AbC-_1 101", "GET /media/*** 101"),
+        ("/transcription/AbC?x=1", "/transcription/***?x=1"),
+        ('"POST /webhooks/calls/AbC HTTP/1.1"', '"POST /webhooks/calls/*** HTTP/1.1"'),
+        ("/webhooks/eventgrid?secret=AbC&a=1", "/webhooks/eventgrid?secret=***&a=1"),
+        ("https://x.blob/y?sv=1&sig=AbC%3D", "https://x.blob/y?sv=1&sig=***"),
+        ("GET /admin/calls/call/", "GET /admin/calls/call/"),
+    ],
+)
+def test_hides_secrets_in_urls(line: str, expected: str) -> None:
+    assert without_secrets(line) == expected
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        'structlog.get_logger("x").info("GET /media/AbC")',
+        'structlog.get_logger("x").info("GET", path="/media/AbC")',
+        'structlog.get_logger("x").info("GET %s", "/media/AbC")',
+        'logging.getLogger("x").info("GET /media/AbC")',
+        'logging.getLogger("x").info("GET %s", "/media/AbC")',
+        'logging.getLogger("x").info("GET", extra={"path": "/media/AbC"})',
+    ],
+)
+@pytest.mark.parametrize("style", ["json", "text"])
+def test_hides_secrets_however_they_are_logged(statement: str, style: str) -> None:
+    line = logged(statement, style=style)
+
+    assert "GET" in line
+    assert "AbC" not in line
+
+
+@pytest.mark.parametrize("style", ["json", "text"])
+def test_hides_secrets_in_tracebacks(style: str) -> None:
+    line = logged(
+        "try:\n"
+        "    raise ValueError('cannot open /media/' + 'AbC')\n"
+        "except ValueError:\n"
+        "    logging.getLogger('x').exception('failed')\n",
+        style=style,
+    )
+
+    assert "ValueError: cannot open /media/" in line
+    assert "/media/AbC" not in line
+
+
+def test_writes_one_json_object_per_line_with_named_fields() -> None:
+    line = logged('structlog.get_logger("calls").warning("stalled", call_id="c1")')
+
+    entry = json.loads(line)
+    assert entry["event"] == "stalled"
+    assert entry["call_id"] == "c1"
+    assert entry["level"] == "warning"
+    assert entry["logger"] == "calls"
+    assert entry["timestamp"].endswith("Z")
+
+
+def test_hiding_leaves_json_readable() -> None:
+    line = logged("""logging.getLogger("x").info('"GET /media/AbC" \\\\ 101')""")
+
+    assert json.loads(line)["event"] == '"GET /media/***" \\ 101'
+
+
+def test_writes_libraries_lines_in_the_same_shape() -> None:
+    line = logged('logging.getLogger("uvicorn").error("no %s", "luck")')
+
+    entry = json.loads(line)
+    assert (entry["event"], entry["level"]) == ("no luck", "error")
+
+
+def test_leaves_out_what_is_below_the_level() -> None:
+    assert logged('logging.getLogger("x").debug("detail")') == ""
+
+
+def test_keeps_the_azure_sdk_from_logging_requests() -> None:
+    assert logged('logging.getLogger("azure.core").info("to: +1206555")') == ""

@@ -1,0 +1,49 @@
+"""The README tells the truth: its settings, its targets, its commands."""
+
+import re
+import subprocess
+from pathlib import Path
+
+from django.core.management import get_commands
+
+from scripts.settings_table import declared, table, written
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/**/*.md")]
+TEXT = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+
+
+def test_the_settings_table_is_what_the_settings_read() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+
+    # Not so? `make fix` writes it.
+    assert written(readme, table(declared())) == readme
+
+
+def test_every_make_target_that_is_named_exists() -> None:
+    shown = subprocess.run(
+        ["make", "--no-print-directory", "help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    targets = set(re.findall(r"^  make ([a-z-]+)", shown, flags=re.MULTILINE))
+
+    named = set(re.findall(r"(?:`|^    |\$ )make ([a-z][a-z-]*)", TEXT, re.MULTILINE))
+
+    assert named
+    assert named <= targets
+
+
+def test_every_management_command_that_is_named_exists() -> None:
+    named = set(re.findall(r"manage\.py ([a-z][a-z_]*)", TEXT))
+
+    assert named <= set(get_commands())
+
+
+def test_every_file_that_is_linked_exists() -> None:
+    for page in PAGES:
+        links = re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8"))
+        missing = [link for link in links if not (page.parent / link).exists()]
+        assert not missing, page
