@@ -11,6 +11,7 @@ from pathlib import Path
 
 from acsstream.env import Env
 from acsstream.logs import logging_config
+from acsstream.unfold import UNFOLD as UNFOLD
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Env(os.environ)
@@ -91,6 +92,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.humanize",
     "channels",
+    "acsstream",
     "calls",
     "streaming",
     "demo",
@@ -131,6 +133,7 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
 
 # --- Database, Redis, Celery ------------------------------------------------------
 DATABASES = {
@@ -317,7 +320,11 @@ STORAGES = {
 # --- Pages ------------------------------------------------------------------------
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "static_root"
-STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_DIRS: list[Path | tuple[str, Path]] = [BASE_DIR / "static"]
+WAVESURFER = BASE_DIR / "node_modules" / "wavesurfer.js" / "dist"
+# Without `npm ci` recordings play all the same, but have no waveform.
+if WAVESURFER.is_dir():
+    STATICFILES_DIRS.append(("vendor/wavesurfer", WAVESURFER))
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_PROXY
 SECURE_SSL_REDIRECT = BEHIND_PROXY

@@ -2,9 +2,32 @@
 
 from django.urls import URLPattern, path
 
-from calls import webhooks
+from calls import health, views, webhooks
 
 urlpatterns: list[URLPattern] = [
+    path("recordings/<uuid:recording_id>/audio", views.recording_audio, name="audio"),
+    path(
+        "recordings/<uuid:recording_id>/download.flac",
+        views.recording_flac,
+        name="download_flac",
+    ),
+    path(
+        "recordings/<uuid:recording_id>/download.wav",
+        views.recording_wav,
+        name="download_wav",
+    ),
+    path("recordings/<uuid:recording_id>/peaks", views.recording_peaks, name="peaks"),
+    path(
+        "recordings/<uuid:recording_id>/manifest",
+        views.recording_manifest,
+        name="manifest",
+    ),
+    path(
+        "calls/<uuid:call_id>/commands/<str:kind>", views.call_command, name="command"
+    ),
     path("webhooks/eventgrid", webhooks.eventgrid, name="eventgrid"),
     path("webhooks/calls/<str:secret>", webhooks.callback, name="callback"),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("metrics", health.metrics, name="metrics"),
 ]

@@ -1,0 +1,54 @@
+"""The web process: console, webhooks, browser sockets; media too on small sites.
+
+Browsers come with a session and an Origin, ACS comes with a token and no Origin, so
+`/ws/…` and everything else have stacks of their own.
+"""
+
+import os
+from typing import Any
+
+from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, WebSocketScope
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "acsstream.settings")
+
+
+async def refuse(
+    scope: WebSocketScope, receive: ASGIReceiveCallable, send: ASGISendCallable
+) -> None:
+    """Refuse a socket at an unknown path; the server answers 403 to the handshake."""
+    await receive()
+    await send({"type": "websocket.close", "code": 4404, "reason": "No such path."})
+
+
+def web_application() -> Any:
+    """Return the ASGI application for HTTP and WebSocket."""
+    # Before anything that imports models.
+    http = get_asgi_application()
+
+    from channels.auth import AuthMiddlewareStack
+    from channels.routing import ProtocolTypeRouter, URLRouter
+    from channels.security.websocket import AllowedHostsOriginValidator
+    from django.urls import re_path
+
+    from streaming.routing import browser_urlpatterns, media_urlpatterns
+
+    # Any: Django's stubs know views, not ASGI applications.
+    refusal: Any = refuse
+    unknown: Any = re_path(r"", refusal)
+    for_browsers = AllowedHostsOriginValidator(
+        AuthMiddlewareStack(URLRouter([*browser_urlpatterns, unknown]))
+    )
+    for_acs = URLRouter([*media_urlpatterns, unknown])
+
+    async def websocket(
+        scope: WebSocketScope, receive: ASGIReceiveCallable, send: ASGISendCallable
+    ) -> None:
+        """Serve a socket by the stack that its path belongs to."""
+        app: Any = for_browsers if scope["path"].startswith("/ws/") else for_acs
+        await app(scope, receive, send)
+
+    return ProtocolTypeRouter({"http": http, "websocket": websocket})
+
+
+application = web_application()

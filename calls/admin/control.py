@@ -1,0 +1,150 @@
+"""Commands, events and streaming profiles."""
+
+import json
+from typing import Any
+
+from django.contrib import admin
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
+from unfold.decorators import display
+
+from calls import formats
+from calls.admin.base import COMMAND_COLOURS, ConsoleAdmin, FactAdmin, page_link
+from calls.models import CallEvent, StreamCommand, StreamingProfile
+
+
+@admin.register(StreamingProfile)
+class ProfileAdmin(ConsoleAdmin):
+    """How calls are answered: the one thing about streaming that staff decide."""
+
+    list_display = (
+        "name",
+        "called_party",
+        "channels",
+        "sample_rate",
+        "start_at_answer",
+        "bidirectional",
+        "dtmf_tones",
+    )
+    search_fields = ("name", "called")
+
+    @display(description="For calls to", ordering="called")
+    def called_party(self, row: StreamingProfile) -> str:
+        """Show whose calls the profile is for."""
+        return formats.party(row.called) if row.called else "Every other number"
+
+
+@admin.register(StreamCommand)
+class StreamCommandAdmin(FactAdmin):
+    """Orders to ACS: who, when, why, and what evidence there is."""
+
+    list_display = (
+        "asked",
+        "kind",
+        "shown_state",
+        "shown_call",
+        "asked_by_whom",
+        "why",
+        "took",
+        "attempts",
+        "result",
+    )
+    list_filter = (
+        ("state", ChoicesDropdownFilter),
+        ("kind", ChoicesDropdownFilter),
+        ("asked_at", RangeDateTimeFilter),
+    )
+    list_select_related = ("call", "asked_by")
+    search_fields = ("id", "call__from_raw_id", "call__to_raw_id", "result", "why")
+    date_hierarchy = "asked_at"
+
+    @display(description="Asked", ordering="asked_at")
+    def asked(self, row: StreamCommand) -> str:
+        """Show when the order was given."""
+        return formats.moment(row.asked_at)
+
+    @display(description="State", ordering="state", label=COMMAND_COLOURS)
+    def shown_state(self, row: StreamCommand) -> tuple[str, str]:
+        """Show the state as a label."""
+        return row.state, row.get_state_display()
+
+    @display(description="Call", ordering="call")
+    def shown_call(self, row: StreamCommand) -> str | SafeString:
+        """Show the call the order is about."""
+        return page_link(row.call, call_title(row.call))
+
+    @display(description="By", ordering="asked_by")
+    def asked_by_whom(self, row: StreamCommand) -> str:
+        """Show who asked; the system asks by profile."""
+        return str(row.asked_by) if row.asked_by else "System"
+
+    @display(description="Took")
+    def took(self, row: StreamCommand) -> str:
+        """Show how long ACS needed to show evidence."""
+        if row.settled_at is None:
+            return formats.NOTHING
+        return formats.brief((row.settled_at - row.asked_at).total_seconds())
+
+
+@admin.register(CallEvent)
+class CallEventAdmin(FactAdmin):
+    """Callbacks and Event Grid events, as received."""
+
+    list_display = ("received", "source", "kind", "shown_call", "delay", "event_id")
+    list_filter = (
+        ("source", ChoicesDropdownFilter),
+        ("received_at", RangeDateTimeFilter),
+        "kind",
+    )
+    list_select_related = ("call",)
+    search_fields = ("event_id", "kind", "call__from_raw_id", "call__to_raw_id")
+    date_hierarchy = "received_at"
+    fields = (
+        ("source", "kind"),
+        "shown_call",
+        ("happened", "received"),
+        "event_id",
+        "shown_body",
+    )
+    readonly_fields = ("shown_call", "happened", "received", "shown_body")
+
+    @display(description="Received", ordering="received_at")
+    def received(self, row: CallEvent) -> str:
+        """Show when it came."""
+        return formats.moment(row.received_at)
+
+    @display(description="Happened", ordering="happened_at")
+    def happened(self, row: CallEvent) -> str:
+        """Show when ACS says it happened."""
+        return formats.moment(row.happened_at)
+
+    @display(description="Delay")
+    def delay(self, row: CallEvent) -> str:
+        """Show how long the event was on its way."""
+        if row.happened_at is None:
+            return formats.NOTHING
+        return formats.brief((row.received_at - row.happened_at).total_seconds())
+
+    @display(description="Call", ordering="call")
+    def shown_call(self, row: CallEvent) -> str | SafeString:
+        """Show the call it is about."""
+        return page_link(row.call, call_title(row.call))
+
+    @display(description="Body")
+    def shown_body(self, row: CallEvent) -> SafeString:
+        """Show the body with line breaks."""
+        return pretty_json(row.body)
+
+
+def call_title(call: Any) -> str:
+    """Return a call as from → to; empty without one."""
+    if call is None:
+        return ""
+    return f"{formats.party(call.from_raw_id)} → {formats.party(call.to_raw_id)}"
+
+
+def pretty_json(body: object) -> SafeString:
+    """Return JSON with line breaks, escaped."""
+    text = json.dumps(body, indent=2, ensure_ascii=False, sort_keys=True)
+    return format_html('<pre class="console-json">{}</pre>', text)

@@ -1,0 +1,110 @@
+"""The sidebar: where things are, and how many calls are live."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+from calls.models import Call
+
+# Group, then (title, icon, admin route, permission).
+GROUPS: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
+    (
+        "Live",
+        (
+            ("Dashboard", "monitor_heart", "index", "calls.view_call"),
+            ("Calls", "call", "calls_call_changelist", "calls.view_call"),
+        ),
+    ),
+    (
+        "Archive",
+        (
+            (
+                "Recordings",
+                "voicemail",
+                "calls_recording_changelist",
+                "calls.view_recording",
+            ),
+            (
+                "Participants",
+                "groups",
+                "calls_participant_changelist",
+                "calls.view_participant",
+            ),
+            ("Tracks", "graphic_eq", "calls_track_changelist", "calls.view_track"),
+        ),
+    ),
+    (
+        "Control",
+        (
+            (
+                "Commands",
+                "send",
+                "calls_streamcommand_changelist",
+                "calls.view_streamcommand",
+            ),
+            (
+                "Events",
+                "list_alt",
+                "calls_callevent_changelist",
+                "calls.view_callevent",
+            ),
+            (
+                "Streaming profiles",
+                "tune",
+                "calls_streamingprofile_changelist",
+                "calls.view_streamingprofile",
+            ),
+        ),
+    ),
+    (
+        "System",
+        (
+            (
+                "Sockets",
+                "cable",
+                "calls_connection_changelist",
+                "calls.view_connection",
+            ),
+            (
+                "Subscriptions",
+                "sync_alt",
+                "calls_subscription_changelist",
+                "calls.view_subscription",
+            ),
+            (
+                "Ingest processes",
+                "memory",
+                "calls_ingestprocess_changelist",
+                "calls.view_ingestprocess",
+            ),
+            ("Users", "person", "auth_user_changelist", "auth.view_user"),
+            ("Groups", "badge", "auth_group_changelist", "auth.view_group"),
+        ),
+    ),
+)
+
+
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    """Return the groups with what this user may see in each."""
+    groups = []
+    for title, entries in GROUPS:
+        items = [
+            {"title": name, "icon": icon, "link": reverse(f"admin:{route}")}
+            for name, icon, route, permission in entries
+            if request.user.has_perm(permission)
+        ]
+        if items:
+            groups.append({"title": title, "separator": False, "items": items})
+    _mark_live(groups)
+    return groups
+
+
+def _mark_live(groups: list[dict[str, Any]]) -> None:
+    """Put the number of live calls beside "Calls": one indexed count."""
+    calls = next(
+        (item for group in groups for item in group["items"] if item["icon"] == "call"),
+        None,
+    )
+    if calls and (live := Call.objects.live().count()):
+        calls.update(badge=str(live), badge_variant="success")

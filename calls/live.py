@@ -1,0 +1,119 @@
+"""What ingest processes say about themselves, read from Redis.
+
+Each process writes `acsstream:live:<process>` once a second and keeps its name in the
+sorted set `acsstream:live`, scored by the time it last wrote. `streaming.live` writes;
+the dashboard and /metrics read.
+"""
+
+import json
+import time
+from collections.abc import Sequence
+from typing import TypedDict, cast
+
+import redis
+import redis.asyncio
+from django.conf import settings
+
+LIVE_KEY = "acsstream:live"
+# A process that has been silent for longer is dead.
+FRESH_SECONDS = 10
+# A page or a scrape must not hang on a Redis that has gone.
+TIMEOUT_SECONDS = 1
+
+
+class LiveTrack(TypedDict):
+    """One participant of a live call, from the process that receives it."""
+
+    raw_id: str
+    packets: int
+    silent_packets: int
+    silence_ratio: float | None
+    talk_ms: int
+    ms: int
+    rms_dbfs: float | None
+    peak_dbfs: float | None
+    gap_count: int
+    gap_ms: int
+    late: int
+    duplicates: int
+    jitter_ms: float
+    last_packet_at: float
+    is_talking: bool
+
+
+class LiveCall(TypedDict):
+    """One live call, as one process sees it."""
+
+    call_id: str
+    connections: int
+    sample_rate: int
+    mixed: bool
+    packets: int
+    malformed: int
+    unknown: int
+    last_packet_at: float | None
+    completeness: float | None
+    overtalk_ms: int
+    tracks: list[LiveTrack]
+
+
+class LiveJournal(TypedDict):
+    """How far the disk is behind."""
+
+    pending_bytes: int
+    error: str | None
+
+
+class LiveProcess(TypedDict):
+    """One ingest process, at one moment."""
+
+    process: str
+    node: str
+    pid: int
+    at: float
+    streams: int
+    packets_per_second: float
+    refused: int
+    journal: LiveJournal
+    calls: list[LiveCall]
+
+
+def redis_sync() -> redis.Redis:
+    """Return a client for one use; close it."""
+    return redis.Redis.from_url(
+        settings.REDIS_URL,
+        socket_timeout=TIMEOUT_SECONDS,
+        socket_connect_timeout=TIMEOUT_SECONDS,
+    )
+
+
+def redis_async() -> redis.asyncio.Redis:
+    """Return an asynchronous client; close it in the loop that used it."""
+    return redis.asyncio.Redis.from_url(
+        settings.REDIS_URL,
+        socket_timeout=TIMEOUT_SECONDS,
+        socket_connect_timeout=TIMEOUT_SECONDS,
+    )
+
+
+def live_processes() -> list[LiveProcess]:
+    """Return what every living process last said. Raises `redis.RedisError`."""
+    with redis_sync() as client:
+        names = client.zrangebyscore(LIVE_KEY, time.time() - FRESH_SECONDS, "+inf")
+        return parsed(client.mget(keys_of(names)) if names else [])
+
+
+async def live_processes_async(client: redis.asyncio.Redis) -> list[LiveProcess]:
+    """Return the same, without a thread."""
+    names = await client.zrangebyscore(LIVE_KEY, time.time() - FRESH_SECONDS, "+inf")
+    return parsed(await client.mget(keys_of(names)) if names else [])
+
+
+def keys_of(names: Sequence[bytes]) -> list[str]:
+    """Return the keys under which processes of these names write."""
+    return [f"{LIVE_KEY}:{name.decode()}" for name in names]
+
+
+def parsed(values: Sequence[bytes | None]) -> list[LiveProcess]:
+    """Return the snapshots; one that expired in between is left out."""
+    return [cast(LiveProcess, json.loads(value)) for value in values if value]

@@ -1,0 +1,181 @@
+"""Reads for one screen: everything the page of a call shows."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypedDict
+
+from django.conf import settings
+from django.contrib.staticfiles import finders
+from django.contrib.staticfiles.storage import staticfiles_storage
+from django.urls import reverse
+from django.utils import timezone
+
+from calls import formats
+from calls.models import (
+    Call,
+    CallEvent,
+    Connection,
+    Participant,
+    Recording,
+    RecordingState,
+    StreamCommand,
+    Subscription,
+    Track,
+)
+from calls.models.call import ArchiveState
+
+# A call's page stays a page, however chatty ACS was.
+EVENTS_SHOWN = 200
+WAVESURFER = "vendor/wavesurfer/wavesurfer.esm.js"
+
+
+class Hole(TypedDict):
+    """A stretch without audio: `g` gap, `x` nobody asked for audio. In seconds."""
+
+    kind: str
+    start: float
+    seconds: float
+
+
+class PlayerTrack(TypedDict):
+    """One recording for the player. `offset` is its start after the first track's."""
+
+    id: str
+    label: str
+    raw_id: str
+    mix: bool
+    offset: float
+    seconds: float
+    bytes: str
+    audio: str
+    peaks: str
+    flac: str
+    wav: str
+    holes: list[Hole]
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRow:
+    """One participant with one of their tracks, or with none."""
+
+    person: Participant
+    track: Track | None
+
+
+@dataclass(frozen=True, slots=True)
+class CallPage:
+    """Everything about one call, read in a fixed number of queries."""
+
+    call: Call
+    seconds: float
+    people: Sequence[PersonRow]
+    subscriptions: Sequence[Subscription]
+    connections: Sequence[Connection]
+    commands: Sequence[StreamCommand]
+    events: Sequence[CallEvent]
+    events_hidden: int
+    failed_recordings: Sequence[Recording]
+    player: Sequence[PlayerTrack]
+    archive_words: str
+    wavesurfer: str
+
+
+def call_page(call: Call) -> CallPage:
+    """Return what the page of `call` shows."""
+    tracks = list(call.tracks.select_related("participant").order_by("origin_us"))
+    recordings = list(call.recordings.select_related("track__participant"))
+    events = list(call.events.order_by("-received_at")[: EVENTS_SHOWN + 1])
+    verified = [one for one in recordings if one.state == RecordingState.VERIFIED]
+    return CallPage(
+        call=call,
+        seconds=call.duration(timezone.now()).total_seconds(),
+        people=list(people_rows(call, tracks)),
+        subscriptions=list(call.subscriptions.order_by("started_at")),
+        connections=list(call.connections.order_by("opened_at")),
+        commands=list(call.commands.select_related("asked_by").order_by("asked_at")),
+        events=events[EVENTS_SHOWN - 1 :: -1],
+        events_hidden=max(len(events) - EVENTS_SHOWN, 0),
+        failed_recordings=[
+            one for one in recordings if one.state == RecordingState.FAILED
+        ],
+        player=player_tracks(verified),
+        archive_words=archive_words(call),
+        wavesurfer=wavesurfer_url(),
+    )
+
+
+def people_rows(call: Call, tracks: Sequence[Track]) -> Iterator[PersonRow]:
+    """Yield who took part, in the order in which they were first heard."""
+    heard = set()
+    for track in tracks:
+        heard.add(track.participant_id)
+        yield PersonRow(track.participant, track)
+    for person in call.participants.all():
+        if person.pk not in heard:
+            yield PersonRow(person, None)
+
+
+def player_tracks(recordings: Sequence[Recording]) -> list[PlayerTrack]:
+    """Return the recordings as the player wants them, the mix first."""
+    origin = min((one.origin_us for one in recordings), default=0)
+    ordered = sorted(
+        recordings, key=lambda one: (one.track_id is not None, one.origin_us)
+    )
+    return [player_track(one, origin) for one in ordered]
+
+
+def player_track(recording: Recording, origin_us: int) -> PlayerTrack:
+    """Return one recording as the player wants it."""
+    track = recording.track
+    who = track.participant if track else None
+    return {
+        "id": str(recording.pk),
+        "label": str(who.display_name or formats.party(who.raw_id)) if who else "Mix",
+        "raw_id": who.raw_id if who else "",
+        "mix": who is None,
+        "offset": (recording.origin_us - origin_us) / 1e6,
+        "seconds": recording.seconds,
+        "bytes": formats.size(recording.audio_bytes),
+        "audio": reverse("audio", args=[recording.pk]),
+        "peaks": reverse("peaks", args=[recording.pk]) if recording.peaks else "",
+        "flac": reverse("download_flac", args=[recording.pk]),
+        "wav": reverse("download_wav", args=[recording.pk]),
+        "holes": list(holes(track.ledger)) if track else [],
+    }
+
+
+def holes(ledger: Any) -> Iterator[Hole]:
+    """Yield where a track has no audio, from its stored ledger."""
+    if not ledger or not ledger.get("rate"):
+        return
+    rate, start = ledger["rate"], 0
+    for kind, samples in ledger.get("runs", ()):
+        if kind in ("g", "x"):
+            yield {"kind": kind, "start": start / rate, "seconds": samples / rate}
+        start += samples
+
+
+def archive_words(call: Call) -> str:
+    """Return in words why there is, or is not yet, something to play."""
+    match call.archive_state:
+        case ArchiveState.LIVE:
+            return "Audio is being received. Recordings are made when the call ends."
+        case ArchiveState.PENDING:
+            return "The call is over; its recordings are being made."
+        case ArchiveState.FAILED:
+            return f"Recordings could not be made: {call.archive_error or 'unknown'}"
+        case ArchiveState.FINISHED:
+            return "There is nothing to play: no audio was received."
+        case _:
+            return "No audio was received." if not call.is_live else "No audio so far."
+
+
+def wavesurfer_url() -> str:
+    """Return where the waveform library is served, or nothing if it is not there."""
+    if settings.DEBUG:
+        return staticfiles_storage.url(WAVESURFER) if finders.find(WAVESURFER) else ""
+    try:
+        return staticfiles_storage.url(WAVESURFER)
+    except ValueError:
+        # The manifest of collected files has none: npm was not run before collecting.
+        return ""

@@ -1,0 +1,204 @@
+"""The live dashboard's socket: one snapshot a second, shared by all who watch.
+
+However many browsers watch, a web process asks Redis and the database once a second,
+and not at all when nobody watches.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+import redis
+from celery import current_app
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncJsonWebsocketConsumer
+from django.contrib.auth import get_user_model
+from django.db import DatabaseError
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+
+from calls.board import Board, BoardFacts, board, board_facts
+from calls.live import LiveProcess, live_processes_async, redis_async
+
+SNAPSHOT_SECONDS = 1.0
+# Celery's ping waits for stragglers as long as it is told to: it runs beside.
+PING_SECONDS = 5.0
+PING_TIMEOUT = 1.0
+# How often a viewer's session and permission are looked at again.
+RECHECK_SNAPSHOTS = 30
+
+log = logging.getLogger(__name__)
+
+
+class Feed:
+    """Builds snapshots while somebody watches and hands each viewer the newest.
+
+    A viewer is a queue of one: one who is slow gets the next whole snapshot, never a
+    backlog. All calls come from one event loop.
+    """
+
+    def __init__(self) -> None:
+        self._viewers: set[asyncio.Queue[Board]] = set()
+        self._task: asyncio.Task[None] | None = None
+
+    def join(self) -> asyncio.Queue[Board]:
+        """Return a new viewer's queue; the first viewer starts the work."""
+        queue: asyncio.Queue[Board] = asyncio.Queue(maxsize=1)
+        self._viewers.add(queue)
+        if self._task is None:
+            self._task = asyncio.create_task(self._run())
+        return queue
+
+    async def leave(self, queue: asyncio.Queue[Board]) -> None:
+        """Forget a viewer; with the last one the work ends."""
+        self._viewers.discard(queue)
+        task = self._task
+        if not self._viewers and task is not None:
+            self._task = None
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        source = Source()
+        try:
+            while True:
+                started = time.monotonic()
+                self._hand_out(await source.snapshot())
+                taken = time.monotonic() - started
+                await asyncio.sleep(max(SNAPSHOT_SECONDS - taken, 0.1))
+        finally:
+            await source.close()
+
+    def _hand_out(self, snapshot: Board) -> None:
+        for queue in self._viewers:
+            if queue.full():
+                queue.get_nowait()
+            queue.put_nowait(snapshot)
+
+
+class Source:
+    """Where snapshots come from. Whatever is down is said in the snapshot."""
+
+    def __init__(self) -> None:
+        self._redis = redis_async()
+        self._facts = BoardFacts([], [], 0, 0, 0)
+        self._workers: int | None = None
+        self._ping: asyncio.Task[int | None] | None = None
+        self._pinged = 0.0
+
+    async def close(self) -> None:
+        """Let go of Redis. A ping that still runs ends by its own timeout."""
+        await self._redis.aclose()
+
+    async def snapshot(self) -> Board:
+        """Return what is known now. With the database down, what it last said."""
+        reasons: list[str] = []
+        processes: list[LiveProcess] | None = None
+        try:
+            processes = await live_processes_async(self._redis)
+        except (redis.RedisError, OSError):
+            reasons.append("Redis does not answer: figures are those last stored.")
+        try:
+            self._facts = await database_sync_to_async(board_facts)()
+        except DatabaseError:
+            log.exception("the dashboard cannot read the database")
+            reasons.append("The database does not answer: calls may be out of date.")
+        return board(
+            self._facts,
+            processes,
+            at=timezone.now(),
+            workers=self._worker_count(redis_up=processes is not None),
+            reason=" ".join(reasons),
+        )
+
+    def _worker_count(self, *, redis_up: bool) -> int | None:
+        """Return how many workers answered the last ping; None is not known."""
+        if self._ping and self._ping.done():
+            self._workers, self._ping = self._ping.result(), None
+        if not redis_up:
+            # The broker is that Redis: nobody can be asked.
+            self._workers = None
+        elif self._ping is None and time.monotonic() - self._pinged > PING_SECONDS:
+            self._pinged = time.monotonic()
+            self._ping = asyncio.create_task(asyncio.to_thread(count_workers))
+        return self._workers
+
+
+def count_workers() -> int | None:
+    """Return how many Celery workers answer within a second; None: cannot ask."""
+    try:
+        return len(current_app.control.ping(timeout=PING_TIMEOUT) or [])
+    except (OperationalError, redis.RedisError, OSError):
+        return None
+
+
+feed = Feed()
+
+
+class DashboardConsumer(AsyncJsonWebsocketConsumer):
+    """Sends snapshots to one browser. It takes no orders: those are POSTs."""
+
+    queue: asyncio.Queue[Board] | None = None
+    sender: asyncio.Task[None] | None = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve the socket, and let go of the feed however it ends.
+
+        Channels skips `disconnect()` after an exception and at shutdown.
+        """
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await self.let_go()
+
+    async def connect(self) -> None:
+        """Accept who may see calls; refuse others before the handshake is done."""
+        if not await self.is_allowed():
+            await self.close()
+            return
+        await self.accept()
+        self.queue = feed.join()
+        self.sender = asyncio.create_task(self.send_snapshots(self.queue))
+
+    async def disconnect(self, code: int) -> None:
+        """Let go of the feed."""
+        await self.let_go()
+
+    async def let_go(self) -> None:
+        """Leave the feed, once."""
+        sender, self.sender = self.sender, None
+        queue, self.queue = self.queue, None
+        if sender:
+            sender.cancel()
+            await asyncio.gather(sender, return_exceptions=True)
+        if queue:
+            await feed.leave(queue)
+
+    async def send_snapshots(self, queue: asyncio.Queue[Board]) -> None:
+        """Send each snapshot; now and then see whether the viewer still may."""
+        number = 0
+        while True:
+            await self.send_json(await queue.get())
+            number += 1
+            if number % RECHECK_SNAPSHOTS == 0 and not await self.is_allowed():
+                await self.close(code=4403)
+                return
+
+    async def receive(self, *_: Any, **__: Any) -> None:
+        """Ignore what a browser sends: nothing is expected."""
+
+    async def is_allowed(self) -> bool:
+        """Say whether the session still lives and its user may see calls."""
+        allowed: Callable[[], Any] = database_sync_to_async(self._is_allowed)
+        return bool(await allowed())
+
+    def _is_allowed(self) -> bool:
+        session, user = self.scope["session"], self.scope["user"]
+        key = user.pk if user else None
+        if key is None or not session.exists(session.session_key or ""):
+            return False
+        # A fresh row: permissions are cached on the one that came with the handshake.
+        fresh = get_user_model().objects.filter(pk=key, is_active=True).first()
+        return fresh is not None and fresh.has_perm("calls.view_call")

@@ -1,0 +1,14 @@
+"""WebSocket routes. Browsers and ACS never share a stack: see `acsstream.asgi`."""
+
+from typing import Any
+
+from django.urls import path
+
+from streaming.dashboard import DashboardConsumer
+
+# Behind session and Origin. Any: Django's stubs know views, not ASGI applications.
+dashboard: Any = DashboardConsumer.as_asgi()
+browser_urlpatterns: list[Any] = [path("ws/dashboard", dashboard)]
+
+# Behind ACS's token and the call's secret.
+media_urlpatterns: list[Any] = []

@@ -1,0 +1,253 @@
+"""Rows with valid invariants, for tests and for looking at the pages."""
+
+import uuid
+from datetime import timedelta
+
+from django.contrib.auth.models import Group, User
+from django.utils import timezone
+from factory.declarations import (
+    LazyAttribute,
+    LazyFunction,
+    SelfAttribute,
+    Sequence,
+    SubFactory,
+    Trait,
+)
+from factory.django import DjangoModelFactory, Password
+
+from calls.identity import participant_id, track_id
+from calls.models import (
+    Call,
+    CallEvent,
+    CallState,
+    CommandKind,
+    CommandState,
+    Connection,
+    IngestProcess,
+    Participant,
+    Recording,
+    RecordingState,
+    StreamCommand,
+    StreamingProfile,
+    StreamingState,
+    Subscription,
+    Track,
+)
+from calls.models.call import ArchiveState, Direction
+
+
+class UserFactory(DjangoModelFactory[User]):
+    """A member of staff who may nothing yet."""
+
+    class Meta:
+        model = User
+
+    username = Sequence(lambda n: f"user{n}")
+    password = Password("secret")
+    is_staff = True
+
+
+def member_of(group: str) -> User:
+    """A member of staff with the rights of one of our groups."""
+    user: User = UserFactory.create()
+    user.groups.add(Group.objects.get(name=group))
+    return user
+
+
+class ProfileFactory(DjangoModelFactory[StreamingProfile]):
+    class Meta:
+        model = StreamingProfile
+
+    name = Sequence(lambda n: f"Profile {n}")
+    called = Sequence(lambda n: f"4:+1206555{n:04}")
+
+
+class CallFactory(DjangoModelFactory[Call]):
+    """A ringing call. Traits: `live`, `ended`, `with_gap`."""
+
+    class Meta:
+        model = Call
+
+    connection_id = LazyFunction(lambda: str(uuid.uuid4()))
+    correlation_id = LazyFunction(lambda: str(uuid.uuid4()))
+    server_call_id = Sequence(lambda n: f"server-call-{n}")
+    from_raw_id = Sequence(lambda n: f"4:+1206555{n:04}")
+    to_raw_id = "4:+18005550199"
+    rang_at = LazyFunction(timezone.now)
+
+    class Params:
+        live = Trait(
+            state=CallState.CONNECTED,
+            connected_at=LazyAttribute(
+                lambda call: call.rang_at + timedelta(seconds=2)
+            ),
+            desired_streaming=True,
+            streaming_state=StreamingState.STREAMING,
+            archive_state=ArchiveState.LIVE,
+            completeness=1.0,
+        )
+        ended = Trait(
+            state=CallState.ENDED,
+            connected_at=LazyAttribute(
+                lambda call: call.rang_at + timedelta(seconds=2)
+            ),
+            ended_at=LazyAttribute(lambda call: call.rang_at + timedelta(seconds=62)),
+            end_code=200,
+            end_subcode=0,
+            end_reason="The caller hung up.",
+            streaming_state=StreamingState.STOPPED,
+            archive_state=ArchiveState.FINISHED,
+            completeness=1.0,
+            overtalk_ms=1_200,
+            origin_us=LazyAttribute(
+                lambda call: int(call.connected_at.timestamp() * 1e6)
+            ),
+            last_packet_at=LazyAttribute(
+                lambda call: call.rang_at + timedelta(seconds=62)
+            ),
+        )
+        with_gap = Trait(completeness=0.985)
+        outbound = Trait(direction=Direction.OUTBOUND)
+
+
+class ParticipantFactory(DjangoModelFactory[Participant]):
+    class Meta:
+        model = Participant
+
+    call = SubFactory(CallFactory, live=True)
+    raw_id = Sequence(lambda n: f"4:+4420794600{n % 100:02}{n // 100:02}")
+    id = LazyAttribute(lambda row: participant_id(row.call.id, row.raw_id))
+    joined_at = LazyAttribute(lambda row: row.call.connected_at)
+
+
+class SubscriptionFactory(DjangoModelFactory[Subscription]):
+    class Meta:
+        model = Subscription
+
+    id = LazyFunction(uuid.uuid4)
+    call = SubFactory(CallFactory, live=True)
+    subscription_id = LazyFunction(lambda: str(uuid.uuid4()))
+    encoding = "PCM"
+    sample_rate = 16_000
+    channels = 1
+    frame_bytes = 640
+    is_mixed = False
+    started_at = LazyAttribute(lambda row: row.call.connected_at)
+
+
+class ConnectionFactory(DjangoModelFactory[Connection]):
+    class Meta:
+        model = Connection
+
+    id = LazyFunction(uuid.uuid4)
+    call = SubFactory(CallFactory, live=True)
+    subscription = SubFactory(SubscriptionFactory, call=SelfAttribute("..call"))
+    process_id = LazyFunction(uuid.uuid4)
+    node = "recorder-1"
+    remote_address = "52.112.0.7"
+    opened_at = LazyAttribute(lambda row: row.call.connected_at)
+    messages = 6_001
+    packets = 6_000
+    bytes = 6_000 * 640
+
+
+class TrackFactory(DjangoModelFactory[Track]):
+    """One minute of one participant. Trait: `with_gap` (a hole of 900 ms at 0:20)."""
+
+    class Meta:
+        model = Track
+
+    call = SubFactory(CallFactory, live=True)
+    participant = SubFactory(ParticipantFactory, call=SelfAttribute("..call"))
+    sample_rate = 16_000
+    id = LazyAttribute(
+        lambda row: track_id(row.call.id, row.participant.raw_id, row.sample_rate)
+    )
+    origin_us = LazyAttribute(lambda row: int(row.call.connected_at.timestamp() * 1e6))
+    samples = LazyAttribute(lambda row: 60 * row.sample_rate)
+    packets = 3_000
+    bytes = 3_000 * 640
+    silent_packets = 1_200
+    talk_samples = LazyAttribute(lambda row: 36 * row.sample_rate)
+    first_packet_at = LazyAttribute(lambda row: row.call.connected_at)
+    last_packet_at = LazyAttribute(
+        lambda row: row.call.connected_at + timedelta(seconds=60)
+    )
+    jitter_us = 1_800
+    rms_dbfs = -27.4
+    peak_dbfs = -6.2
+    completeness = 1.0
+    ledger = LazyAttribute(
+        lambda row: {"rate": row.sample_rate, "runs": [["r", row.samples]]}
+    )
+    is_final = True
+
+    class Params:
+        with_gap = Trait(
+            gap_count=1,
+            gap_samples=14_400,
+            completeness=0.985,
+            ledger={
+                "rate": 16_000,
+                "runs": [["r", 320_000], ["g", 14_400], ["r", 625_600]],
+            },
+        )
+
+
+class RecordingFactory(DjangoModelFactory[Recording]):
+    """A verified recording of a track; its bytes are the caller's matter."""
+
+    class Meta:
+        model = Recording
+
+    id = LazyFunction(uuid.uuid4)
+    call = SubFactory(CallFactory, ended=True)
+    track = SubFactory(TrackFactory, call=SelfAttribute("..call"))
+    state = RecordingState.VERIFIED
+    audio = LazyAttribute(lambda row: f"2026/01/01/{row.call.id}/{row.id}.flac")
+    peaks = LazyAttribute(lambda row: row.audio[:-5] + ".peaks.json")
+    manifest = LazyAttribute(lambda row: row.audio[:-5] + ".manifest.json")
+    sample_rate = 16_000
+    samples = 960_000
+    origin_us = LazyAttribute(lambda row: row.call.origin_us)
+    audio_bytes = 654_321
+    audio_sha256 = "a" * 64
+    pcm_sha256 = "b" * 64
+    verified_at = LazyAttribute(lambda row: row.call.ended_at)
+
+
+class CommandFactory(DjangoModelFactory[StreamCommand]):
+    class Meta:
+        model = StreamCommand
+
+    call = SubFactory(CallFactory, live=True)
+    kind = CommandKind.START_STREAMING
+    state = CommandState.CONFIRMED
+    sent_at = LazyAttribute(lambda row: row.call.connected_at)
+    settled_at = LazyAttribute(lambda row: row.call.connected_at)
+    attempts = 1
+
+
+class EventFactory(DjangoModelFactory[CallEvent]):
+    class Meta:
+        model = CallEvent
+
+    call = SubFactory(CallFactory, live=True)
+    source = CallEvent.Source.CALLBACK
+    event_id = LazyFunction(lambda: str(uuid.uuid4()))
+    kind = "CallConnected"
+    happened_at = LazyAttribute(lambda row: row.call.connected_at)
+    body = LazyAttribute(
+        lambda row: {
+            "type": f"Microsoft.Communication.{row.kind}",
+            "data": {"callConnectionId": row.call.connection_id},
+        }
+    )
+
+
+class ProcessFactory(DjangoModelFactory[IngestProcess]):
+    class Meta:
+        model = IngestProcess
+
+    node = "recorder-1"
+    pid = Sequence(lambda n: 4_000 + n)
