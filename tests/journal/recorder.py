@@ -70,6 +70,19 @@ def record_into_a_full_disk(folder: Path) -> None:
     say(journal.dropped_packets, journal.error)
 
 
+def record_where_no_header_fits(folder: Path) -> None:
+    """Meet a disk that does not even take the header; then one that does."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))
+    writer = JournalWriter(folder, flush_interval=0.01)
+    journal = writer.open(header(UUID(int=1)))
+    append(journal, 7)
+    while not journal.error:
+        time.sleep(0.005)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+    journal.seal(1000, "", {}).result(timeout=20)
+    say(journal.error, *(path.suffix for path in folder.iterdir()))
+
+
 def append(journal: Journal, number: int) -> bool:
     return journal.audio(0, None, number, packet(number), False)
 
@@ -96,7 +109,13 @@ def forget_to_close(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    scenarios = [record_until_killed, record_into_a_full_disk, fork, forget_to_close]
+    scenarios = [
+        record_until_killed,
+        record_into_a_full_disk,
+        record_where_no_header_fits,
+        fork,
+        forget_to_close,
+    ]
     {scenario.__name__: scenario for scenario in scenarios}[sys.argv[1]](
         Path(sys.argv[2])
     )

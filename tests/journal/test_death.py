@@ -5,6 +5,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID
 
@@ -16,13 +18,16 @@ from tests.journal import recorder
 ROOT = Path(__file__).parents[2]
 
 
-def start(scenario: str, folder: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "tests.journal.recorder", scenario, str(folder)],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+@contextmanager
+def start(scenario: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "tests.journal.recorder", scenario, str(folder)]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def run(scenario: str, folder: Path) -> list[str]:
@@ -91,6 +96,14 @@ def test_full_disk_leaves_no_damage_and_its_loss_is_on_record(tmp_path: Path) ->
     assert dropped == 25 - len(stored) > 10
     assert sum(note["packets"] for note in notes) == dropped
     assert outcome == f"{dropped} None"
+
+
+def test_disk_that_takes_no_header_delays_the_journal_only(tmp_path: Path) -> None:
+    assert run("record_where_no_header_fits", tmp_path) == ["None .journal"]
+
+    with read(tmp_path / f"{UUID(int=1)}.journal") as journal:
+        audio, _ = journal.records()
+        assert audio.pcm == recorder.packet(7)
 
 
 def test_writer_belongs_to_the_process_that_used_it(tmp_path: Path) -> None:

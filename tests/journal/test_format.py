@@ -1,3 +1,4 @@
+import zlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from uuid import UUID
@@ -7,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calls.journal_format import (
+    CRC,
     HEADER_FIXED,
     MAGIC,
     JournalError,
@@ -68,6 +70,13 @@ def test_newer_version_is_named_in_the_error() -> None:
 
     with pytest.raises(JournalError, match="version 2 is newer"):
         decode_header(newer)
+
+
+def test_header_without_its_members_is_not_understood() -> None:
+    head = HEADER_FIXED.pack(MAGIC, 1, 0, 2) + b"{}"
+
+    with pytest.raises(JournalError, match="not understood"):
+        decode_header(head + CRC.pack(zlib.crc32(head)))
 
 
 def test_another_file_is_not_a_journal() -> None:

@@ -3,13 +3,14 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import cast
 from uuid import uuid4
 
 import pytest
 
 from calls.journal import NO_PARTICIPANT, JournalError, Kind, is_live, read, scan
 from calls.journal_format import ZEROS
-from streaming.journal import JournalWriter, free_bytes
+from streaming.journal import JournalWriter
 from tests.journal.strategies import header
 
 PCM = b"\x01\x02" * 320
@@ -113,6 +114,18 @@ def test_appended_packets_reach_the_file_before_the_seal(writer: JournalWriter) 
         assert written.sealed is None
 
 
+def test_more_than_one_write_takes_at_once_is_all_written(tmp_path: Path) -> None:
+    writer = JournalWriter(tmp_path, flush_interval=30)
+    journal = writer.open(header())
+    for number in range(5000):
+        journal.audio(NO_PARTICIPANT, None, number, PCM, False)
+
+    assert writer.close(timeout=20)
+
+    with read(journal.path) as written:
+        assert [r.arrival_us for r in written.records()] == list(range(5000))
+
+
 def test_journal_is_live_until_it_is_sealed(writer: JournalWriter) -> None:
     journal = writer.open(header())
     until(journal.path.exists)
@@ -124,6 +137,25 @@ def test_journal_is_live_until_it_is_sealed(writer: JournalWriter) -> None:
     assert not is_live(journal.path)
     [found] = scan(writer.directory)
     assert found.path == journal.path
+    assert writer.health().journals == 0
+
+
+def test_many_journals_sealed_at_once_all_reach_the_disk(
+    writer: JournalWriter,
+) -> None:
+    journals = [writer.open(header()) for _ in range(40)]
+    for number, journal in enumerate(journals):
+        journal.audio(NO_PARTICIPANT, None, number, PCM, False)
+    until(lambda: all(journal.path.exists() for journal in journals))
+    until(lambda: not writer.health().sync_lag)
+
+    sealed = [journal.seal(1000, "", {}) for journal in journals]
+
+    for number, future in enumerate(sealed):
+        with read(future.result(timeout=20)) as written:
+            audio, _ = written.records()
+            assert audio.arrival_us == number
+            assert written.sealed is not None
     assert writer.health().journals == 0
 
 
@@ -265,6 +297,21 @@ def test_full_memory_drops_and_puts_the_loss_on_record(tmp_path: Path) -> None:
     writer.close()
 
 
+def test_fault_in_one_journal_does_not_stop_the_others(
+    writer: JournalWriter, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken, sound = writer.open(header()), writer.open(header())
+    broken._outlet.pieces.append(cast(bytes, "no bytes"))
+    sound.audio(NO_PARTICIPANT, None, 1, PCM, False)
+
+    with read(sound.seal(1000, "", {}).result(timeout=20)) as written:
+        assert [r.kind for r in written.records()] == [Kind.AUDIO, Kind.SEAL]
+
+    assert writer.health().alive
+    assert f"journal {broken.header.connection_id}: cannot be written" in caplog.text
+    broken._outlet.pieces.clear()
+
+
 def test_refused_sync_is_never_forgotten(writer: JournalWriter) -> None:
     journal = writer.open(header())
     until(journal.path.exists)
@@ -322,7 +369,3 @@ def test_raw_ids_beyond_what_a_journal_can_name_are_refused(tmp_path: Path) -> N
     with pytest.raises(JournalError, match="more participants"):
         journal.participant("one more", 0)
     writer.close()
-
-
-def test_free_bytes_answers_before_the_folder_exists(tmp_path: Path) -> None:
-    assert free_bytes(tmp_path / "not" / "yet") > 0
