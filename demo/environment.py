@@ -1,0 +1,167 @@
+"""Where a demo lives: its folder, its ports, and the environment of its parts."""
+
+import fcntl
+import os
+import secrets
+import shutil
+import socket
+import uuid
+from base64 import b64encode
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import IO
+
+from acsstream import settings
+
+FOLDERS = settings.BASE_DIR / "var" / "demo"
+KEPT_RUNS = 3
+CONSOLE_PORT = 8000
+# Below the range from which Linux takes ports for outgoing connections.
+PORTS = range(20_000, 32_000)
+PORT_ATTEMPTS = 100
+# Variables of one's own that a demo may well share.
+SHARED = frozenset({"LOG_LEVEL", "LOG_FORMAT", "TIME_ZONE"})
+OWN_PREFIXES = ("ACSSTREAM_", "ACSEMU_")
+
+
+class DemoError(Exception):
+    """The demo cannot begin; says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Loopback ports that were free a moment ago."""
+
+    console: int
+    ingest: int
+    emulator: int
+    redis: int
+
+
+def fresh_folder(asked: Path | None, now: datetime) -> Path:
+    """Make the folder of a new run; older runs beyond the last three are removed.
+
+    A folder that was asked for must be empty or not exist. Raises `DemoError`.
+    """
+    try:
+        if asked is None:
+            remove_old_runs(FOLDERS)
+            folder = FOLDERS / f"{now:%Y%m%d-%H%M%S}-{os.getpid()}"
+        else:
+            folder = asked.resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise DemoError(f"{folder} is not empty: each demo starts afresh.")
+        (folder / "logs").mkdir()
+    except OSError as exc:
+        raise DemoError(f"The demo's data folder cannot be made: {exc}") from exc
+    return folder
+
+
+def remove_old_runs(folders: Path) -> None:
+    """Leave room for one more of `KEPT_RUNS`. Runs that still run are left alone."""
+    if not folders.is_dir():
+        return
+    # Their names sort by time.
+    for folder in sorted(folders.iterdir(), reverse=True)[KEPT_RUNS - 1 :]:
+        lock = hold(folder)
+        if lock is not None:
+            with lock:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def hold(folder: Path) -> IO[str] | None:
+    """Mark a run's folder as in use while the file is open; None: it is in use."""
+    try:
+        file = (folder / "in-use").open("w")
+    except OSError:
+        return None
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        return None
+    return file
+
+
+def choose_ports(console: int | None) -> Ports:
+    """Return free ports; the console's is 8000 if that is free and none is asked for.
+
+    Raises `DemoError` if the one that was asked for is taken.
+    """
+    if console is not None and not is_free(console):
+        raise DemoError(f"Port {console} is in use. Try another --port, or none.")
+    taken: set[int] = set()
+    for _ in range(PORT_ATTEMPTS):
+        port = secrets.choice(PORTS)
+        if is_free(port):
+            taken.add(port)
+        if len(taken) == 4:
+            first, ingest, emulator, redis = taken
+            default = CONSOLE_PORT if is_free(CONSOLE_PORT) else first
+            return Ports(console or default, ingest, emulator, redis)
+    raise DemoError("There are no free ports on 127.0.0.1.")
+
+
+def is_free(port: int) -> bool:
+    """Say whether a server could listen on this loopback port."""
+    with closing(socket.socket()) as probe:
+        # As servers do: connections of the last run that linger are no hindrance.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def environment(folder: Path, ports: Ports, audio: Path | None) -> dict[str, str]:
+    """Return the environment of every part.
+
+    Nothing of one's own settings is in it: a demo must not touch a database, a Redis,
+    a storage or an ACS resource that somebody uses.
+    """
+    kept = {name: value for name, value in os.environ.items() if not is_ours(name)}
+    secret, access_key = secrets.token_urlsafe(24), b64encode(secrets.token_bytes(64))
+    loopback = "127.0.0.1,localhost"
+    console = f"http://127.0.0.1:{ports.console}"
+    return (
+        kept
+        | {
+            "DJANGO_SETTINGS_MODULE": "acsstream.settings",
+            "PYTHONUNBUFFERED": "1",
+            "NO_PROXY": loopback,
+            "no_proxy": loopback,
+            "SECRET_KEY": secrets.token_urlsafe(64),
+            "ALLOWED_HOSTS": loopback,
+            "REDIS_URL": f"redis://127.0.0.1:{ports.redis}/0",
+            "ACSSTREAM_DATA_DIR": str(folder),
+            "ACSSTREAM_NODE": "demo",
+            "ACSSTREAM_PUBLIC_URL": console,
+            "ACSSTREAM_MEDIA_URL": f"ws://127.0.0.1:{ports.ingest}",
+            "ACSSTREAM_ACS_ENDPOINT": f"http://127.0.0.1:{ports.emulator}",
+            "ACSSTREAM_ACS_ACCESS_KEY": access_key.decode(),
+            "ACSSTREAM_ACS_RESOURCE_ID": (resource := str(uuid.uuid4())),
+            "ACSSTREAM_ACS_OPENID_URL": f"http://127.0.0.1:{ports.emulator}"
+            "/calling/.well-known/acsopenidconfiguration",
+            "ACSSTREAM_EVENTGRID_SECRET": secret,
+            # Nothing is waived for a demo: tokens are verified as in production.
+            "ACSSTREAM_MEDIA_AUTH": "required",
+            "ACSSTREAM_CALLBACK_AUTH": "required",
+            # In the environment and not on the command line, where `ps` shows them.
+            "ACSEMU_ACCESS_KEY": access_key.decode(),
+            "ACSEMU_EVENTGRID_URL": f"{console}/webhooks/eventgrid?secret={secret}",
+            "ACSEMU_RESOURCE_ID": resource,
+            "ACSEMU_PORT": str(ports.emulator),
+        }
+        | ({"ACSEMU_AUDIO": str(audio.resolve())} if audio else {})
+    )
+
+
+def is_ours(name: str) -> bool:
+    """Say whether this variable (or the file it names) is read as a setting of ours."""
+    base = name.removesuffix("_FILE")
+    known = base in settings.env.variables or base.startswith(OWN_PREFIXES)
+    return known and base not in SHARED

@@ -1,0 +1,184 @@
+"""The demo's calls: six kinds, rung through the emulator's control API.
+
+What happens in a call comes from both sides, as in life: the far side hangs up and
+redials (the emulator's plan), an operator starts and stops streaming (orders through
+the console).
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from uuid import UUID
+
+from calls.models import Call, CommandKind, StreamingProfile
+from demo.loopback import HttpError, Operator, json_of
+
+RING_STAGGER = 0.5
+# An order that the console refuses may only be early: it is asked again for so long.
+ORDER_PATIENCE = 5.0
+REDIAL_SECONDS = 1.0
+CALLERS = ("Amara Diaz", "Jonas Weber", "Mei Tanaka", "Olu Adeyemi", "Lena Novak")
+
+When = float
+"""A share of the call's length, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of call. Its own called number picks its streaming profile."""
+
+    name: str
+    called: str
+    channels: StreamingProfile.Channels
+    sample_rate: StreamingProfile.SampleRate
+    orders: tuple[tuple[When, CommandKind], ...] = ()
+    redial_at: When | None = None
+    colleague: bool = False
+    special: Literal["", "late", "pause", "redial"] = ""
+
+    @property
+    def starts_by_itself(self) -> bool:
+        """Say whether streaming starts when the call is answered."""
+        return self.special != "late"
+
+
+MIXED, UNMIXED = StreamingProfile.Channels.MIXED, StreamingProfile.Channels.UNMIXED
+HZ_16, HZ_24 = (
+    StreamingProfile.SampleRate.HZ_16000,
+    StreamingProfile.SampleRate.HZ_24000,
+)
+START, STOP = CommandKind.START_STREAMING, CommandKind.STOP_STREAMING
+
+# 555-01xx are numbers that nobody has.
+KINDS = (
+    Kind("each speaker apart, 16 kHz", "4:+18005550101", UNMIXED, HZ_16),
+    Kind("mixed, 16 kHz", "4:+18005550102", MIXED, HZ_16),
+    Kind("three speakers, 24 kHz", "4:+18005550103", UNMIXED, HZ_24, colleague=True),
+    Kind(
+        "mixed, 24 kHz, started by hand",
+        "4:+18005550104",
+        MIXED,
+        HZ_24,
+        orders=((0.2, START),),
+        special="late",
+    ),
+    Kind(
+        "stopped and started again",
+        "4:+18005550105",
+        UNMIXED,
+        HZ_16,
+        orders=((0.35, STOP), (0.6, START)),
+        special="pause",
+    ),
+    Kind(
+        "socket lost and redialled",
+        "4:+18005550106",
+        UNMIXED,
+        HZ_16,
+        redial_at=0.5,
+        special="redial",
+    ),
+)
+
+
+def profiles_create() -> None:
+    """Make the streaming profile of each kind."""
+    for kind in KINDS:
+        StreamingProfile.objects.get_or_create(
+            called=kind.called,
+            defaults={
+                "name": kind.name.capitalize(),
+                "channels": kind.channels,
+                "sample_rate": kind.sample_rate,
+                "start_at_answer": kind.starts_by_itself,
+            },
+        )
+
+
+@dataclass
+class Ringing:
+    """One call of the demo: what is planned and what the emulator last said of it."""
+
+    number: int
+    kind: Kind
+    seconds: float
+    emulator: str
+    report: dict[str, Any] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    _orders: list[tuple[When, CommandKind]] = field(default_factory=list)
+    _call_id: UUID | None = None
+
+    def ring(self) -> None:
+        """Ring. Raises `HttpError` if the emulator does not take the plan."""
+        self.report = json_of(f"{self.emulator}/emulator/calls", self._plan())
+        self._orders = list(self.kind.orders)
+
+    def _plan(self) -> dict[str, Any]:
+        caller = f"4:+1206555{100 + (self.number - 1) % 100:04d}"
+        plan: dict[str, Any] = {
+            "from": caller,
+            "to": self.kind.called,
+            "display_name": CALLERS[self.number % len(CALLERS)],
+            "duration": self.seconds,
+        }
+        if self.kind.colleague:
+            plan["participants"] = [caller, *_staff(self.number)]
+        if self.kind.redial_at is not None:
+            at = self.kind.redial_at * self.seconds
+            redial = {"at": at, "do": "redial", "delay": REDIAL_SECONDS}
+            plan["actions"] = [redial]
+        return plan
+
+    @property
+    def connection_id(self) -> str:
+        """Return the callConnectionId; empty while the call is not answered."""
+        return self.report.get("call_connection_id") or ""
+
+    @property
+    def call_id(self) -> UUID | None:
+        """Return the id under which we know the call; None while we do not."""
+        if self._call_id is None and self.connection_id:
+            known = Call.objects.filter(connection_id=self.connection_id)
+            self._call_id = known.values_list("pk", flat=True).first()
+        return self._call_id
+
+    @property
+    def is_over(self) -> bool:
+        """Say whether the emulator has ended the call and delivered all its news."""
+        return bool(self.report.get("finished"))
+
+    def refresh(self) -> None:
+        """Ask the emulator how the call is."""
+        url = f"{self.emulator}/emulator/calls/{self.report['id']}"
+        self.report = json_of(url)
+
+    def order_due(self, operator: Operator) -> None:
+        """Give the orders whose time has come, as an operator at the console."""
+        elapsed = self.report.get("elapsed")
+        while self._orders and elapsed is not None and self.call_id is not None:
+            at, kind = self._orders[0]
+            late = elapsed - at * self.seconds
+            if late < 0 or self.is_over:
+                return
+            try:
+                operator.order(self.call_id, kind)
+            except HttpError as refused:
+                if late < ORDER_PATIENCE:
+                    return
+                self.problems.append(f"{kind.label}: the console refused: {refused}")
+            del self._orders[0]
+
+    def conclude(self) -> None:
+        """Note what did not happen although it was planned."""
+        if not self.is_over:
+            self.problems.append("the call did not end in time")
+        for _, kind in self._orders:
+            self.problems.append(f"“{kind.label}” was never ordered")
+
+
+def _staff(number: int) -> list[str]:
+    """Return the raw ids of an agent and of a colleague on Teams."""
+    tail = f"{number:08x}-0000-4000-8000-0000000a9e17"
+    return [
+        f"8:acs:5a1e0acc-0000-4000-8000-00000000acce_{tail}",
+        f"8:orgid:{tail}",
+    ]
