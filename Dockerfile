@@ -1,0 +1,37 @@
+# One image for every process; docker-compose.yml says which command makes it which.
+
+# --- The console's player, from npm -----------------------------------------------
+FROM node:22-slim AS npm
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --no-fund --no-audit
+
+# --- The virtual environment ------------------------------------------------------
+# The Python that the tests run on.
+FROM python:3.11-slim AS build
+COPY requirements.txt ./
+RUN python -m venv /venv \
+    && /venv/bin/pip install --no-cache-dir --disable-pip-version-check --quiet \
+        --requirement requirements.txt
+
+# --- What runs --------------------------------------------------------------------
+FROM python:3.11-slim
+ENV PATH=/venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    ACSSTREAM_DATA_DIR=/data
+# A volume takes its owner from the folder it covers.
+RUN useradd --system --uid 10001 --no-create-home acsstream \
+    && install --directory --owner acsstream /data
+WORKDIR /app
+COPY --from=build /venv /venv
+COPY --from=npm /app/node_modules ./node_modules
+COPY . .
+RUN SECRET_KEY=only-to-collect-static-files \
+    python manage.py collectstatic --no-input --verbosity 0
+USER acsstream
+VOLUME /data
+EXPOSE 8000 8001
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \
+    CMD ["python", "deploy/healthcheck.py", "8000"]
+CMD ["daphne", "--bind", "0.0.0.0", "--port", "8000", "acsstream.asgi:application"]

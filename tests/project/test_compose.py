@@ -1,0 +1,170 @@
+"""docker-compose.yml, Dockerfile and .env.example fit the code they start."""
+
+import re
+import shlex
+from fnmatch import fnmatch
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from django.core.management import get_commands
+
+from acsstream.settings import env
+
+ROOT = Path(__file__).resolve().parents[2]
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
+OURS = ("web", "ingest", "worker", "beat", "migrate")
+# Known to the images of others, or to the emulator.
+FOREIGN = re.compile(r"POSTGRES_(USER|PASSWORD|DB)|ACSEMU_[A-Z_]+")
+
+
+def is_known(name: str) -> bool:
+    return name in env.variables or bool(FOREIGN.fullmatch(name))
+
+
+def command(service: str) -> list[str]:
+    """Return what a service runs: its own command, or the image's."""
+    [default] = re.findall(r"^CMD (\[.+\])$", DOCKERFILE, flags=re.MULTILINE)
+    return list(SERVICES[service].get("command") or yaml.safe_load(default))
+
+
+def is_runnable(words: list[str]) -> bool:
+    """Say whether the modules and management commands in `words` exist."""
+    match words:
+        case ["python", "manage.py", name, *_]:
+            return name in get_commands()
+        case ["python", "-m", module, *_]:
+            return find_spec(f"{module}.__main__") is not None
+        case ["celery", "-A", module, _, *_]:
+            return find_spec(f"{module}.celery") is not None
+        case ["daphne", *_, target]:
+            return find_spec(target.split(":")[0]) is not None
+        case _:
+            return False
+
+
+def test_every_process_is_a_service() -> None:
+    assert set(SERVICES) == {*OURS, "redis", "postgres", "emulator"}
+
+
+@pytest.mark.parametrize("service", [*OURS, "emulator"])
+def test_every_service_runs_something_that_exists(service: str) -> None:
+    assert is_runnable(command(service))
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_environment_variable_is_one_that_something_reads(service: str) -> None:
+    given = SERVICES[service].get("environment", {})
+
+    assert [name for name in given if not is_known(name)] == []
+
+
+def test_every_variable_in_the_compose_file_is_in_the_example() -> None:
+    used = set(re.findall(r"\$\{([A-Z_]+)", (ROOT / "docker-compose.yml").read_text()))
+
+    assert used <= set(re.findall(r"^#?([A-Z_]+)=", EXAMPLE, flags=re.MULTILINE))
+
+
+def test_the_example_has_every_setting_and_no_other() -> None:
+    shown = set(re.findall(r"^#?([A-Z_]+)=", EXAMPLE, flags=re.MULTILINE))
+
+    assert shown - {"POSTGRES_PASSWORD"} == set(env.variables)
+
+
+def test_the_examples_defaults_are_the_settings_defaults() -> None:
+    general = EXAMPLE.split("# --- Without an Azure account")[0]
+    shown = dict(re.findall(r"^#([A-Z_]+)=(.*)$", general, flags=re.MULTILINE))
+
+    assert shown == {name: env.variables[name].default for name in shown}
+
+
+def test_the_example_holds_no_secret() -> None:
+    general = EXAMPLE.split("# --- Without an Azure account")[0]
+    given = dict(re.findall(r"^([A-Z_]+)=(.+)$", general, flags=re.MULTILINE))
+
+    assert given == {"ACSSTREAM_BEHIND_PROXY": "true"}
+
+
+def test_a_worker_finishes_the_journals_of_its_nodes_ingest() -> None:
+    ingest, worker = SERVICES["ingest"], SERVICES["worker"]
+
+    shared = set(ingest["volumes"]) & set(worker["volumes"])
+    node = "ACSSTREAM_NODE"
+
+    assert f"data:{ingest['environment']['ACSSTREAM_DATA_DIR']}" in shared
+    assert ingest["environment"][node] == worker["environment"][node]
+
+
+def test_volumes_outlive_their_containers() -> None:
+    named = {
+        volume.split(":")[0]
+        for service in SERVICES.values()
+        for volume in service.get("volumes", [])
+    }
+
+    assert named == set(COMPOSE["volumes"])
+
+
+def test_ports_are_open_to_this_machine_alone() -> None:
+    ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
+
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+    assert "ports" not in SERVICES["postgres"]
+    assert "ports" not in SERVICES["redis"]
+
+
+def test_nothing_starts_before_the_database_is_migrated() -> None:
+    for service in OURS[:-1]:
+        needs = SERVICES[service]["depends_on"]["migrate"]
+        assert needs["condition"] == "service_completed_successfully"
+    assert SERVICES["migrate"]["restart"] == "no"
+    assert SERVICES["migrate"]["depends_on"]["postgres"]["condition"] == (
+        "service_healthy"
+    )
+
+
+def test_ingest_has_time_to_seal_its_journals() -> None:
+    assert int(SERVICES["ingest"]["stop_grace_period"].removesuffix("s")) >= 20
+
+
+def test_the_emulator_starts_only_when_asked_for() -> None:
+    profiles = {name: each.get("profiles") for name, each in SERVICES.items()}
+
+    assert profiles.pop("emulator") == ["emulator"]
+    assert set(profiles.values()) == {None}
+
+
+def test_the_image_runs_without_root() -> None:
+    [*_, user] = re.findall(r"^USER (\S+)$", DOCKERFILE, flags=re.MULTILINE)
+
+    assert user not in {"root", "0"}
+
+
+def test_the_image_is_built_of_files_that_exist_and_are_sent() -> None:
+    ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    sent = [line.removeprefix("!") for line in ignored if line.startswith("!")]
+    assert [name for name in sent if not (ROOT / name).exists()] == []
+
+    copies = re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, flags=re.MULTILINE)
+    for name in shlex.split(" ".join(copies)):
+        assert name == "." or any(fnmatch(name, pattern) for pattern in sent)
+
+
+def test_the_image_has_every_package_that_is_installed() -> None:
+    ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8")
+
+    for package in ("acsstream", "calls", "streaming", "emulator", "demo", "templates"):
+        assert f"!{package}\n" in ignored
+
+
+def test_images_are_named_with_a_version_and_without_a_registry() -> None:
+    bases = re.findall(r"^FROM (\S+)", DOCKERFILE, flags=re.MULTILINE)
+    images = {each["image"] for each in SERVICES.values()} - {"acsstream"}
+
+    for image in {*bases, *images}:
+        assert re.fullmatch(r"[a-z]+:\d[\w.-]*", image), image
