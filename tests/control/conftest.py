@@ -1,0 +1,35 @@
+"""Fixtures of the control tests."""
+
+from collections.abc import Iterator
+
+import pytest
+from pytest_django import Settings
+
+from tests.control.bench import Bench, running_bench
+
+SECRET = "event grid's secret"
+
+
+@pytest.fixture(scope="session")
+def emulator_bench() -> Iterator[Bench]:
+    """Run one emulator for all tests of this process."""
+    with running_bench("?secret=event%20grid's%20secret") as bench:
+        yield bench
+
+
+@pytest.fixture
+def bench(emulator_bench: Bench, settings: Settings) -> Bench:
+    """Point the settings at the emulator, and forget what earlier tests left."""
+    settings.ACS_ENDPOINT = emulator_bench.url
+    settings.ACS_ACCESS_KEY = emulator_bench.access_key
+    settings.ACS_RESOURCE_ID = emulator_bench.resource_id
+    settings.ACS_OPENID_URL = (
+        f"{emulator_bench.url}/calling/.well-known/acsopenidconfiguration"
+    )
+    settings.PUBLIC_URL = emulator_bench.public_url
+    settings.MEDIA_URL_BASE = emulator_bench.media_url
+    settings.EVENTGRID_SECRET = SECRET
+    settings.CALLBACK_AUTH = "required"
+    while not emulator_bench.letters.empty():
+        emulator_bench.letters.get_nowait()
+    return emulator_bench
