@@ -16,15 +16,16 @@ has become a packet too short is Page's CUSUM test: add up by how much each delt
 exceeds five eighths of a packet, never below zero, until the sum could not be chance.
 What chance could do follows from how widely the deltas scatter and how slowly they
 wander, both measured. Where timestamps jitter evenly by ±60 ms, one lost packet shows
-after about 2.5 s. A sender nobody has watched for 16 packets is taken for crisp, and
-asked for twice the proof.
+after about 2.5 s. A sender is taken for crisp at first, but asked for twice the proof
+until 16 of its packets were seen.
 """
 
+import math
 from typing import Self, TypedDict
 
 from calls.audio.pcm import slot_samples
 
-# Packets after which we say what kind of clock it is.
+# Packets after which a crisp clock is believed to be one.
 WATCHED = 16
 # Packets over which the origin's own error is measured, and after which it is fixed.
 CALIBRATION = 128
@@ -36,7 +37,8 @@ _WOBBLE_GAIN = 1 / 32
 # 20 s: slower than jitter, and still fast enough to follow a clock 100 ppm off.
 _CRISP_GAIN = 1 / 1024
 _FUZZY_GAIN = 1 / 64
-_SCATTER_GAIN = 1 / 256
+_SCATTER_GAIN = 1 / 512
+_JITTER_GAIN = 1 / 64
 # A crisp track is put right when it leans by so many packets.
 _LIMIT = 0.8
 _LIMIT_SILENT = 0.65
@@ -61,7 +63,9 @@ class Clock:
     __slots__ = (
         "_above",
         "_below",
+        "_jitter",
         "_last",
+        "_proof",
         "_scatter",
         "_steps",
         "_wobble_limit",
@@ -92,9 +96,12 @@ class Clock:
         self.crisp = True
         # What a timestamp may be off without meaning anything: ±60 ms.
         self.jitter = rate * _JITTER_MS / 1000
-        # Of a fuzzy clock: mean square of offs and of their steps, and both CUSUMs.
+        # Of a fuzzy clock: mean square of the offs, half that of their steps (slowly
+        # and fast), both CUSUMs and what they must exceed.
         self._scatter = 0.0
         self._steps = 0.0
+        self._jitter = 0.0
+        self._proof = 0.0
         self._last = 0.0
         self._above = 0.0
         self._below = 0.0
@@ -118,7 +125,7 @@ class Clock:
 
     @property
     def is_known(self) -> bool:
-        """Whether enough packets were seen to say what kind of clock it is."""
+        """Whether enough packets were seen to believe what they say."""
         return self.seen >= WATCHED
 
     @property
@@ -146,83 +153,101 @@ class Clock:
 
     def learn(self, off: float) -> None:
         """Learn from a packet that turned out to be `off` samples from `near`."""
-        if self.seen < CALIBRATION:
-            self._calibrate(off)
-            return
-        self.wobble += (abs(off) - self.wobble) * _WOBBLE_GAIN
-        if self.crisp:
+        if self.crisp and self.seen >= CALIBRATION:
+            self.wobble += (abs(off) - self.wobble) * _WOBBLE_GAIN
             self.level += (self.near + off - self.level) * _CRISP_GAIN
             self.lean = self.level - self.bias
-            if self.wobble > self._wobble_limit:
-                self._change()
         else:
-            self._test(off)
-            if self.wobble < self._wobble_limit:
-                self._change()
-
-    def _calibrate(self, off: float) -> None:
-        """Learn from one of the first packets, whose mean is the origin's error."""
-        self.seen += 1
-        self.wobble += (abs(off) - self.wobble) / min(self.seen, 32)
-        self._watch(off, 1 / self.seen)
-        self.level += (self.near + off - self.level) / (self.seen + 1)
-        self.bias = self.level
-        if not self.crisp:
-            self.near = self.level
-        if self.seen >= WATCHED and (self.wobble < self._wobble_limit) != self.crisp:
+            off = min(max(off, -2 * self.jitter), 2 * self.jitter)
+            seen = self.seen = min(self.seen + 1, REFINEMENT)
+            self.wobble += (abs(off) - self.wobble) * max(_WOBBLE_GAIN, 1 / seen)
+            if self.crisp:
+                self.level += (self.near + off - self.level) / (seen + 1)
+                self.bias = self.level
+            else:
+                self._test(off)
+        if (self.wobble < self._wobble_limit) != self.crisp:
             self._change()
-
-    def _watch(self, off: float, gain: float) -> None:
-        """Measure how widely the offs scatter, and how far one is from the next."""
-        step = off - self._last
-        self._last = off
-        self._scatter += (off * off - self._scatter) * gain
-        self._steps += (step * step - self._steps) * gain
 
     def _test(self, off: float) -> None:
         """Learn from a packet of a fuzzy clock, and look for what its jitter hides."""
-        off = min(max(off, -2 * self.jitter), 2 * self.jitter)
-        self._watch(off, _SCATTER_GAIN)
-        self.level += off * _FUZZY_GAIN
-        if self.seen < REFINEMENT:
-            self._refine()
-        excess = self.near + off - self.bias
+        delta = self.near + off
+        self._measure(delta, off)
+        excess = delta - self.bias
+        self.level += off * max(_FUZZY_GAIN, 1 / (self.seen + 1))
         self.near = self.level
-        self.tolerance = min(
-            5 * self.wobble + self.unit / 2, self.jitter + self.unit / 2
-        )
-        allowance = _ALLOWANCE * self.unit
+        self._widen()
+        # What is not known of the bias must not count as evidence.
+        allowance = _ALLOWANCE * self.unit + math.sqrt(self.variance / self.seen)
         self._above = max(self._above + excess - allowance, 0.0)
         self._below = max(self._below - excess - allowance, 0.0)
-        proof = _PROOF * self.variance / self.unit
-        if self._above > proof:
+        self._proof = _PROOF * self.variance / self.unit
+        if self.seen < REFINEMENT:
+            self._refine(excess)
+        if self.seen < WATCHED:
+            return
+        if self._above > self._proof:
             self.lean = float(self.unit)
-        elif self._below > proof:
+        elif self._below > self._proof:
             self.lean = -float(self.unit)
 
-    def _refine(self) -> None:
-        """Make `bias` better by what is less than half a packet: no loss is that."""
-        self.seen += 1
-        rest = self.level - self.bias
-        rest -= round(rest / self.unit) * self.unit
-        self.bias += rest / self.seen
+    @property
+    def _is_suspicious(self) -> bool:
+        return max(self._above, self._below) > self._proof / 2
+
+    def _measure(self, delta: float, off: float) -> None:
+        """Measure the jitter, and by how much slow wandering makes it worse.
+
+        Steps from one packet to the next show jitter alone, at once. The ratio, which
+        a loss would spoil until it is found, is measured slowly, and not at all while
+        one is suspected.
+        """
+        step = (delta - self._last) ** 2 / 2
+        self._last = delta
+        self._jitter += (step - self._jitter) * max(_JITTER_GAIN, 1 / self.seen)
+        if not self._is_suspicious:
+            self._steps += (step - self._steps) * _SCATTER_GAIN
+            self._scatter += (off * off - self._scatter) * _SCATTER_GAIN
 
     @property
     def variance(self) -> float:
-        """How far the sum of n offs can be from n means by chance: squared, over n.
+        """How far n offs may sum up to by chance: squared, and divided by n.
 
-        The variance, times (1 + r) / (1 - r) if neighbours correlate by r, as they do
-        where timestamps wander rather than jitter.
+        That is their variance, times (1 + r) / (1 - r) where neighbours correlate by
+        r, as they do if timestamps wander rather than jitter. Half the mean square of
+        the steps is the variance, times 1 - r.
         """
-        apart = self._steps / 2
-        return self._scatter * max(2 * self._scatter - apart, apart) / max(apart, 1.0)
+        ratio = max(self._scatter / max(self._steps, 1.0), 1.0)
+        return self._jitter * ratio * (2 * ratio - 1)
+
+    def _refine(self, excess: float) -> None:
+        """Make the bias better: a mean at first, as far as no loss is suspected.
+
+        Later by the slow mean, of which whole packets may be losses and do not count.
+        """
+        if self.seen < CALIBRATION:
+            if not self._is_suspicious:
+                self.bias += excess / (self.seen + 1)
+            return
+        rest = self.level - self.bias
+        rest -= round(rest / self.unit) * self.unit
+        self.bias += rest / self.seen
 
     def _change(self) -> None:
         """Become fuzzy, or crisp again."""
         self.crisp = not self.crisp
         self.near = self.level
-        self._above = self._below = self.lean = 0.0
+        self._last = self.near
+        self._jitter = self._steps = self._scatter = (1.25 * self.wobble) ** 2
+        self._forget()
         self._choose()
+
+    def _forget(self) -> None:
+        self._above = self._below = self.lean = 0.0
+
+    def _widen(self) -> None:
+        """Let a fuzzy clock's packets follow as long as its jitter may explain them."""
+        self.tolerance = self.unit / 2 + min(5 * self.wobble, self.jitter)
 
     def shift(self, samples: int) -> None:
         """Expect deltas `samples` larger from now on: the track was put right."""
@@ -232,7 +257,8 @@ class Clock:
         else:
             # It was put right because of what the slow mean has not seen yet.
             self.near = self.level = self.bias
-        self._above = self._below = self.lean = 0.0
+        self._last += samples
+        self._forget()
 
     def move(self, off: float) -> None:
         """Expect deltas `off` larger from now on: that is what a run agreed on."""
@@ -275,6 +301,8 @@ _NUMBERS = (
     "lean",
     "_scatter",
     "_steps",
+    "_jitter",
+    "_proof",
     "_last",
     "_above",
     "_below",
