@@ -29,6 +29,13 @@ UNFOLD: dict[str, Any] = {
     "SHOW_HISTORY": False,
     "SHOW_BACK_BUTTON": False,
     "COLORS": {"primary": PRIMARY},
+    "SITE_FAVICONS": [
+        {
+            "rel": "icon",
+            "type": "image/svg+xml",
+            "href": lambda _: static("calls/favicon.svg"),
+        }
+    ],
     "STYLES": [lambda _: static("calls/console.css")],
     "DASHBOARD_CALLBACK": "calls.admin.dashboard.dashboard_context",
     "SIDEBAR": {

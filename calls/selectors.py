@@ -60,6 +60,20 @@ class PersonRow:
 
     person: Participant
     track: Track | None
+    name: str
+
+    @property
+    def jitter_seconds(self) -> float:
+        """How unevenly packets came."""
+        return self.track.jitter_us / 1e6 if self.track else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """One event and the seconds it was on its way, if ACS said when it happened."""
+
+    event: CallEvent
+    delay: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +82,16 @@ class CallPage:
 
     call: Call
     seconds: float
+    overtalk: float | None
     people: Sequence[PersonRow]
     subscriptions: Sequence[Subscription]
     connections: Sequence[Connection]
     commands: Sequence[StreamCommand]
-    events: Sequence[CallEvent]
+    events: Sequence[EventRow]
     events_hidden: int
     failed_recordings: Sequence[Recording]
     player: Sequence[PlayerTrack]
+    has_holes: bool
     archive_words: str
     wavesurfer: str
 
@@ -85,20 +101,24 @@ def call_page(call: Call) -> CallPage:
     tracks = list(call.tracks.select_related("participant").order_by("origin_us"))
     recordings = list(call.recordings.select_related("track__participant"))
     events = list(call.events.order_by("-received_at")[: EVENTS_SHOWN + 1])
-    verified = [one for one in recordings if one.state == RecordingState.VERIFIED]
+    player = player_tracks(
+        [one for one in recordings if one.state == RecordingState.VERIFIED]
+    )
     return CallPage(
         call=call,
         seconds=call.duration(timezone.now()).total_seconds(),
+        overtalk=None if call.overtalk_ms is None else call.overtalk_ms / 1000,
         people=list(people_rows(call, tracks)),
         subscriptions=list(call.subscriptions.order_by("started_at")),
         connections=list(call.connections.order_by("opened_at")),
         commands=list(call.commands.select_related("asked_by").order_by("asked_at")),
-        events=events[EVENTS_SHOWN - 1 :: -1],
+        events=[event_row(event) for event in events[EVENTS_SHOWN - 1 :: -1]],
         events_hidden=max(len(events) - EVENTS_SHOWN, 0),
         failed_recordings=[
             one for one in recordings if one.state == RecordingState.FAILED
         ],
-        player=player_tracks(verified),
+        player=player,
+        has_holes=any(track["holes"] for track in player),
         archive_words=archive_words(call),
         wavesurfer=wavesurfer_url(),
     )
@@ -109,10 +129,18 @@ def people_rows(call: Call, tracks: Sequence[Track]) -> Iterator[PersonRow]:
     heard = set()
     for track in tracks:
         heard.add(track.participant_id)
-        yield PersonRow(track.participant, track)
+        raw_id = track.participant.raw_id
+        yield PersonRow(track.participant, track, formats.party(raw_id))
     for person in call.participants.all():
         if person.pk not in heard:
-            yield PersonRow(person, None)
+            yield PersonRow(person, None, formats.party(person.raw_id))
+
+
+def event_row(event: CallEvent) -> EventRow:
+    """Return an event and how long it was on its way."""
+    if event.happened_at is None:
+        return EventRow(event, None)
+    return EventRow(event, (event.received_at - event.happened_at).total_seconds())
 
 
 def player_tracks(recordings: Sequence[Recording]) -> list[PlayerTrack]:

@@ -11,39 +11,6 @@ from unfold.admin import ModelAdmin
 
 from calls import formats
 
-# Unfold's label variants for each state, so that one state has one colour everywhere.
-CALL_COLOURS = {
-    "ringing": "info",
-    "answering": "info",
-    "connected": "success",
-    "ended": "",
-    "failed": "danger",
-}
-STREAMING_COLOURS = {
-    "off": "",
-    "requested": "info",
-    "connecting": "info",
-    "streaming": "success",
-    "stalled": "danger",
-    "stopping": "info",
-    "stopped": "",
-    "failed": "danger",
-}
-COMMAND_COLOURS = {
-    "queued": "info",
-    "sent": "info",
-    "confirmed": "success",
-    "failed": "danger",
-    "timed_out": "warning",
-}
-ARCHIVE_COLOURS = {
-    "none": "",
-    "live": "info",
-    "pending": "warning",
-    "finished": "success",
-    "failed": "danger",
-}
-
 
 class ConsoleAdmin(ModelAdmin):
     """A list of 50 rows, filters beside it, no second count of the whole table."""
@@ -69,35 +36,6 @@ class FactAdmin(ConsoleAdmin):
     def has_delete_permission(self, request: HttpRequest, *_: Any) -> Literal[False]:
         """Facts leave by retention, together with their bytes."""
         return False
-
-
-def party(raw_id: str, name: str = "") -> str | SafeString:
-    """Return a party as text whose title is the raw id."""
-    if not raw_id:
-        return formats.NOTHING
-    return format_html(
-        '<span class="console-party" title="{}">{}</span>',
-        raw_id,
-        name or formats.party(raw_id),
-    )
-
-
-def bar(share: float | None, kind: str) -> str | SafeString:
-    """Return a share of 0 to 1 as a small bar with its percentage beside it.
-
-    `kind` colours it: `silence` neutral, `completeness` red below the whole.
-    """
-    if share is None:
-        return formats.NOTHING
-    state = "short" if kind == "completeness" and share < 1 else "whole"
-    return format_html(
-        '<span class="console-bar" data-kind="{}" data-state="{}">'
-        '<i class="console-meter" style="--share: {}"></i><b>{}</b></span>',
-        kind,
-        state,
-        f"{share:.4f}",
-        formats.percent(share),
-    )
 
 
 def page_link(row: models.Model | None, text: str = "") -> str | SafeString:

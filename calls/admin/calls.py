@@ -19,16 +19,16 @@ from unfold.dataclasses import UnfoldAction
 from unfold.decorators import display
 
 from calls import formats
-from calls.admin.base import (
+from calls.admin.filters import CompletenessFilter, LiveFilter
+from calls.admin.orders import OrderActions
+from calls.markup import (
     ARCHIVE_COLOURS,
     CALL_COLOURS,
     STREAMING_COLOURS,
     bar,
+    call_title,
     party,
 )
-from calls.admin.control import call_title
-from calls.admin.filters import CompletenessFilter, LiveFilter
-from calls.admin.orders import OrderActions
 from calls.models import Call, Participant, Track
 from calls.models.call import Direction
 from calls.selectors import call_page

@@ -1,16 +1,13 @@
 """Commands, events and streaming profiles."""
 
-import json
-from typing import Any
-
 from django.contrib import admin
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 from unfold.decorators import display
 
 from calls import formats
-from calls.admin.base import COMMAND_COLOURS, ConsoleAdmin, FactAdmin, page_link
+from calls.admin.base import ConsoleAdmin, FactAdmin, page_link
+from calls.markup import COMMAND_COLOURS, call_title, pretty_json
 from calls.models import CallEvent, StreamCommand, StreamingProfile
 
 
@@ -135,16 +132,3 @@ class CallEventAdmin(FactAdmin):
     def shown_body(self, row: CallEvent) -> SafeString:
         """Show the body with line breaks."""
         return pretty_json(row.body)
-
-
-def call_title(call: Any) -> str:
-    """Return a call as from → to; empty without one."""
-    if call is None:
-        return ""
-    return f"{formats.party(call.from_raw_id)} → {formats.party(call.to_raw_id)}"
-
-
-def pretty_json(body: object) -> SafeString:
-    """Return JSON with line breaks, escaped."""
-    text = json.dumps(body, indent=2, ensure_ascii=False, sort_keys=True)
-    return format_html('<pre class="console-json">{}</pre>', text)

@@ -15,9 +15,9 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFil
 from unfold.decorators import display
 
 from calls import formats
-from calls.admin.base import FactAdmin, bar, page_link, party
-from calls.admin.control import call_title
+from calls.admin.base import FactAdmin, page_link
 from calls.admin.filters import CompletenessFilter
+from calls.markup import bar, call_title, party
 from calls.models import (
     Connection,
     IngestProcess,

@@ -19,7 +19,7 @@ from unfold.forms import BaseDialogForm
 
 from calls import control
 from calls.admin.base import FactAdmin
-from calls.admin.control import call_title
+from calls.markup import call_title
 from calls.models import Call, CommandKind
 
 Method = TypeVar("Method", bound=Callable[..., Any])

@@ -1,8 +1,9 @@
-"""`calls.formats` as template filters."""
+"""`calls.formats` and `calls.markup` as template filters."""
 
 from django.template import Library
+from django.utils.safestring import SafeString
 
-from calls import formats
+from calls import formats, markup
 
 register = Library()
 for function in (
@@ -15,5 +16,19 @@ for function in (
     formats.size,
     formats.moment,
     formats.moment_ms,
+    markup.page_title,
+    markup.pretty_json,
 ):
     register.filter(function.__name__, function)
+
+
+@register.filter
+def bar(share: float | None, kind: str) -> str | SafeString:
+    """Return a share of 0 to 1 as a bar: `{{ share|bar:"silence" }}`."""
+    return markup.bar(share, kind)
+
+
+@register.filter
+def command_colour(state: str) -> str:
+    """Return the label variant of a command's state."""
+    return markup.COMMAND_COLOURS.get(state, "")

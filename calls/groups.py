@@ -1,0 +1,30 @@
+"""Two groups to begin with: who runs calls, and who may only look and listen."""
+
+from typing import Any
+
+from django.apps import AppConfig
+from django.db.models import Q
+
+OPERATORS = "Operators"
+AUDITORS = "Auditors"
+
+# Beside seeing everything of a call.
+RIGHTS = {
+    OPERATORS: {"control_streaming", "hang_up", "play_recording", "download_recording"},
+    AUDITORS: {"play_recording"},
+}
+
+
+def groups_make(sender: AppConfig, using: str = "default", **_: Any) -> None:
+    """Make the groups that are missing, after migrations have made the permissions.
+
+    A group that is there is left as it is: what staff changed in it stays changed.
+    """
+    from django.contrib.auth.models import Group, Permission
+
+    ours = Permission.objects.using(using).filter(content_type__app_label="calls")
+    for name, rights in RIGHTS.items():
+        group, is_new = Group.objects.using(using).get_or_create(name=name)
+        if is_new:
+            seen = Q(codename__startswith="view_") | Q(codename__in=rights)
+            group.permissions.set(ours.filter(seen))

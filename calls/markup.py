@@ -1,0 +1,101 @@
+"""Small pieces of HTML that admin columns and templates share. All text is escaped."""
+
+import json
+
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from calls import formats
+from calls.models import Call, Participant, Recording, Track
+
+# Unfold's label variants for each state, so that one state has one colour everywhere.
+CALL_COLOURS = {
+    "ringing": "info",
+    "answering": "info",
+    "connected": "success",
+    "ended": "",
+    "failed": "danger",
+}
+STREAMING_COLOURS = {
+    "off": "",
+    "requested": "info",
+    "connecting": "info",
+    "streaming": "success",
+    "stalled": "danger",
+    "stopping": "info",
+    "stopped": "",
+    "failed": "danger",
+}
+COMMAND_COLOURS = {
+    "queued": "info",
+    "sent": "info",
+    "confirmed": "success",
+    "failed": "danger",
+    "timed_out": "warning",
+}
+ARCHIVE_COLOURS = {
+    "none": "",
+    "live": "info",
+    "pending": "warning",
+    "finished": "success",
+    "failed": "danger",
+}
+
+
+def party(raw_id: str, name: str = "") -> str | SafeString:
+    """Return a party as text whose title is the raw id."""
+    if not raw_id:
+        return formats.NOTHING
+    return format_html(
+        '<span class="console-party" title="{}">{}</span>',
+        raw_id,
+        name or formats.party(raw_id),
+    )
+
+
+def bar(share: float | None, kind: str) -> str | SafeString:
+    """Return a share of 0 to 1 as a small bar with its percentage beside it.
+
+    `kind` colours it: `silence` neutral, `completeness` red below the whole.
+    """
+    if share is None:
+        return formats.NOTHING
+    state = "short" if kind == "completeness" and share < 1 else "whole"
+    return format_html(
+        '<span class="console-bar" data-kind="{}" data-state="{}">'
+        '<i class="console-meter" style="--share: {}"></i><b>{}</b></span>',
+        kind,
+        state,
+        f"{share:.4f}",
+        formats.percent(share),
+    )
+
+
+def pretty_json(body: object) -> SafeString:
+    """Return JSON with line breaks, escaped."""
+    text = json.dumps(body, indent=2, ensure_ascii=False, sort_keys=True)
+    return format_html('<pre class="console-json">{}</pre>', text)
+
+
+def call_title(call: Call | None) -> str:
+    """Return a call as from → to; empty without one."""
+    if call is None:
+        return ""
+    start = call.caller_name or formats.party(call.from_raw_id)
+    return f"{start or '?'} → {formats.party(call.to_raw_id) or '?'}"
+
+
+def page_title(row: object) -> str:
+    """Return what a page about `row` is called."""
+    match row:
+        case Call():
+            return call_title(row)
+        case Participant():
+            return row.display_name or formats.party(row.raw_id)
+        case Track():
+            return f"{page_title(row.participant)}, {row.sample_rate // 1000} kHz"
+        case Recording():
+            who = page_title(row.track.participant) if row.track else "Mix"
+            return f"{who}, {formats.clock(row.seconds)}"
+        case _:
+            return str(row)
