@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from itertools import product
+from urllib.parse import quote, unquote
 
 SIGNED_HEADERS = "x-ms-date;host;x-ms-content-sha256"
 _AUTHORIZATION = re.compile(
@@ -49,6 +51,8 @@ def verify(request: SignedRequest, key: bytes, *, now: datetime, skew: float) ->
 
     The host is accepted as sent in the Host header and with a slash behind it: the
     Python SDK signs the endpoint without its scheme, and an endpoint may end in one.
+    The path is accepted as sent and fully percent-encoded: the SDK signs `4%3A%2B1…`,
+    and its asynchronous transport then sends `4:%2B1…`.
     """
     headers = request.headers
     given = _AUTHORIZATION.fullmatch(headers.get("Authorization", "").strip())
@@ -62,12 +66,19 @@ def verify(request: SignedRequest, key: bytes, *, now: datetime, skew: float) ->
     if headers.get("x-ms-content-sha256", "") != content:
         raise AuthError("x-ms-content-sha256 is not the hash of the body")
     host = headers.get("Host", "")
-    for signed_host in (host, host + "/"):
+    targets = (request.target, _encoded(request.target))
+    for signed_host, target in product((host, host + "/"), targets):
         values = f"{date};{signed_host};{content}"
-        text = f"{request.method}\n{request.target}\n{values}"
+        text = f"{request.method}\n{target}\n{values}"
         if hmac.compare_digest(signature(key, text), given["signature"]):
             return
     raise AuthError("the signature does not match")
+
+
+def _encoded(target: str) -> str:
+    path, question, query = target.partition("?")
+    segments = [quote(unquote(each), safe="") for each in path.split("/")]
+    return "/".join(segments) + question + query
 
 
 def _check_date(date: str, *, now: datetime, skew: float) -> None:

@@ -290,9 +290,10 @@ class MediaStream:
         order = self._order or Order(Ending.LOST, 1001, self._behaviour.redial_delay)
         self._order = order if self._ending() else None
         await self._close(socket, record, order)
-        # Not cancelled but ended by the close: cancelled, aiohttp would not wait for
-        # the peer's close frame, and what is still under way would be lost.
-        await reader
+        # Not before the close: with a cancelled reader aiohttp does not wait for the
+        # peer's close frame, and what is still under way would be lost.
+        reader.cancel()
+        await asyncio.gather(reader, return_exceptions=True)
         _raise_unless_lost(pump)
         return order
 

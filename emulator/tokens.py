@@ -44,6 +44,7 @@ class TokenIssuer:
             "iat": now,
             "nbf": now,
             "exp": now + lifetime,
+            "jti": secrets.token_hex(16),
         }
         if fault == "unsigned":
             return jwt.encode(claims, key="", algorithm="none")

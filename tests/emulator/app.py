@@ -46,7 +46,9 @@ class App:
         self.callback_status: Callable[[], int] = lambda: 200
         self.media_status = 101
         self.on_message: Callable[[Received, dict[str, Any]], str | None] | None = None
+        self.stall: asyncio.Event | None = None
         self._news = asyncio.Condition()
+        self.port = 0
         self.url = ""
 
     async def __aenter__(self) -> Self:
@@ -56,7 +58,7 @@ class App:
         app.router.add_get("/media", self._media)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
         self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
         return self
 
@@ -97,6 +99,8 @@ class App:
         await socket.prepare(request)
         await self._take(self.sockets, received)
         async for message in socket:
+            if self.stall is not None:
+                await self.stall.wait()
             received.raw.append(message.data)
             await self._take_message(received, message)
         received.close_code = socket.close_code

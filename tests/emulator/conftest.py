@@ -94,8 +94,16 @@ class Bench:
 
     async def finished(self, call: Any) -> Any:
         """Wait for the end of a call; return its report."""
-        await self.app.callback("CallDisconnected")
-        await self.app.until(lambda: all(s.over.is_set() for s in self.app.sockets))
+        connection_id = call["call_connection_id"]
+        await self.app.until(
+            lambda: any(
+                each["callConnectionId"] == connection_id
+                for each in self.app.callbacks_of("CallDisconnected")
+            )
+        )
+        for socket in self.app.sockets:
+            if socket.headers["x-ms-call-connection-id"] == connection_id:
+                await socket.over.wait()
         return await self.report(call)
 
 
