@@ -111,14 +111,13 @@ class Conductor:
 
     def _prepare(self) -> None:
         call_command("migrate", interactive=False, verbosity=0)
-        manifest = Path(settings.STATIC_ROOT, "staticfiles.json")
-        if not settings.DEBUG and not manifest.exists():
+        if not _is_static_current():
             call_command("collectstatic", interactive=False, verbosity=0)
 
     def _notice(self, restart: str) -> None:
         """Say that a part was started again, now and beside the verdict."""
         self._restarts.append(restart)
-        self.screen.say(f"{restart[:1].upper()}{restart[1:]}.")
+        self.screen.say(f"{restart}.")
 
     # --- calls ------------------------------------------------------------------------
 
@@ -201,11 +200,15 @@ class Conductor:
             self.system.pause(TICK_SECONDS)
 
     def _tell(self, checks: Sequence[CallCheck]) -> None:
-        self.screen.say(
-            "\n".join(["", *verdict_lines(checks), "", verdict_line(checks)])
-        )
+        self.screen.say("\n".join(["", *verdict_lines(checks), ""]))
+        for restart in self._restarts:
+            self.screen.say(f"{restart}.")
+        self.screen.say(verdict_line(checks))
         if self.plan.report:
-            report = report_of(checks) | {"folder": str(self.plan.folder)}
+            report = report_of(checks) | {
+                "restarts": self._restarts,
+                "folder": str(self.plan.folder),
+            }
             self.plan.report.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
             self.screen.say(f"The same as JSON: {self.plan.report}")
 
@@ -230,3 +233,18 @@ class Conductor:
 def _shown(plan: Plan) -> str:
     """Return the data folder as short as it can be named from here."""
     return os.path.relpath(plan.folder)
+
+
+def _is_static_current() -> bool:
+    """Say whether `make setup` collected the console's files as they are now."""
+    manifest = Path(settings.STATIC_ROOT, "staticfiles.json")
+    if not manifest.exists():
+        return False
+    # A folder may have a prefix under which its files are served.
+    folders = (
+        each[1] if isinstance(each, tuple) else each
+        for each in settings.STATICFILES_DIRS
+    )
+    collected = manifest.stat().st_mtime
+    files = (file for folder in folders for file in Path(folder).rglob("*"))
+    return all(file.stat().st_mtime <= collected for file in files)

@@ -170,7 +170,7 @@ class System:
         _kill_group(running.process)
         running.process = self._spawn(part)
         running.started = time.monotonic()
-        self._notice(f"{part.name} {how}; it is started again")
+        self._notice(f"{part.name} {how} and was started again")
 
     def _all(self) -> list[_Running]:
         return [running for wave in self._waves for running in wave]

@@ -68,9 +68,9 @@ class Screen:
 
     def _redraw(self, lines: Sequence[str]) -> None:
         width = max(shutil.get_terminal_size().columns - 1, LEAST_WIDTH)
-        # Up to where the block began, then each line anew, erasing what was there.
-        up = f"\x1b[{self._drawn}F" if self._drawn else ""
-        self._write(up + "".join(f"\x1b[2K{line[:width]}\n" for line in lines))
+        # Up to where the block began; everything from there on is erased.
+        up = f"\x1b[{self._drawn}F\x1b[J" if self._drawn else ""
+        self._write(up + "".join(f"{line[:width]}\n" for line in lines))
         self._drawn = len(lines)
 
 
@@ -119,7 +119,7 @@ def percent(share: float | None) -> str:
         return "-"
     if 0.999 <= share < 1:
         return "99.9 %"
-    return f"{share:.0%}" if share in (0, 1) else f"{share:.1%}".replace("%", " %")
+    return f"{share * 100:.0f} %" if share in (0, 1) else f"{share * 100:.1f} %"
 
 
 def verdict_lines(checks: Sequence[CallCheck]) -> list[str]:
@@ -129,17 +129,21 @@ def verdict_lines(checks: Sequence[CallCheck]) -> list[str]:
         lines.append(f"{number:>3}  {check.kind}")
         lines += [_verdict_line(each) for each in check.participants]
         lines += [f"     {note}" for note in notes(check)]
-        lines += [f"     NOT OK: {problem}" for problem in check.all_problems]
+        lines += [f"     NOT OK: {problem}" for problem in check.problems]
+        lines += [
+            f"     NOT OK, {role(each.raw_id)}: {problem}"
+            for each in check.participants
+            for problem in each.problems
+        ]
     return lines
 
 
 def _verdict_line(each: ParticipantCheck) -> str:
-    is_same = each.stored_sha256 and each.stored_sha256 == each.sent_sha256
     share = each.stored_packets / each.sent_packets if each.sent_packets else None
     return (
         f"{'':>3}  {role(each.raw_id):<31} {each.sent_packets:>8,}"
         f" {each.stored_packets:>8,} {each.silent_packets:>7,} {percent(share):>9}"
-        f" {percent(each.completeness):>8}  {'equal' if is_same else 'DIFFERENT'}"
+        f" {percent(each.completeness):>8}  {'equal' if each.is_equal else 'DIFFERENT'}"
         f" {each.sent_sha256[:8]}"
     )
 
@@ -148,16 +152,17 @@ def notes(check: CallCheck) -> list[str]:
     """Return in words why packets were not sent, where some were not."""
     found = []
     stopped = max((each.stopped_ms for each in check.participants), default=0)
-    gap = max((each.gap_ms for each in check.participants), default=0)
+    unsent = max((each.unsent_packets for each in check.participants), default=0)
+    down = unsent - stopped // PACKET_MS
     if stopped:
         found.append(
             f"Streaming was stopped by order for {stopped / 1000:.1f} s. Nothing was"
             " sent, so nothing is lost."
         )
-    if gap and check.sockets > 1 and not stopped:
+    if down > 0 and check.sockets > 1:
         found.append(
-            f"The socket was down for {gap / 1000:.2f} s: {gap // PACKET_MS} packets"
-            " of each speaker were never sent. The ledger says so."
+            f"The socket was down for {down * PACKET_MS / 1000:.2f} s:"
+            f" {down} packets of each speaker were never sent."
         )
     return found
 
@@ -167,10 +172,7 @@ def verdict_line(checks: Sequence[CallCheck]) -> str:
     participants = [each for check in checks for each in check.participants]
     sent = sum(each.sent_packets for each in participants)
     stored = sum(each.stored_packets for each in participants)
-    equal = sum(
-        bool(each.stored_sha256) and each.stored_sha256 == each.sent_sha256
-        for each in participants
-    )
+    equal = sum(each.is_equal for each in participants)
     figures = (
         f"{stored:,} of {sent:,} packets stored,"
         f" {equal} of {len(participants)} hashes equal"
@@ -194,7 +196,7 @@ def _call_report(check: CallCheck) -> Mapping[str, object]:
         "call_connection_id": check.call_connection_id,
         "kind": check.kind,
         "ok": check.is_ok,
-        "problems": check.all_problems,
+        "problems": list(check.problems),
         "notes": notes(check),
         "participants": [_participant_report(each) for each in check.participants],
     }
@@ -212,4 +214,5 @@ def _participant_report(each: ParticipantCheck) -> Mapping[str, object]:
         "completeness": each.completeness,
         "sent_sha256": each.sent_sha256,
         "stored_sha256": each.stored_sha256,
+        "problems": each.problems,
     }

@@ -7,7 +7,7 @@ decodes to, read from storage here and now: stored hashes prove nothing about by
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import soundfile
@@ -44,24 +44,42 @@ class ParticipantCheck:
     stored_sha256: str
 
     @property
+    def lost_packets(self) -> int:
+        """Return how many packets were sent and are not stored."""
+        return self.sent_packets - self.stored_packets
+
+    @property
+    def is_equal(self) -> bool:
+        """Say whether the recording is, sample for sample, what was sent."""
+        return bool(self.stored_sha256) and self.stored_sha256 == self.sent_sha256
+
+    @property
     def problems(self) -> list[str]:
-        """Return in words what is not as it should be."""
-        found = []
+        """Return in words what is not as it should be, and not what follows from it."""
         if not self.sent_packets:
-            found.append("nothing was sent")
-        if self.stored_packets != self.sent_packets:
-            found.append(
-                f"{self.sent_packets} packets were sent, {self.stored_packets} stored"
-            )
+            return ["nothing was sent"]
+        if not self.stored_sha256:
+            return ["there is no recording that can be read"]
+        if self.lost_packets:
+            word = "too few" if self.lost_packets > 0 else "too many"
+            return [
+                f"{self.sent_packets} packets were sent, {self.stored_packets} are"
+                f" stored: {abs(self.lost_packets)} {word}"
+            ]
+        found = []
         if self.silent_packets != self.sent_silent_packets:
             found.append(
-                f"{self.sent_silent_packets} packets were silent when sent,"
-                f" {self.silent_packets} as stored"
+                f"{self.sent_silent_packets} packets were sent as silent,"
+                f" {self.silent_packets} are stored as silent"
             )
-        if not self.stored_sha256:
-            found.append("there is no recording that can be read")
-        elif self.stored_sha256 != self.sent_sha256:
+        if not self.is_equal:
             found.append("the recording is not the audio that was sent")
+        missing = self.gap_ms + self.stopped_ms
+        if missing != self.unsent_packets * PACKET_MS:
+            found.append(
+                f"{self.unsent_packets} packets were not sent, and the ledger says so"
+                f" of {missing / PACKET_MS:g}"
+            )
         return found
 
 
@@ -74,22 +92,12 @@ class CallCheck:
     participants: Sequence[ParticipantCheck]
     problems: Sequence[str] = ()
     sockets: int = 0
-    archive_state: str = ""
-    notes: Sequence[str] = field(default=())
-
-    @property
-    def all_problems(self) -> list[str]:
-        """Return everything that is wrong, participants by name."""
-        return [*self.problems] + [
-            f"{each.raw_id}: {problem}"
-            for each in self.participants
-            for problem in each.problems
-        ]
 
     @property
     def is_ok(self) -> bool:
         """Say whether every packet is stored and every hash equal."""
-        return not self.all_problems
+        faulty = any(each.problems for each in self.participants)
+        return not (self.problems or faulty or not self.participants)
 
 
 def call_check(
@@ -123,7 +131,6 @@ def call_check(
         ],
         problems=found,
         sockets=len(report.get("sockets", ())),
-        archive_state=call.archive_state if call else "",
     )
 
 

@@ -1,0 +1,215 @@
+"""The demo as a newcomer runs it: real processes, from the command line."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from django.core.management import CommandError, call_command
+
+from acsstream.settings import BASE_DIR
+from demo.loopback import Operator
+
+COMMAND = [sys.executable, str(BASE_DIR / "manage.py"), "demo"]
+PARTS = {"redis", "web", "ingest", "worker", "beat", "emulator"}
+# Of a machine that is busy with other tests.
+PATIENCE = 120.0
+
+
+def processes_of(folder: Path) -> list[int]:
+    """Return the pids of everything that runs in the environment of a demo."""
+    mark = f"ACSSTREAM_DATA_DIR={folder}\0".encode()
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdecimal() and mark in (entry / "environ").read_bytes():
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found
+
+
+def ports_of(folder: Path) -> set[int]:
+    """Return the loopback ports in the environment of a running demo."""
+    [pid, *_] = processes_of(folder)
+    text = Path(f"/proc/{pid}/environ").read_text(encoding="utf-8")
+    return {int(port) for port in re.findall(r"://127\.0\.0\.1:(\d+)", text)}
+
+
+def is_taken(port: int) -> bool:
+    with closing(socket.socket()) as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@contextmanager
+def running(folder: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        [*COMMAND, "--data", str(folder), *options],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as demo:
+        try:
+            yield demo
+        finally:
+            demo.kill()
+
+
+def read_until(demo: "subprocess.Popen[str]", words: str) -> str:
+    """Read what the demo says until it says `words`; return all of it."""
+    assert demo.stdout
+    said = ""
+    for line in demo.stdout:
+        said += line
+        if words in line:
+            return said
+    raise AssertionError(f"it never said {words!r}:\n{said}")
+
+
+@pytest.fixture
+def audio(tmp_path: Path) -> Path:
+    """One stereo file without any silence in it."""
+    folder = tmp_path / "audio"
+    folder.mkdir()
+    noise = np.random.default_rng(1).uniform(-0.5, 0.5, (48_000 * 5, 2))
+    soundfile.write(folder / "talk.wav", noise, 48_000)
+    return folder
+
+
+def test_records_every_kind_of_call_and_finds_nothing_missing(
+    tmp_path: Path, audio: Path
+) -> None:
+    folder, file = tmp_path / "data", tmp_path / "report.json"
+    options = ["--once", "--seconds", "8", "--audio", str(audio)]
+
+    with running(folder, *options, "--report", str(file)) as demo:
+        said, _ = demo.communicate(timeout=PATIENCE)
+
+    assert demo.returncode == 0, said
+    assert "OK: all 6 calls 100 % complete" in said
+    report = json.loads(file.read_text(encoding="utf-8"))
+    assert report["ok"]
+    assert len({call["kind"] for call in report["calls"]}) == 6
+    participants = [each for call in report["calls"] for each in call["participants"]]
+    assert len(participants) == 11
+    for each in participants:
+        assert each["stored_packets"] == each["sent_packets"] > 100
+        assert each["stored_sha256"] == each["sent_sha256"]
+        assert each["silent_packets"] == 0
+    assert_kinds_happened(report["calls"])
+    assert processes_of(folder) == []
+
+
+def assert_kinds_happened(calls: list[Any]) -> None:
+    """A stop and a redial leave their traces; nothing else may."""
+    stopped = [call["participants"][0]["stopped_ms"] for call in calls]
+    gaps = [call["participants"][0]["gap_ms"] for call in calls]
+    assert [bool(each) for each in stopped] == [False] * 4 + [True, False]
+    assert [bool(each) for each in gaps] == [False] * 5 + [True]
+
+
+def test_has_a_console_that_works_and_leaves_nothing_after_ctrl_c(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "data"
+    with running(folder, "--seconds", "600") as demo:
+        said = read_until(demo, "calls of 600 s")
+        ports = ports_of(folder)
+        assert len(ports) == 4
+        assert_console_works(said)
+
+        demo.send_signal(signal.SIGINT)
+        said, _ = demo.communicate(timeout=PATIENCE)
+
+    assert demo.returncode == 128 + signal.SIGINT
+    assert "All parts have ended" in said
+    assert processes_of(folder) == []
+    assert not any(map(is_taken, ports))
+    assert {path.stem for path in (folder / "logs").glob("*.log")} == PARTS | {"demo"}
+
+
+def assert_console_works(said: str) -> None:
+    """Sign in with what was printed; the page's styles and scripts are there."""
+    [address] = re.findall(r"The console: (http://127\.0\.0\.1:\d+)/admin/", said)
+    [(name, password)] = re.findall(r"sign in as (\w+), password (\S+)", said)
+    operator = Operator(address)
+    page = operator.sign_in(name, password)
+    files = set(re.findall(r'(?:href|src)="(/static/[^"]+)"', page))
+    assert any(file.endswith(".css") for file in files)
+    for file in files:
+        assert operator.get(file)
+
+
+def test_leaves_nothing_when_it_is_killed(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    with running(folder, "--seconds", "600") as demo:
+        read_until(demo, "calls of 600 s")
+        ports = ports_of(folder)
+
+        demo.kill()
+        demo.wait()
+        until(lambda: not processes_of(folder))
+
+    assert not any(map(is_taken, ports))
+
+
+def test_names_the_part_that_fails_and_ends_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "bin" / "redis-server"
+    broken.parent.mkdir()
+    broken.write_text("#!/bin/sh\necho out of luck\nexit 3\n", encoding="ascii")
+    broken.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{broken.parent}:{os.environ['PATH']}")
+    folder = tmp_path / "data"
+
+    with running(folder, "--once") as demo:
+        said, _ = demo.communicate(timeout=PATIENCE)
+
+    assert demo.returncode == 1
+    assert "FAILED: redis ended with code 3." in said
+    assert f"{folder}/logs/redis.log" in said
+    assert "out of luck" in said
+    assert processes_of(folder) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--calls", "0"], "--calls: must be a whole number"),
+        (["--seconds", "2"], "--seconds: must be a number, 8 or more"),
+        (["--audio", "/nowhere"], "/nowhere: not a folder"),
+        (["--audio", str(BASE_DIR / "docs")], "no .wav or .flac file in it"),
+        (["--report", "/nowhere/report.json"], "no file that can be written"),
+        (["--data", str(BASE_DIR)], "is not empty"),
+    ],
+)
+def test_says_what_is_wrong_before_anything_starts(
+    options: list[str], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def started(*_: object) -> None:
+        raise AssertionError("the demo went on")
+
+    monkeypatch.setattr(os, "execve", started)
+
+    with pytest.raises(CommandError, match=re.escape(message)):
+        call_command("demo", *options)
