@@ -37,15 +37,16 @@ _WOBBLE_GAIN = 1 / 32
 # 20 s: slower than jitter, and still fast enough to follow a clock 100 ppm off.
 _CRISP_GAIN = 1 / 1024
 _FUZZY_GAIN = 1 / 64
-_SCATTER_GAIN = 1 / 512
+_WANDER_GAIN = 1 / 512
+_WANDER_SEEN = 1024
 _JITTER_GAIN = 1 / 64
 # A crisp track is put right when it leans by so many packets.
 _LIMIT = 0.8
 _LIMIT_SILENT = 0.65
-# CUSUM: what to subtract, in packets, and when to believe the sum. Sixteen variances
-# per packet are one false alarm in about ten hours.
+# CUSUM: what to subtract, in packets, and when to believe the sum. Twenty variances
+# per packet are less than one false alarm in ten hours.
 _ALLOWANCE = 0.625
-_PROOF = 16
+_PROOF = 20
 
 
 class ClockJson(TypedDict):
@@ -146,27 +147,39 @@ class Clock:
         off = delta - self.near
         if off > self.tolerance or off < -self.tolerance:
             return False
-        self.learn(off)
         if self.crisp:
+            self._learn_crisp(off)
             self.near += off * _NEAR_GAIN
+        else:
+            self._learn_fuzzy(off)
         return True
 
     def learn(self, off: float) -> None:
         """Learn from a packet that turned out to be `off` samples from `near`."""
-        if self.crisp and self.seen >= CALIBRATION:
+        off = min(max(off, -2 * self.jitter), 2 * self.jitter)
+        if self.crisp:
+            self._learn_crisp(off)
+        else:
+            self._learn_fuzzy(off)
+
+    def _learn_crisp(self, off: float) -> None:
+        if self.seen < CALIBRATION:
+            self.seen += 1
+            self.wobble += (abs(off) - self.wobble) / min(self.seen, 32)
+            self.level += (self.near + off - self.level) / (self.seen + 1)
+            self.bias = self.level
+        else:
             self.wobble += (abs(off) - self.wobble) * _WOBBLE_GAIN
             self.level += (self.near + off - self.level) * _CRISP_GAIN
             self.lean = self.level - self.bias
-        else:
-            off = min(max(off, -2 * self.jitter), 2 * self.jitter)
-            seen = self.seen = min(self.seen + 1, REFINEMENT)
-            self.wobble += (abs(off) - self.wobble) * max(_WOBBLE_GAIN, 1 / seen)
-            if self.crisp:
-                self.level += (self.near + off - self.level) / (seen + 1)
-                self.bias = self.level
-            else:
-                self._test(off)
-        if (self.wobble < self._wobble_limit) != self.crisp:
+        if self.wobble > self._wobble_limit:
+            self._change()
+
+    def _learn_fuzzy(self, off: float) -> None:
+        self.seen = min(self.seen + 1, REFINEMENT)
+        self.wobble += (abs(off) - self.wobble) * max(_WOBBLE_GAIN, 1 / self.seen)
+        self._test(off)
+        if self.wobble < self._wobble_limit:
             self._change()
 
     def _test(self, off: float) -> None:
@@ -206,8 +219,9 @@ class Clock:
         self._last = delta
         self._jitter += (step - self._jitter) * max(_JITTER_GAIN, 1 / self.seen)
         if not self._is_suspicious:
-            self._steps += (step - self._steps) * _SCATTER_GAIN
-            self._scatter += (off * off - self._scatter) * _SCATTER_GAIN
+            gain = max(_WANDER_GAIN, 1 / self.seen)
+            self._steps += (step - self._steps) * gain
+            self._scatter += (off * off - self._scatter) * gain
 
     @property
     def variance(self) -> float:
@@ -217,7 +231,8 @@ class Clock:
         r, as they do if timestamps wander rather than jitter. Half the mean square of
         the steps is the variance, times 1 - r.
         """
-        ratio = max(self._scatter / max(self._steps, 1.0), 1.0)
+        wander = max(self._scatter / max(self._steps, 1.0) - 1, 0.0)
+        ratio = 1 + wander * min(self.seen / _WANDER_SEEN, 1.0)
         return self._jitter * ratio * (2 * ratio - 1)
 
     def _refine(self, excess: float) -> None:
