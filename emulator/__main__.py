@@ -15,6 +15,8 @@ from emulator.options import Behaviour, OptionError, Options, Settings
 from emulator.server import Emulator
 from emulator.speech import AudioError, load
 
+logger = logging.getLogger(__name__)
+
 EPILOG = """\
 Every option can also be given as an environment variable: ACSEMU_ and the option's name
 in capitals, as in ACSEMU_EVENTGRID_URL. Exit codes: 0 stopped by a signal, 2 wrong
@@ -92,8 +94,11 @@ async def serve(emulator: Emulator, *, as_json: bool, settings: Settings) -> int
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
         await stop.wait()
-    calls = emulator.switchboard.calls.values()
-    lint = sum(call.outbound.lint.total() for call in calls if call.outbound)
+    lint = False
+    for call in emulator.switchboard.calls.values():
+        if call.outbound is not None and call.outbound.lint:
+            lint = True
+            logger.warning("call %s: lint: %s", call.call_id, dict(call.outbound.lint))
     return 3 if settings.strict and lint else 0
 
 

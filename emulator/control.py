@@ -11,8 +11,8 @@ from aiohttp import web
 from emulator import events
 from emulator.calls import Call, Plan
 from emulator.line import NotPossibleError
-from emulator.planning import PlanError, parse_action, parse_plan
-from emulator.restfaults import RestFault, RestFaults
+from emulator.planning import PlanError, parse_action, parse_plan, parse_rest_fault
+from emulator.restfaults import RestFaults
 from emulator.switchboard import Switchboard
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
@@ -112,11 +112,7 @@ class ControlApi:
         return web.Response(body=wave.getvalue(), content_type="audio/wav")
 
     async def _rest_fault(self, request: web.Request) -> web.Response:
-        body = await _body(request)
-        try:
-            self._faults.add(RestFault(**body))
-        except TypeError as exc:
-            raise PlanError(str(exc)) from exc
+        self._faults.add(parse_rest_fault(await _body(request)))
         return web.json_response({"pending": len(self._faults.pending)}, status=201)
 
     def _found(self, request: web.Request) -> Call:

@@ -120,6 +120,8 @@ class Line:
         )
         cast = Cast(self._plan, options, exchange.speech)
         cast.attend(self._roster)
+        if self._plan.behaviour.own_audio == "mixed":
+            cast.overhear(call.outbound.played_in)
         call.media = MediaStream(
             call,
             options,

@@ -131,6 +131,11 @@ class Behaviour(Options):
     silence_threshold: int = option(0, "highest 16-bit sample that counts as silence")
     speakers: int = option(4, "most speakers in one slot of an unmixed stream")
     timestamp_digits: int = option(3, "fraction digits of time stamps", (0, 3, 7))
+    own_audio: str = option(
+        "absent",
+        "what the app says into the call is absent from or part of a mixed stream",
+        ("absent", "mixed"),
+    )
     dtmf_spelling: str = option(
         "literal", "how * # A-D are spelt in DtmfData", ("literal", "word")
     )
@@ -193,6 +198,10 @@ class Settings(Options):
     )
     verify_tls: bool = option(True, "verify certificates of https and wss peers")
     strict: bool = option(False, "exit with 3 if the app sent anything malformed")
+
+    def __post_init__(self) -> None:
+        if self.speed <= 0:
+            raise OptionError("speed: must be more than 0")
 
     @property
     def audio_folder(self) -> Path | None:

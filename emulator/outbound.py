@@ -1,7 +1,6 @@
 """What the app says into a call: queued, played in real time, judged and kept."""
 
 import base64
-import binascii
 import json
 from collections import Counter
 from typing import Any
@@ -10,6 +9,8 @@ from emulator.clock import FRAME_SECONDS
 
 UNDERRUN_SECONDS = 0.5
 """A pause up to this long is an underrun, a longer one separates utterances."""
+RECENT = 1000
+"""How many played frames are remembered for a mix with the participants."""
 
 
 class OutboundAudio:
@@ -29,6 +30,7 @@ class OutboundAudio:
         self._ran_dry_at: float | None = None
         self._heard: list[tuple[int, bytes]] = []
         self._heard_bytes = 0
+        self._recent: dict[int, bytes] = {}
         self.lint: Counter[str] = Counter()
         self.counts: Counter[str] = Counter()
         self._deepest = 0
@@ -67,7 +69,7 @@ class OutboundAudio:
             return
         try:
             pcm = base64.b64decode(data, validate=True)
-        except binascii.Error:
+        except ValueError:  # not base64, or not even ASCII
             self.lint["bad_base64"] += 1
             return
         if len(pcm) % 2:
@@ -104,16 +106,22 @@ class OutboundAudio:
             frame = bytes(self._queue[: self._frame_bytes])
             del self._queue[: self._frame_bytes]
             self._play(frame.ljust(self._frame_bytes, b"\0"))
-        if not self._queue and self._ran_dry_at is None and self.counts["played"]:
             self._ran_dry_at = self._next_slot * FRAME_SECONDS
 
     def _play(self, frame: bytes) -> None:
         self.counts["played"] += 1
-        self._ran_dry_at = None
+        self._recent[self._next_slot] = frame
+        if len(self._recent) > RECENT:
+            del self._recent[next(iter(self._recent))]
         if self._heard_bytes < self._keep_bytes:
             self._heard.append((self._next_slot, frame))
             self._heard_bytes += len(frame)
         self._next_slot += 1
+
+    def played_in(self, slot: int) -> bytes | None:
+        """Return what was played in a slot that is not long ago."""
+        self.advance((slot + 1) * FRAME_SECONDS)
+        return self._recent.get(slot)
 
     def heard(self) -> bytes:
         """Return what the call heard, from the first frame to the last.

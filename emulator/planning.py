@@ -6,6 +6,7 @@ from emulator.calls import Action, Plan
 from emulator.faults import Faults
 from emulator.frames import TONES
 from emulator.options import Behaviour, OptionError, Settings
+from emulator.restfaults import RestFault
 
 STRIDE = 7.3
 """Seconds by which each call begins further into the conversation than the last."""
@@ -54,6 +55,8 @@ def parse_plan(
     agent = f"8:acs:{settings.resource_id}_{number:08x}-0000-4000-8000-0000000a9e17"
     participants = _raw_ids(body.get("participants", [caller, agent]))
     script = _object(body, "script")
+    if unknown := script.keys() - {"offset", "loop"}:
+        raise PlanError(f"script: not understood: {', '.join(sorted(unknown))}")
     duration = body.get("duration")
     try:
         options = Behaviour.parse(_object(body, "options"), base=behaviour)
@@ -78,7 +81,7 @@ def parse_plan(
 
 def parse_action(body: Any) -> Action:
     """Return one action. Raises `PlanError`."""
-    if not isinstance(body, dict) or body.get("do") not in ACTIONS:
+    if not isinstance(body, dict) or str(body.get("do")) not in ACTIONS:
         raise PlanError(f"do: must be one of {', '.join(sorted(ACTIONS))}")
     known = ACTIONS[body["do"]]
     arguments = {}
@@ -116,6 +119,19 @@ def _object(body: dict[str, Any], name: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise PlanError(f"{name}: must be an object")
     return value
+
+
+def parse_rest_fault(body: dict[str, Any]) -> RestFault:
+    """Return a failure of the REST API. Raises `PlanError`."""
+    match body:
+        case {"operation": str(operation), "status": int(status)}:
+            rest = {k: v for k, v in body.items() if k not in ("operation", "status")}
+        case _:
+            raise PlanError("operation and status are needed")
+    for name, value in rest.items():
+        if name not in ("times", "retry_after") or not isinstance(value, int):
+            raise PlanError(f"not understood: {name}")
+    return RestFault(operation, status, **rest)
 
 
 def _argument(value: Any, kind: type, name: str) -> Any:

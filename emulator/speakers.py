@@ -1,6 +1,6 @@
 """One participant's voice in one call, packet by packet."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ from emulator.calls import MediaOptions, Plan
 from emulator.clock import FRAME_SECONDS
 from emulator.frames import AudioWriter
 from emulator.sent import SentTrack
-from emulator.speech import Speech, Voice
+from emulator.speech import Speech, Voice, saturated_sum
 
 MIXED = "mixed"
 """The raw id under which a mixed stream is reported."""
@@ -57,6 +57,8 @@ class Speaker:
             with_silent=self._flags,
         )
 
+        self.overlay: Callable[[int], bytes | None] | None = None
+
     def packet(self, slot: int, stamp: bytes) -> Packet | None:
         """Return the packet of one slot; None if there is none to send."""
         position = self._position(slot)
@@ -66,6 +68,8 @@ class Speaker:
             pcm, silent = self._writer.silence, True
         else:
             pcm, silent = self.voice.frame(position), False
+        if self.overlay is not None and (more := self.overlay(slot)) is not None:
+            pcm, silent = saturated_sum(pcm, more), False
         message = self._writer.write(stamp, pcm, silent=silent)
         return Packet(self.track, slot, stamp, message, pcm, silent and self._flags)
 
@@ -115,6 +119,11 @@ class Cast:
     def tracks(self) -> list[SentTrack]:
         """Return what was sent, per participant."""
         return [speaker.track for speaker in self._all]
+
+    def overhear(self, played_in: Callable[[int], bytes | None]) -> None:
+        """Add what is played into the call to a mixed stream, slot by slot."""
+        if not self._unmixed:
+            self._all[0].overlay = played_in
 
     def attend(self, roster: Collection[str]) -> None:
         """Let only those speak who are in the call."""

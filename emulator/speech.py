@@ -112,6 +112,12 @@ def _voice(samples: Samples, rate: int, threshold: int) -> Voice:
     return Voice(samples.astype("<i2").tobytes(), silent, frame * 2)
 
 
+def saturated_sum(one: bytes, other: bytes) -> bytes:
+    """Return the sum of two pieces of 16-bit PCM of the same length."""
+    samples = [np.frombuffer(pcm, dtype="<i2").astype(np.int32) for pcm in (one, other)]
+    return np.clip(sum(samples), -32768, 32767).astype("<i2").tobytes()
+
+
 def load(folder: Path | None) -> Speech:
     """Return the speech in a folder of WAV and FLAC files; None is the built-in one.
 
