@@ -1,11 +1,17 @@
 """The project's settings as tests run them: embedded parts, temporary folders."""
 
+import atexit
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
-_FOLDER = Path(tempfile.mkdtemp(prefix="acsstream-tests-"))
-os.environ.setdefault("ACSSTREAM_DATA_DIR", str(_FOLDER))
+# Each pytest process has a data folder of its own; what it starts shares it.
+_WORKER = os.environ.get("PYTEST_XDIST_WORKER", "alone")
+if os.environ.get("ACSSTREAM_TEST_WORKER") != _WORKER:
+    os.environ["ACSSTREAM_TEST_WORKER"] = _WORKER
+    os.environ["ACSSTREAM_DATA_DIR"] = tempfile.mkdtemp(prefix="acsstream-tests-")
+    atexit.register(shutil.rmtree, os.environ["ACSSTREAM_DATA_DIR"], ignore_errors=True)
 os.environ.setdefault("SECRET_KEY", "tests only: " + "k" * 50)
 os.environ.setdefault("ACSSTREAM_ACS_ENDPOINT", "http://127.0.0.1:9")
 os.environ.setdefault("ACSSTREAM_ACS_ACCESS_KEY", "dGVzdHM=")
@@ -15,13 +21,15 @@ os.environ.setdefault(
 os.environ.setdefault("ACSSTREAM_PUBLIC_URL", "http://127.0.0.1:9")
 os.environ.setdefault("ACSSTREAM_MEDIA_URL", "ws://127.0.0.1:9")
 
-from acsstream.settings import *  # noqa: E402,F403 the environment above comes first
+from acsstream import settings as _settings  # noqa: E402 after the environment
+from acsstream.settings import *  # noqa: E402,F403 after the environment
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
-STORAGES["staticfiles"] = {  # type: ignore[name-defined] # noqa: F405 from settings
-    "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+STORAGES = {
+    **_settings.STORAGES,
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 # WhiteNoise warns of a missing folder, and warnings are errors here.
-STATIC_ROOT = _FOLDER / "static_root"
-STATIC_ROOT.mkdir(exist_ok=True)
+STATIC_ROOT = Path(_settings.DATA_DIR) / "static_root"
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)
