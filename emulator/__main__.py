@@ -49,8 +49,11 @@ def _add(group: "argparse._ArgumentGroup", options: type[Options]) -> None:
     for each in dataclasses.fields(options):
         metadata, default = each.metadata, each.default
         shown = "|".join(str(choice) for choice in metadata["choices"])
+        # A switch can be given without a value: --strict is --strict on.
+        switch: dict[str, Any] = {}
         if isinstance(default, bool):
             shown, default = "on|off", "on" if default else "off"
+            switch = {"nargs": "?", "const": "on"}
         about = metadata["about"].replace("%", "%%")
         if default != "" and each.name != "access_key":
             about += f" (default: {default})"
@@ -59,6 +62,7 @@ def _add(group: "argparse._ArgumentGroup", options: type[Options]) -> None:
             dest=each.name,
             metavar=shown or type(default).__name__.upper(),
             help=about,
+            **switch,
         )
 
 

@@ -4,8 +4,6 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import StrEnum
 from functools import partial
 from typing import Any
 
@@ -15,6 +13,7 @@ from emulator import events, frames
 from emulator.calls import Call, MediaOptions, Operation
 from emulator.clock import Clock, Timeline
 from emulator.dialling import Dialler, RefusedError, SocketRecord, drop
+from emulator.orders import Ending, Order, Orders
 from emulator.outbound import OutboundAudio
 from emulator.pump import Figures, Pump
 from emulator.speakers import Cast
@@ -23,25 +22,6 @@ logger = logging.getLogger(__name__)
 
 Announce = Callable[[str, events.Event, Operation], None]
 """Posts a callback: its type, its data, and where it goes."""
-
-
-class Ending(StrEnum):
-    """Why a socket is to be closed."""
-
-    STOP = "stop"
-    HANG_UP = "hang_up"
-    REDIAL = "redial"
-    LOST = "lost"
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """How the open socket ends, and after how many seconds the next one is dialled."""
-
-    ending: Ending
-    code: int
-    delay: float = 0.0
-    abrupt: bool = False
 
 
 class MediaStream:
@@ -79,8 +59,7 @@ class MediaStream:
         self._sending = asyncio.Event()
         self._phase = 0
         self._settled = asyncio.Event()
-        self._ordered = asyncio.Event()
-        self._order: Order | None = None
+        self._orders = Orders()
         self._unannounced: tuple[Operation, str] | None = None
         self._stopping: list[Operation] = []
 
@@ -113,7 +92,7 @@ class MediaStream:
         """Open the socket without sending on it yet."""
         if not self._running():
             self._settled.clear()
-            self._forget_order()
+            self._orders.forget()
             self._task = asyncio.create_task(self._run())
             self._task.add_done_callback(self._ended)
 
@@ -135,7 +114,7 @@ class MediaStream:
         self._cease()
         if self._running() and self._behaviour.on_stop == "close":
             self._stopping.append(operation)
-            self._give(Order(Ending.STOP, self._behaviour.stop_code))
+            self._orders.give(Order(Ending.STOP, self._behaviour.stop_code))
         else:
             self._announce_stopped(operation)
 
@@ -147,14 +126,14 @@ class MediaStream:
         if self._socket is None:
             return False
         code = code or self._behaviour.redial_code
-        self._give(Order(Ending.REDIAL, code, delay, abrupt))
+        self._orders.give(Order(Ending.REDIAL, code, delay, abrupt))
         return True
 
     async def hang_up(self, code: int) -> None:
         """Close the socket for good and wait until it is closed."""
         self._cease()
         if self._task is not None:
-            self._give(Order(Ending.HANG_UP, code))
+            self._orders.give(Order(Ending.HANG_UP, code))
             await asyncio.wait((self._task,))
 
     def _cease(self) -> None:
@@ -179,10 +158,6 @@ class MediaStream:
             await socket.send_frame(message, aiohttp.WSMsgType.TEXT)
         return True
 
-    def _give(self, order: Order) -> None:
-        self._order = order
-        self._ordered.set()
-
     # One socket after the other
 
     async def _run(self) -> None:
@@ -194,14 +169,11 @@ class MediaStream:
             await self._subscribe()
             while self._stopping:
                 self._announce_stopped(self._stopping.pop(0))
-            hung_up = self._order is not None and self._order.ending is Ending.HANG_UP
+            final = self._orders.final
+            hung_up = final is not None and final.ending is Ending.HANG_UP
             if hung_up or not self._sending.is_set():
                 return
-            self._forget_order()
-
-    def _forget_order(self) -> None:
-        self._order = None
-        self._ordered.clear()
+            self._orders.forget()
 
     async def _subscribe(self) -> None:
         """Dial and serve one socket after the other."""
@@ -210,7 +182,7 @@ class MediaStream:
             return
         while (socket := await self._dial()) is not None:
             order = await self._serve(socket)
-            if self._ending():
+            if self._orders.final is not None:
                 return
             losses += 1
             if losses > self._behaviour.redial_limit:
@@ -227,19 +199,8 @@ class MediaStream:
             self._unannounced = (self._answer, "streamConnectionReestablished")
 
     async def _interrupted(self, seconds: float) -> bool:
-        """Wait; return True if streaming is to end meanwhile."""
-        try:
-            async with asyncio.timeout(seconds / self._clock.speed):
-                while not self._ending():
-                    await self._ordered.wait()
-                    self._ordered.clear()
-        except TimeoutError:
-            return False
-        return True
-
-    def _ending(self) -> bool:
-        order = self._order
-        return order is not None and order.ending in (Ending.STOP, Ending.HANG_UP)
+        """Wait emulated seconds; return True if streaming is to end meanwhile."""
+        return await self._orders.interrupt(seconds / self._clock.speed)
 
     async def _dial(self) -> aiohttp.ClientWebSocketResponse | None:
         """Return an open socket, or None after bounded attempts or an order to end."""
@@ -249,7 +210,7 @@ class MediaStream:
                 if await self._interrupted(backoff):
                     return None
                 backoff *= 2
-            if self._ending():
+            if self._orders.final is not None:
                 return None
             try:
                 return await self._dialler.dial(self._call, self.options.transport_url)
@@ -281,14 +242,13 @@ class MediaStream:
         self._settled.set()
         reader = asyncio.create_task(self._read(socket))
         pump = asyncio.create_task(self._pump(socket, record))
-        ordered = asyncio.create_task(self._ordered.wait())
+        ordered = asyncio.create_task(self._orders.wait())
         await asyncio.wait((reader, pump, ordered), return_when=asyncio.FIRST_COMPLETED)
         pump.cancel()
         ordered.cancel()
         await asyncio.gather(pump, ordered, return_exceptions=True)
-        self._ordered.clear()
-        order = self._order or Order(Ending.LOST, 1001, self._behaviour.redial_delay)
-        self._order = order if self._ending() else None
+        lost = Order(Ending.LOST, 1001, self._behaviour.redial_delay)
+        order = self._orders.take() or lost
         await self._close(socket, record, order)
         # Not before the close: with a cancelled reader aiohttp does not wait for the
         # peer's close frame, and what is still under way would be lost.

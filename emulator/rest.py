@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote
@@ -11,56 +10,24 @@ from urllib.parse import unquote
 from aiohttp import web
 
 from emulator import auth, events
-from emulator.calls import OVER, Call, CallState, MediaOptions, Operation
+from emulator.calls import OVER, Call, CallState
 from emulator.identities import identifier, new_user, raw_id_of
 from emulator.line import Line
+from emulator.restbodies import (
+    Reply,
+    Request,
+    RestError,
+    answer_of,
+    media_of,
+    operation_of,
+    read_json,
+)
 from emulator.restfaults import RestFaults
 from emulator.switchboard import Switchboard
 from emulator.tokens import discovery
 
 REMEMBERED = 1000
 """How many repeatability ids are remembered."""
-RATES = {"pcm16KMono": 16_000, "pcm24KMono": 24_000}
-
-
-class RestError(Exception):
-    """A request that is refused, with the status and the words of the answer."""
-
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """A status and a JSON body, or none."""
-
-    status: int
-    body: dict[str, Any] | None = None
-    headers: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A verified request, read. `argument` is what the path names, decoded."""
-
-    call: Call | None
-    argument: str
-    body: dict[str, Any]
-    api_version: str
-
-    def required(self, name: str) -> Any:
-        """Return a member of the body. Raises `RestError` if it is missing."""
-        if not self.body.get(name):
-            raise RestError(400, "InvalidRequest", f"The field {name} is required.")
-        return self.body[name]
-
-    def the_call(self) -> Call:
-        """Return the call that the path names."""
-        if self.call is None:
-            raise AssertionError("this route is only reached with a call")
-        return self.call
 
 
 class RestApi:
@@ -165,7 +132,7 @@ class RestApi:
             Request(
                 call,
                 unquote(parts.get("argument", "")),
-                _json(body),
+                read_json(body),
                 request.query.get("api-version", ""),
             )
         )
@@ -190,7 +157,7 @@ class RestApi:
         resource = self._switchboard.settings.resource_id
         caller = f"4:{number}" if number else new_user(resource)
         call = self._switchboard.create(
-            caller, known, _answered(request), _media(request), request.api_version
+            caller, known, answer_of(request), media_of(request), request.api_version
         )
         return Reply(201, self._properties(call))
 
@@ -210,21 +177,21 @@ class RestApi:
         call = self._switchboard.create(
             new_user(resource),
             targets,
-            _answered(request),
-            _media(request),
+            answer_of(request),
+            media_of(request),
             request.api_version,
         )
         return Reply(200, self._properties(call))
 
     def _answer(self, request: Request) -> Reply:
         context = request.required("incomingCallContext")
-        answered, media = _answered(request), _media(request)
+        operation, media = answer_of(request), media_of(request)
         call = self._switchboard.by_context(context)
         if call is None:
             raise RestError(400, "8523", "The incomingCallContext is not valid.")
         if call.state is not CallState.RINGING:
             raise RestError(409, "8523", "The call does not ring any more.")
-        self._switchboard.answer(call, answered, media, request.api_version)
+        self._switchboard.answer(call, operation, media, request.api_version)
         return Reply(200, self._properties(call))
 
     def _reject(self, request: Request) -> Reply:
@@ -261,12 +228,12 @@ class RestApi:
 
     def _start(self, request: Request) -> Reply:
         call = _established(request)
-        _line(call).start_media(_operation(request, call))
+        _line(call).start_media(operation_of(request, call))
         return Reply(202)
 
     def _stop(self, request: Request) -> Reply:
         call = _established(request)
-        _line(call).stop_media(_operation(request, call))
+        _line(call).stop_media(operation_of(request, call))
         return Reply(202)
 
     def _properties(self, call: Call) -> dict[str, Any]:
@@ -307,18 +274,6 @@ def _refusal(error: RestError) -> Reply:
     return Reply(error.status, body)
 
 
-def _json(body: bytes) -> dict[str, Any]:
-    if not body:
-        return {}
-    try:
-        parsed = json.loads(body)
-    except (ValueError, RecursionError) as exc:
-        raise RestError(400, "InvalidRequest", "The body is not JSON.") from exc
-    if not isinstance(parsed, dict):
-        raise RestError(400, "InvalidRequest", "The body is not a JSON object.")
-    return parsed
-
-
 def _living(request: Request) -> Call:
     call = request.the_call()
     if call.state in OVER:
@@ -333,55 +288,7 @@ def _established(request: Request) -> Call:
     return call
 
 
-def _operation(request: Request, call: Call) -> Operation:
-    url = request.body.get("operationCallbackUri")
-    if url is None and call.operation is not None:
-        url = call.operation.callback_url
-    return Operation(str(url), request.body.get("operationContext"))
-
-
 def _line(call: Call) -> Line:
     if call.line is None:
         raise AssertionError("a call with a connection id was answered")
     return call.line
-
-
-def _answered(request: Request) -> Operation:
-    """Return what a new call is answered with."""
-    url = str(request.required("callbackUri"))
-    if not url.startswith(("http://", "https://")):
-        raise RestError(400, "8528", "The field CallbackUri is invalid.")
-    return Operation(url, request.body.get("operationContext"))
-
-
-def _media(request: Request) -> MediaOptions | None:
-    options = request.body.get("mediaStreamingOptions")
-    return None if options is None else _media_options(options)
-
-
-def _media_options(options: Any) -> MediaOptions:
-    def refuse(name: str) -> RestError:
-        text = f"The field mediaStreamingOptions.{name} is invalid."
-        return RestError(400, "InvalidRequest", text)
-
-    if not isinstance(options, dict):
-        raise RestError(400, "InvalidRequest", "mediaStreamingOptions is not an object")
-    if options.get("transportType") != "websocket":
-        raise refuse("transportType")
-    channels = options.get("audioChannelType")
-    if channels not in ("mixed", "unmixed"):
-        raise refuse("audioChannelType")
-    rate = RATES.get(options.get("audioFormat") or "pcm16KMono")
-    if rate is None:
-        raise refuse("audioFormat")
-    url = options.get("transportUrl")
-    if not isinstance(url, str) or not url.startswith(("ws://", "wss://")):
-        raise refuse("transportUrl")
-    return MediaOptions(
-        transport_url=url,
-        unmixed=channels == "unmixed",
-        rate=rate,
-        start=bool(options.get("startMediaStreaming")),
-        bidirectional=bool(options.get("enableBidirectional")),
-        dtmf=bool(options.get("enableDtmfTones")),
-    )

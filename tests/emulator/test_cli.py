@@ -85,7 +85,7 @@ def test_takes_options_from_the_environment() -> None:
 
 async def test_says_goodbye_to_calls_when_it_stops() -> None:
     async with App() as app:
-        with emulator("--port", "0", "--json", "--strict", "on") as process:
+        with emulator("--port", "0", "--json", "--strict") as process:
             facts = json.loads(first_line(process))
             await answer(facts, app)
             await app.until(lambda: app.sockets and app.sockets[0].audio)
