@@ -90,10 +90,10 @@ def command_ask(
             asked_at=now,
             due_at=now,
         )
-        if order.meanwhile is not None:
+        if order.streaming:
             Call.objects.filter(pk=call.pk).update(
-                desired_streaming=order.wants_streaming,
-                streaming_state=order.meanwhile,
+                desired_streaming=order.streaming.is_wanted,
+                streaming_state=order.streaming.asked,
                 streaming_reason="",
                 streaming_at=now,
             )
@@ -146,19 +146,13 @@ def _refused(command: StreamCommand, refused: AcsRefused) -> float | None:
     due_at = timezone.now() + timedelta(seconds=delay)
     in_time = due_at < command.asked_at + _timeout()
     if refused.is_retryable and command.attempts < MAX_ATTEMPTS and in_time:
-        log.warning(
-            "command %s: try %d failed, next in %.1f s: %s",
-            command.id,
-            command.attempts,
-            delay,
-            refused.message,
-        )
+        log.warning("command %s: again in %.1f s: %s", command.id, delay, refused)
         waiting = StreamCommand.objects.filter(pk=command.pk, state=CommandState.SENT)
         again = waiting.update(
             state=CommandState.QUEUED, due_at=due_at, result=refused.message[:500]
         )
         return delay if again else None
-    log.error("command %s failed: %s", command.id, refused.message)
+    log.error("command %s failed: %s", command.id, refused)
     command_settle(
         command.id,
         CommandState.FAILED,
@@ -212,24 +206,15 @@ def command_settle(
 
 def _follow(command: StreamCommand, *, at: datetime) -> None:
     """Let the call show what a settled command means for it."""
-    kind, confirmed = command.kind, command.state == CommandState.CONFIRMED
-    calls = Call.objects.filter(pk=command.call_id)
-    if kind == CommandKind.ANSWER and not confirmed:
+    confirmed = command.state == CommandState.CONFIRMED
+    if command.kind == CommandKind.ANSWER and not confirmed:
         lifecycle.call_failed(command.call_id, at=at, reason=command.result)
-    elif kind == CommandKind.HANG_UP and confirmed:
+    if command.kind == CommandKind.HANG_UP and confirmed:
         call_over(command.call_id, at=at, reason=command.result)
-    elif kind == CommandKind.START_STREAMING and not confirmed:
-        calls.filter(streaming_state=StreamingState.REQUESTED).update(
-            streaming_state=StreamingState.FAILED,
-            streaming_reason=command.result,
-            streaming_at=at,
-        )
-    elif kind == CommandKind.STOP_STREAMING:
-        # Not stopped: for all we know it goes on. Ingest corrects us if it does not.
-        calls.filter(streaming_state=StreamingState.STOPPING).update(
-            streaming_state=StreamingState.STOPPED
-            if confirmed
-            else StreamingState.STREAMING,
+    shown = ORDERS[command.kind].streaming
+    if shown:
+        Call.objects.filter(pk=command.call_id, streaming_state=shown.asked).update(
+            streaming_state=shown.confirmed if confirmed else shown.failed,
             streaming_reason="" if confirmed else command.result,
             streaming_at=at,
         )

@@ -37,7 +37,7 @@ class Order:
     - `media_proof` is what media must be seen to do to settle it.
     - `at_call_end` is how it ends if the call ends first.
     - `excludes` are kinds that must not be under way when it is asked.
-    - `wants_streaming` and `meanwhile` are what the call shows once it is asked.
+    - `streaming` is what the call shows of its streaming because of it.
     """
 
     refusal: Callable[[Call], str]
@@ -49,8 +49,17 @@ class Order:
     media_proof: StreamingState | None = None
     at_call_end: tuple[CommandState, str]
     excludes: tuple[CommandKind, ...] = ()
-    wants_streaming: bool | None = None
-    meanwhile: StreamingState | None = None
+    streaming: "StreamingShown | None" = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamingShown:
+    """A call's streaming state once an order is asked, and once that has settled."""
+
+    is_wanted: bool
+    asked: StreamingState
+    confirmed: StreamingState
+    failed: StreamingState
 
 
 def _mark(command: StreamCommand) -> OrderMark:
@@ -185,8 +194,13 @@ ORDERS: dict[str, Order] = {
         media_proof=StreamingState.STREAMING,
         at_call_end=(CommandState.FAILED, "The call ended first."),
         excludes=STREAMING_KINDS,
-        wants_streaming=True,
-        meanwhile=StreamingState.REQUESTED,
+        # Confirmed is not yet heard: only audio makes it streaming.
+        streaming=StreamingShown(
+            is_wanted=True,
+            asked=StreamingState.REQUESTED,
+            confirmed=StreamingState.CONNECTING,
+            failed=StreamingState.FAILED,
+        ),
     ),
     CommandKind.STOP_STREAMING: Order(
         refusal=_stop_refusal,
@@ -197,8 +211,13 @@ ORDERS: dict[str, Order] = {
         media_proof=StreamingState.STOPPED,
         at_call_end=(CommandState.CONFIRMED, "Streaming stopped as the call ended."),
         excludes=STREAMING_KINDS,
-        wants_streaming=False,
-        meanwhile=StreamingState.STOPPING,
+        # Not stopped: for all we know it goes on. Ingest corrects us if it does not.
+        streaming=StreamingShown(
+            is_wanted=False,
+            asked=StreamingState.STOPPING,
+            confirmed=StreamingState.STOPPED,
+            failed=StreamingState.STREAMING,
+        ),
     ),
     CommandKind.HANG_UP: Order(
         refusal=_not_connected,

@@ -101,6 +101,15 @@ def test_a_late_connected_does_not_reopen_an_ended_call() -> None:
     assert call.connected_at == START + timedelta(seconds=1)
 
 
+def test_a_call_is_connected_since_the_earliest_sign_of_it() -> None:
+    call = call_made(state=CallState.ANSWERING, connected_at=START)
+
+    post_callback(call, connected(2), connected(3))
+
+    call.refresh_from_db()
+    assert call.connected_at == START
+
+
 def test_a_refused_answer_leaves_the_call_not_answered() -> None:
     call = call_made(state=CallState.RINGING, incoming_call_context="capability")
     answer = StreamCommand.objects.create(
@@ -144,6 +153,18 @@ def test_participants_join_mute_and_leave() -> None:
     assert agent.joined_at == START + timedelta(seconds=1)
     assert agent.left_at == START + timedelta(seconds=5)
     assert not agent.is_muted
+
+
+def test_the_number_of_a_roll_call_counts_not_its_time() -> None:
+    call = call_made()
+    post_callback(call, participants(2, CALLER, seconds=3, isOnHold=True))
+    post_callback(call, participants(1, CALLER, AGENT, seconds=3.5))
+
+    caller = call.participants.get(raw_id=CALLER)
+    agent = call.participants.get(raw_id=AGENT)
+
+    assert (caller.is_on_hold, caller.sequence_number) == (True, 2)
+    assert agent.left_at == START + timedelta(seconds=3)
 
 
 def test_whoever_is_still_there_leaves_with_the_call() -> None:

@@ -303,7 +303,8 @@ def test_callbacks_need_a_token_if_so_set(
     call = call_made()
 
     def status(authorization: str) -> int:
-        return post_callback(call, connected(), authorization=authorization).status_code
+        answer = post_callback(call, connected(), authorization=authorization)
+        return int(answer.status_code)
 
     assert status(f"Bearer {token()}") == 200
     assert status(f"Bearer {token(THEIRS)}") == false
