@@ -12,11 +12,12 @@ from typing import Any
 
 from emulator.auth import decode_key
 from emulator.options import Behaviour, OptionError, Options, Settings
-from emulator.server import Emulator
+from emulator.server import Emulator, ListenError
 from emulator.speech import AudioError, load
 
 logger = logging.getLogger(__name__)
 
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 EPILOG = """\
 Every option can also be given as an environment variable: ACSEMU_ and the option's name
 in capitals, as in ACSEMU_EVENTGRID_URL. Exit codes: 0 stopped by a signal, 2 wrong
@@ -37,7 +38,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--log-level",
         default=os.environ.get("ACSEMU_LOG_LEVEL", "INFO"),
-        choices=("DEBUG", "INFO", "WARNING", "ERROR"),
+        metavar="|".join(LOG_LEVELS),
+        help="of the log on standard error (default: INFO)",
     )
     _add(made.add_argument_group("settings"), Settings)
     about = "where the real service's behaviour is not confirmed; also per call"
@@ -109,25 +111,29 @@ async def serve(emulator: Emulator, *, as_json: bool, settings: Settings) -> int
 def main() -> int:
     """Run the emulator; return the exit code."""
     arguments = vars(parser().parse_args())
+    try:
+        settings = Settings.parse(_given(Settings, arguments))
+        behaviour = Behaviour.parse(_given(Behaviour, arguments))
+        decode_key(settings.access_key)
+        if arguments["log_level"] not in LOG_LEVELS:
+            raise OptionError(f"log_level: must be one of {LOG_LEVELS}")
+        speech = load(settings.audio_folder)
+    except (OptionError, AudioError, ValueError) as exc:
+        sys.stderr.write(f"emulator: {exc}\n")
+        return 2
     logging.basicConfig(
         level=arguments["log_level"],
         format="%(asctime)s %(levelname)s %(name)s %(message)s",
         stream=sys.stderr,
     )
-    try:
-        settings = Settings.parse(_given(Settings, arguments))
-        behaviour = Behaviour.parse(_given(Behaviour, arguments))
-        decode_key(settings.access_key)
-        speech = load(settings.audio_folder)
-    except (OptionError, AudioError, ValueError) as exc:
-        sys.stderr.write(f"emulator: {exc}\n")
-        return 2
+    if settings.host not in ("127.0.0.1", "::1", "localhost"):
+        logger.warning("not only this machine can reach the unprotected control API")
     emulator = Emulator(settings, behaviour, speech)
     try:
         return asyncio.run(
             serve(emulator, as_json=arguments["json"], settings=settings)
         )
-    except OSError as exc:
+    except ListenError as exc:
         sys.stderr.write(f"emulator: cannot listen: {exc}\n")
         return 2
 

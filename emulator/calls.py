@@ -127,6 +127,8 @@ class Call:
     def report(self) -> dict[str, Any]:
         """Return everything known of the call, as the control API shows it."""
         media, log = self.media, self.callbacks.log if self.callbacks else None
+        if self.outbound is not None and self.timeline and self.state not in OVER:
+            self.outbound.advance(self.timeline.elapsed())
         return {
             "id": self.call_id,
             "number": self.number,

@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import socket
 import struct
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self
 
@@ -13,6 +14,8 @@ import aiohttp
 from emulator.calls import Call
 from emulator.tokens import SOCKET_LIFETIME, TokenIssuer
 
+TAIL = 50
+"""Slots before the end of a broken socket whose packets may not have been read."""
 DIAL_SECONDS = 10
 """Wall time for connecting and the handshake."""
 
@@ -32,6 +35,7 @@ class SocketRecord:
     closed_by: str | None = None
     reason: str | None = None
     close_code: int | None = None
+    _last: deque[tuple[int, bytes]] = field(default_factory=lambda: deque(maxlen=400))
 
     @classmethod
     def opened(cls, at: datetime) -> Self:
@@ -43,6 +47,11 @@ class SocketRecord:
         """Return the record of an attempt that failed now."""
         moment = at.isoformat()
         return cls(moment, closed_at=moment, ended="refused", reason=str(why))
+
+    def handed_over(self, slot: int, stamp: bytes) -> None:
+        """Take note of a packet that was written to the socket."""
+        self.packets += 1
+        self._last.append((slot, stamp))
 
     def closed(
         self, at: datetime, *, by: str, reason: str, code: int | None, abrupt: bool
@@ -65,7 +74,19 @@ class SocketRecord:
             "closed_by": self.closed_by,
             "reason": self.reason,
             "close_code": self.close_code,
+            "unconfirmed": self._unconfirmed(),
         }
+
+    def _unconfirmed(self) -> dict[str, Any] | None:
+        """Return the last second of a socket that did not end with a goodbye.
+
+        Written is not read: these are the packets of which nobody can know.
+        """
+        if self.ended not in ("abrupt", "lost") or not self._last:
+            return None
+        newest = self._last[-1][0]
+        tail = [stamp for slot, stamp in self._last if slot > newest - TAIL]
+        return {"packets": len(tail), "from": tail[0].decode()}
 
 
 class Dialler:

@@ -20,6 +20,9 @@ from emulator.speakers import Cast
 
 logger = logging.getLogger(__name__)
 
+LONGEST_BACKOFF = 5.0
+"""Seconds between two attempts to dial, at most."""
+
 Announce = Callable[[str, events.Event, Operation], None]
 """Posts a callback: its type, its data, and where it goes."""
 
@@ -153,9 +156,12 @@ class MediaStream:
         if socket is None or not self.options.dtmf or not self._sending.is_set():
             return False
         at = self._timeline.stamp(self._timeline.slot(), 3).decode()
-        for tone in tones:
-            message = frames.dtmf(tone, self._behaviour, at=at, raw_id=raw_id)
-            await socket.send_frame(message, aiohttp.WSMsgType.TEXT)
+        try:
+            for tone in tones:
+                message = frames.dtmf(tone, self._behaviour, at=at, raw_id=raw_id)
+                await socket.send_frame(message, aiohttp.WSMsgType.TEXT)
+        except ConnectionError:
+            return False
         return True
 
     # One socket after the other
@@ -204,10 +210,12 @@ class MediaStream:
 
     async def _dial(self) -> aiohttp.ClientWebSocketResponse | None:
         """Return an open socket, or None after bounded attempts or an order to end."""
-        backoff = self._behaviour.dial_backoff
-        for attempt in range(max(1, self._behaviour.dial_attempts)):
+        behaviour, backoff = self._behaviour, self._behaviour.dial_backoff
+        lost = any(each.packets for each in self.sockets)
+        attempts = behaviour.redial_attempts if lost else behaviour.dial_attempts
+        for attempt in range(max(1, attempts)):
             if attempt:
-                if await self._interrupted(backoff):
+                if await self._interrupted(min(backoff, LONGEST_BACKOFF)):
                     return None
                 backoff *= 2
             if self._orders.final is not None:
@@ -217,13 +225,10 @@ class MediaStream:
             except RefusedError as exc:
                 self.sockets.append(SocketRecord.refused(exc, self._clock.now()))
                 logger.warning("call %s: socket refused: %s", self._call.call_id, exc)
-        lost = any(each.packets for each in self.sockets)
-        self._failed(
-            events.NOT_ESTABLISHED if lost else events.NOT_OPERATIONAL,
-            "streamConnectionUnsuccessful"
-            if lost
-            else "initialWebSocketConnectionFailed",
-        )
+        if lost:
+            self._failed(events.NOT_ESTABLISHED, "streamConnectionUnsuccessful")
+        else:
+            self._failed(events.NOT_OPERATIONAL, "initialWebSocketConnectionFailed")
         return None
 
     def _failed(self, result: events.Event, details: str) -> None:

@@ -98,7 +98,10 @@ class Behaviour(Options):
     ring_seconds: float = option(30.0, "how long an unanswered call rings")
     socket_delay: float = option(0.0, "before the socket of a start is dialled")
     dial_attempts: int = option(3, "attempts to open a socket before giving up")
-    dial_backoff: float = option(0.5, "before the second attempt; then it doubles")
+    redial_attempts: int = option(6, "the same for a socket that replaces a lost one")
+    dial_backoff: float = option(
+        0.5, "before the second attempt; then it doubles, up to 5 s"
+    )
     redial_delay: float = option(1.0, "from losing a socket to dialling again")
     redial_limit: int = option(10, "sockets lost in one subscription before giving up")
     redial_subscription: str = option(

@@ -73,6 +73,7 @@ class Pump:
         while active():
             release = self._faults.released_by(slot)
             await self._timeline.sleep_until_captured(release)
+            self._note_lateness(release)
             if self._faults.jitter_ms:
                 await self._timeline.sleep(self._faults.held_back())
             if active():
@@ -83,7 +84,6 @@ class Pump:
 
     async def _send_due(self, slot: int) -> int:
         """Send every slot that is complete; return the next one."""
-        self._note_lateness(slot)
         current = self._timeline.slot()
         oldest = current - self._backlog
         if slot < oldest:
@@ -96,7 +96,7 @@ class Pump:
         return slot
 
     def _note_lateness(self, slot: int) -> None:
-        lateness = self._timeline.lateness(self._faults.released_by(slot))
+        lateness = self._timeline.lateness(slot)
         self._figures.ticks += 1
         self._figures.worst_lateness = max(self._figures.worst_lateness, lateness)
         self._figures.late_ticks += lateness > LATE_SECONDS
@@ -147,7 +147,7 @@ class Pump:
                 self._note(packet)
 
     def _note(self, packet: Packet) -> None:
-        self._record.packets += 1
+        self._record.handed_over(packet.slot, packet.stamp)
         if self._faults.spoils(packet.slot):
             packet.track.spoilt_packets += 1
         else:

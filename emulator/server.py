@@ -15,6 +15,10 @@ from emulator.speech import Speech
 from emulator.switchboard import Switchboard
 
 
+class ListenError(Exception):
+    """The address to listen on cannot be had."""
+
+
 class Emulator:
     """Listens from `async with` on; `url` says where."""
 
@@ -28,15 +32,22 @@ class Emulator:
         self.switchboard: Switchboard
 
     async def __aenter__(self) -> Self:
-        connector = aiohttp.TCPConnector(limit=0, ssl=self._settings.verify_tls)
-        self._session = aiohttp.ClientSession(connector=connector)
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ssl=self._settings.verify_tls),
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
         self.switchboard = Switchboard(
             self._settings, self._behaviour, self._speech, self._session
         )
         self._runner = web.AppRunner(self._application(), access_log=None)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self._settings.host, self._settings.port)
-        await site.start()
+        try:
+            await site.start()
+        except OSError as exc:
+            await self._runner.cleanup()
+            await self._session.close()
+            raise ListenError(str(exc)) from exc
         host, port = self._runner.addresses[0][:2]
         self.url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         self._validation = asyncio.create_task(self.switchboard.event_grid.validate())

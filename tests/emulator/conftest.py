@@ -117,7 +117,8 @@ async def make_bench(app: App, speech: Speech) -> AsyncIterator[MakeBench]:
         async def make(**options: Any) -> Bench:
             own = {name: options.pop(name) for name in list(options) if name in _OWN}
             settings = Settings.parse({"port": 0, "speed": SPEED, **own})
-            behaviour = Behaviour.parse(options)
+            # A busy machine must not make a test drop packets.
+            behaviour = Behaviour.parse({"backlog_seconds": 3600, **options})
             running = await stack.enter_async_context(
                 Emulator(settings, behaviour, speech)
             )

@@ -145,13 +145,16 @@ def test_refuses_values_an_option_does_not_take() -> None:
     assert "port: 'http' is not int" in fails("--port", "http")
     assert "access key is not base64" in fails("--access-key", "%%%")
     assert "speed: must be more than 0" in fails("--speed", "0")
+    assert "log_level: must be one of" in fails("--log-level", "LOUD")
     assert "strict: 'perhaps'" in fails(ACSEMU_STRICT="perhaps")
 
 
 def test_refuses_a_port_that_is_taken() -> None:
     with emulator("--port", "0", "--json") as process:
         port = json.loads(first_line(process))["url"].rpartition(":")[2]
-        assert "cannot listen" in fails("--port", port)
+        error = fails("--port", port)
+    assert error.startswith("emulator: cannot listen: ")
+    assert error.count("\n") == 1
 
 
 def test_help_and_readme_name_every_option() -> None:

@@ -185,7 +185,9 @@ async def test_hears_what_the_app_says(bench: Bench) -> None:
     for spelling in SPELLINGS.values():
         await socket.send_str(json.dumps(spelling[0]))
     await socket.send_bytes(b"no")
-    while (report := await bench.report(call))["outbound"]["messages"] < 5:
+    while (await bench.report(call))["outbound"]["messages"] < 5:
+        pass
+    while (await bench.report(call))["outbound"]["queued_ms"]:
         pass
     report = await bench.post(f"/emulator/calls/{call['id']}/hangup")
 
