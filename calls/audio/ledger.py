@@ -13,9 +13,10 @@ They are counters beside the runs.
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
+from operator import sub
 from typing import NamedTuple, Self, TypedDict
 
-from calls.audio.pcm import samples_to_us
+from calls.audio.pcm import samples_to_us, us_to_samples
 
 
 class State(StrEnum):
@@ -177,6 +178,11 @@ class Ledger:
             if stop > begin:
                 yield Run(self._states[index], begin, stop - begin)
 
+    @property
+    def run_count(self) -> int:
+        """Number of runs."""
+        return len(self._starts)
+
     def total(self, state: State) -> int:
         """Samples in `state`."""
         return self._totals[state]
@@ -214,9 +220,10 @@ class Ledger:
 
     def to_json(self) -> LedgerJson:
         """The ledger for storage: runs as [letter, samples], and the counters."""
+        ends = [*self._starts[1:], self.samples] if self._starts else []
         return {
             "rate": self.rate,
-            "runs": [(run.state.value, run.samples) for run in self.runs],
+            "runs": list(zip(self._states, map(sub, ends, self._starts), strict=True)),
             "late": self.late,
             "duplicates": self.duplicates,
             "discarded": self.discarded,
@@ -234,17 +241,29 @@ class Ledger:
         return ledger
 
 
-def overtalk_us(tracks: Iterable[tuple[int, Ledger]]) -> int:
+def overtalk_us(
+    tracks: Iterable[tuple[int, Ledger]],
+    since_us: int | None = None,
+    until_us: int | None = None,
+) -> int:
     """How long two or more tracks talked at once, in µs.
 
     `tracks` are pairs of a track's start in µs (on any clock they share) and its
-    ledger; rates may differ.
+    ledger; rates may differ. On that clock `since_us` and `until_us` bound what is
+    looked at, and at no cost for what lies before.
     """
     edges: list[tuple[int, int]] = []
     for offset, ledger in tracks:
-        for start, end in ledger.talk_runs():
-            edges.append((offset + samples_to_us(start, ledger.rate), 1))
-            edges.append((offset + samples_to_us(end, ledger.rate), -1))
+        first = 0
+        if since_us is not None:
+            first = us_to_samples(max(since_us - offset, 0), ledger.rate)
+        for run_start, run_end in ledger.talk_runs(first):
+            start = offset + samples_to_us(run_start, ledger.rate)
+            end = offset + samples_to_us(run_end, ledger.rate)
+            start = start if since_us is None else max(start, since_us)
+            end = end if until_us is None else min(end, until_us)
+            if start < end:
+                edges += ((start, 1), (end, -1))
     edges.sort()
     talking = overtalk = since = 0
     for at, change in edges:
@@ -253,3 +272,29 @@ def overtalk_us(tracks: Iterable[tuple[int, Ledger]]) -> int:
         talking += change
         since = at
     return overtalk
+
+
+class Overtalk:
+    """Overtalk of a call that goes on: each look costs as much in the last hour.
+
+    What is older than `settle_us` is summed up once. A packet that comes later than
+    that changes the sum no more; the archive counts anew.
+    """
+
+    __slots__ = ("_settle_us", "_settled", "_until")
+
+    def __init__(self, settle_us: int = 60_000_000) -> None:
+        self._settle_us = settle_us
+        self._settled = 0
+        self._until: int | None = None
+
+    def update(self, tracks: Iterable[tuple[int, Ledger]]) -> int:
+        """Return the overtalk so far, in µs; `tracks` as for `overtalk_us`."""
+        known = list(tracks)
+        total = self._settled + overtalk_us(known, self._until)
+        ends = [at + samples_to_us(ledger.samples, ledger.rate) for at, ledger in known]
+        ready = max(ends, default=0) - self._settle_us
+        if ready - (self._until or 0) > self._settle_us:
+            self._settled += overtalk_us(known, self._until, ready)
+            self._until = ready
+        return total

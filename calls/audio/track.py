@@ -6,7 +6,8 @@ times, both say the same, which is why the figures on the screen and the figures
 the archive agree. All times are microseconds since 1970, UTC.
 """
 
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, Self, TypeVar
 
@@ -104,38 +105,48 @@ class TrackAudio(Generic[R]):
         joins the two: the part of a pause that a window covers is the same part of
         the gap that lies in it.
         """
-        spans = list(windows)
-        for pause in self.pauses:
-            gap = self._gap_after(pause.after_sample)
-            if gap is None:
-                continue
-            for window in spans:
+        for window in windows:
+            for pause in self._pauses_in(window):
                 share = _overlap(pause, window)
-                if share is None:
+                hole = self._hole_after(pause.after_sample) if share else None
+                if share is None or hole is None:
                     continue
-                start, end = gap
+                start, end = hole
                 length = end - start
                 self.ledger.mark_stopped(
                     start + round(share[0] * length), start + round(share[1] * length)
                 )
 
+    def _pauses_in(self, window: Window) -> Iterator[Pause]:
+        """Yield the pauses that `window` may touch; a long call has thousands."""
+        pauses = self.pauses
+        first = bisect_left(pauses, window.start_us, key=lambda pause: pause.end_us)
+        for index in range(first, len(pauses)):
+            pause = pauses[index]
+            if window.end_us and pause.start_us >= window.end_us + EFFECT_US:
+                return
+            yield pause
+
     def mark_lost(self, samples: int) -> None:
         """Note that so much audio behind the last packet was never received."""
         self.ledger.append(State.GAP, samples)
 
-    def _gap_after(self, sample: int) -> tuple[int, int] | None:
-        """Return the first gap that begins at or after the end known at the pause.
+    def _hole_after(self, sample: int) -> tuple[int, int] | None:
+        """Return the first hole that begins at or after the end known at the pause.
 
         Packets that waited for evidence when the pause began are placed behind that
-        end, so the gap may begin a little later: up to half a second.
+        end, so the hole may begin a little later: up to a second. What was marked
+        as stopped before is part of the hole, or marking twice would mark more.
         """
-        limit = sample + self.rate
-        for run in self.ledger.runs:
-            end = run.start + run.samples
-            if end > sample and run.start <= limit and run.state is State.GAP:
-                return max(run.start, 0), end
-            if run.start > limit:
-                break
+        ledger = self.ledger
+        for run in ledger.runs_in(sample, sample + self.rate):
+            if run.state.is_missing:
+                end = run.start
+                for missing in ledger.runs_in(run.start, ledger.samples):
+                    if not missing.state.is_missing:
+                        break
+                    end = missing.end
+                return run.start, end
         return None
 
     def state(self) -> dict[str, Any]:
