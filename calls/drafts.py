@@ -33,6 +33,8 @@ class ConnectionDraft:
     malformed: int = 0
     unknown: int = 0
     unjournaled: int = 0
+    # When its last audio arrived, by our clock. Evidence, not a column.
+    last_packet_at: datetime | None = None
     last_fault: str = ""
     closed_at: datetime | None = None
     close_code: int | None = None

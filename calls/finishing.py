@@ -22,6 +22,7 @@ from django.db import transaction
 from calls.audio.ledger import overtalk_us
 from calls.audio.timeline import Placement
 from calls.audio.track import Window
+from calls.batches import call_figures_refresh, chunks_store, track_finalise
 from calls.drafts import ArchiveBatch, StopWindow, TrackDraft
 from calls.journal import JournalError, JournalHeader, Record, is_live, read
 from calls.journal_format import microseconds
@@ -36,13 +37,7 @@ from calls.recordings import (
     track_store,
 )
 from calls.replay import CallReplay, JournalCount, PacketRef, moment, track_draft
-from calls.services import (
-    batch_store,
-    call_figures_refresh,
-    chunks_store,
-    stop_windows,
-    track_finalise,
-)
+from calls.services import batch_store, stop_windows
 from calls.storage import recording_delete
 from calls.tails import tails_mark
 
@@ -237,20 +232,29 @@ class _Work:
             self._rows(drafts, recordings)
 
     def _sockets_ensure(self) -> None:
-        """Write rows for sockets that ingest could not close, or never had rows."""
-        counts = {count.header.connection_id: count for count in self.replay.counts}
-        closed = Connection.objects.filter(pk__in=counts, closed_at__isnull=False)
-        for connection_id in closed.values_list("pk", flat=True):
-            del counts[connection_id]
+        """Write rows for sockets that ingest could not close, or never had rows.
+
+        What ingest wrote last of a socket it did not live to seal is seconds old; its
+        journal knows better.
+        """
+        sealed = set(
+            Connection.objects.filter(
+                pk__in=[count.header.connection_id for count in self.replay.counts],
+                journal_state=Connection.JournalState.SEALED,
+            ).values_list("pk", flat=True)
+        )
+        counts = [
+            count
+            for count in self.replay.counts
+            if not (count.is_sealed and count.header.connection_id in sealed)
+        ]
+        subscriptions = [
+            draft for count in counts for draft in count.subscription_drafts()
+        ]
+        connections = [count.draft() for count in counts]
         batch_store(
-            ArchiveBatch(
-                connections=[count.draft() for count in counts.values()],
-                subscriptions=[
-                    count.subscription
-                    for count in counts.values()
-                    if count.subscription is not None
-                ],
-            )
+            ArchiveBatch(connections=connections, subscriptions=subscriptions),
+            is_finishing=True,
         )
 
     def _leftovers_store(self, drafts: dict[tuple[str, int], TrackDraft]) -> str:

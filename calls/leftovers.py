@@ -2,8 +2,9 @@
 
 A late duplicate, a malformed frame, a tone, a frame of an unknown kind: each is one
 JSON object in a gzipped file of lines, readable without our software. Members:
-`connection`, `kind`, `participant`, `timestamp_us`, `arrival_us` (since the socket
-opened), and `text`, or `base64` for PCM and for bytes that are not UTF-8.
+`connection`, `kind`, `participant` (the raw id, or null), `timestamp_us`, `arrival_us`
+(since the socket opened), and `text`, or `base64` for PCM and for bytes that are not
+UTF-8.
 """
 
 import base64
@@ -11,7 +12,7 @@ import gzip
 import json
 import shutil
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from calls.journal import Kind, Record
 from calls.replay import JournalCount
@@ -24,7 +25,7 @@ class Leftovers:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.lines = 0
-        self._file: IO[bytes] | None = None
+        self._file: gzip.GzipFile | None = None
         self._kept: set[str] = set()
 
     def keep(self, name: str) -> None:
@@ -41,7 +42,7 @@ class Leftovers:
         line: dict[str, Any] = {
             "connection": str(count.header.connection_id),
             "kind": Kind(record.kind).name,
-            "participant": record.participant,
+            "participant": count.raw_id(record),
             "timestamp_us": record.timestamp_us,
             "arrival_us": record.arrival_us,
         }
@@ -65,8 +66,9 @@ class Leftovers:
         with self.path.open("rb") as content:
             return recording_save(name, content)
 
-    def _open(self) -> IO[bytes]:
-        if self._file is None:
+    def _open(self) -> gzip.GzipFile:
+        file = self._file
+        if file is None:
             # mtime 0: the same lines make the same file.
-            self._file = gzip.GzipFile(self.path, "wb", mtime=0)  # type: ignore[assignment] # GzipFile is a binary file
-        return self._file
+            file = self._file = gzip.GzipFile(self.path, "wb", mtime=0)
+        return file

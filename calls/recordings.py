@@ -250,8 +250,8 @@ def _store(
         "verified_at": recording.verified_at.isoformat(),
         **facts,
     }
-    content = BytesIO(json.dumps(manifest, indent=1).encode())
-    recording.manifest = recording_save(f"{stem}.manifest.json", content)
+    shown = json.dumps(manifest, indent=1).encode()
+    recording.manifest = recording_save(f"{stem}.manifest.json", BytesIO(shown))
     return recording
 
 

@@ -1,80 +1,42 @@
 """From journals back to tracks: what finishing and recovery have in common.
 
-`CallReplay` walks the journals of one call in the order their sockets opened and
-hands every packet to its track, as ingest did when it arrived. What has no place on a
-timeline (a late duplicate, a malformed frame) goes to the `aside` callback, so that
-nothing received is thrown away with the journal.
+`CallReplay` walks the journals of one call and hands every packet to its track, in the
+order ingest did when they arrived. What has no place on a timeline (a late duplicate,
+a malformed frame) goes to the `aside` callback, so that nothing received is thrown
+away with the journal.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 from uuid import UUID
 
 from calls import identity
 from calls.audio.ledger import State
+from calls.audio.pcm import BYTES_PER_SAMPLE, SLOTS_PER_SECOND
 from calls.audio.timeline import Placement
 from calls.audio.track import TrackAudio
-from calls.drafts import ChunkDraft, ConnectionDraft, SubscriptionDraft, TrackDraft
-from calls.journal import JournalError, JournalFile, JournalHeader, Kind, Record, read
-from streaming.protocol import MIXED, AudioMetadata, DecodeError, decode
+from calls.drafts import ChunkDraft, SubscriptionDraft, TrackDraft
+from calls.journal import NO_PARTICIPANT, JournalError, Kind, Record
+from calls.journal_walk import JournalCount, Walk, moment, speaker, walk_together
+from streaming.protocol import AudioMetadata, DecodeError, decode
+
+__all__ = [
+    "CHUNK_SECONDS",
+    "CallReplay",
+    "JournalCount",
+    "PacketRef",
+    "moment",
+    "track_draft",
+]
 
 CHUNK_SECONDS = 5
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 R = TypeVar("R")
 # The meter keeps packets until it measures them; offline nothing else asks it to.
 MEASURE_EVERY = 500
-
-
-@dataclass(slots=True)
-class JournalCount:
-    """What one journal held."""
-
-    path: Path
-    header: JournalHeader
-    subscription: SubscriptionDraft | None = None
-    messages: int = 0
-    packets: int = 0
-    bytes: int = 0
-    malformed: int = 0
-    unknown: int = 0
-    unjournaled: int = 0
-    last_arrival_us: int = 0
-    participants: set[str] = field(default_factory=set)
-    damage: str | None = None
-    close_code: int | None = None
-    close_reason: str = ""
-    is_sealed: bool = False
-
-    def draft(self) -> ConnectionDraft:
-        """Return the socket's row."""
-        header = self.header
-        return ConnectionDraft(
-            id=header.connection_id,
-            call_id=header.call_id,
-            call_connection_id=header.call_connection_id,
-            correlation_id=header.correlation_id or "",
-            process_id=None,
-            node=header.node,
-            remote_address="",
-            opened_at=header.opened_at,
-            subscription_id=self.subscription.subscription_id
-            if self.subscription
-            else None,
-            messages=self.messages,
-            packets=self.packets,
-            bytes=self.bytes,
-            malformed=self.malformed,
-            unknown=self.unknown,
-            unjournaled=self.unjournaled,
-            closed_at=header.opened_at + timedelta(microseconds=self.last_arrival_us),
-            close_code=self.close_code,
-            close_reason=self.close_reason
-            or (self.damage or "the ingest process ended without sealing it"),
-            is_torn=not self.is_sealed,
-        )
+# What packets of 20 ms say about their rate, should damage have taken the metadata.
+DOCUMENTED_RATES = (16_000, 24_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +46,6 @@ class PacketRef:
     count: JournalCount
     record: Record
     pcm: bytes
-
-
-def moment(us: int) -> datetime:
-    """Return microseconds since 1970 as an aware datetime."""
-    return EPOCH + timedelta(microseconds=us)
 
 
 Placed = Callable[[str, int, Placement[PacketRef]], None]
@@ -111,13 +68,19 @@ class CallReplay:
         self._chunks: dict[tuple[UUID, UUID, int], list[int]] = {}
 
     def run(self, paths: Iterable[Path]) -> None:
-        """Replay the journals at `paths`, earliest socket first, to the end.
+        """Replay the journals at `paths` to the end.
 
-        Raises `JournalError` if a header cannot be read.
+        Raises `JournalError` if a header or metadata cannot be read.
         """
-        for path in sorted(paths, key=_opened):
-            with read(path) as journal:
-                self._journal(path, journal)
+        walks = sorted(map(Walk, paths))
+        self.counts = [walk.count for walk in walks]
+        for count, record in walk_together(walks):
+            if record.kind == Kind.AUDIO:
+                self._packet(count, record)
+            elif record.kind == Kind.METADATA:
+                self._metadata(count, record)
+            else:
+                self._other(count, record)
         for (raw_id, rate), track in self.tracks.items():
             self._settle(raw_id, rate, track.flush())
             track.meter.take()
@@ -130,29 +93,7 @@ class CallReplay:
                 track_id, connection_id, number, start, samples, packets, silent
             )
 
-    def _journal(self, path: Path, journal: JournalFile) -> None:
-        count = JournalCount(path, journal.header)
-        self.counts.append(count)
-        rate = 0
-        # A damaged byte in the middle costs its record, not all that follow it.
-        for record in journal.records(past_damage=True):
-            count.last_arrival_us = max(count.last_arrival_us, record.arrival_us)
-            if record.kind == Kind.AUDIO:
-                raw_id = journal.participants.get(record.participant) or MIXED
-                count.participants.add(raw_id)
-                self._packet(count, raw_id, rate, record)
-            elif record.kind == Kind.METADATA:
-                rate = self._metadata(count, record)
-            else:
-                self._other(count, record)
-        count.damage = journal.damage
-        seal = journal.sealed
-        if seal is not None:
-            count.is_sealed = True
-            count.close_code, count.close_reason = seal.code, seal.reason
-            count.unjournaled = seal.dropped_packets
-
-    def _metadata(self, count: JournalCount, record: Record) -> int:
+    def _metadata(self, count: JournalCount, record: Record) -> None:
         count.messages += 1
         try:
             metadata = decode(record.text)
@@ -160,7 +101,7 @@ class CallReplay:
             raise JournalError(f"{count.path.name}: metadata: {exc}") from exc
         if not isinstance(metadata, AudioMetadata):
             raise JournalError(f"{count.path.name}: metadata is of another kind")
-        count.subscription = SubscriptionDraft(
+        count.subscriptions[metadata.subscription_id] = SubscriptionDraft(
             call_id=self.call_id,
             subscription_id=metadata.subscription_id,
             encoding=metadata.encoding,
@@ -169,19 +110,19 @@ class CallReplay:
             frame_bytes=metadata.length,
             started_at=moment(count.header.opened_at_us + record.arrival_us),
         )
-        return metadata.sample_rate
+        count.rate = metadata.sample_rate
 
-    def _packet(
-        self, count: JournalCount, raw_id: str, rate: int, record: Record
-    ) -> None:
-        if not rate:
-            # Ingest refuses audio before metadata; such a record is not to be lost.
-            self._aside(count, record)
-            return
+    def _packet(self, count: JournalCount, record: Record) -> None:
         pcm = bytes(record.pcm)
         count.messages += 1
         count.packets += 1
         count.bytes += len(pcm)
+        rate = count.rate or _likely_rate(pcm)
+        if not rate:
+            self._aside(count, record)
+            return
+        raw_id = speaker(count, record)
+        count.has_mixed |= record.participant == NO_PARTICIPANT
         track = self.tracks.get((raw_id, rate))
         if track is None:
             track = self.tracks[raw_id, rate] = TrackAudio(rate)
@@ -234,9 +175,14 @@ class CallReplay:
         self._aside(count, record)
 
 
-def _opened(path: Path) -> tuple[int, str]:
-    with read(path) as journal:
-        return journal.header.opened_at_us, path.name
+def _likely_rate(pcm: bytes) -> int:
+    """Return the rate of a packet of 20 ms; 0 if it is none of the documented.
+
+    Ingest takes no audio before metadata: there is audio without any only where damage
+    took the metadata, and that must cost no more than itself.
+    """
+    rate = len(pcm) // BYTES_PER_SAMPLE * SLOTS_PER_SECOND
+    return rate if rate in DOCUMENTED_RATES else 0
 
 
 def track_draft(call_id: UUID, raw_id: str, track: TrackAudio[R]) -> TrackDraft:
@@ -269,5 +215,5 @@ def track_draft(call_id: UUID, raw_id: str, track: TrackAudio[R]) -> TrackDraft:
         peak_dbfs=level.peak_dbfs,
         clipped_samples=level.clipped,
         completeness=ledger.completeness,
-        ledger=ledger.to_json(),
+        ledger=dict(ledger.to_json()),
     )

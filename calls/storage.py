@@ -13,7 +13,7 @@ from django.core.files.storage import Storage, storages
 
 
 def _storage() -> Storage:
-    return cast(Storage, storages["recordings"])
+    return storages["recordings"]
 
 
 def recording_open(name: str) -> IO[bytes]:

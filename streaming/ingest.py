@@ -7,19 +7,20 @@ every frame, places every packet and counts everything. Nothing here waits.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeAlias
 from uuid import UUID
 
 from calls import identity
-from calls.audio.ledger import overtalk_us
+from calls.audio.ledger import Overtalk
 from calls.audio.levels import Level
 from calls.audio.timeline import Placement
 from calls.audio.track import TrackAudio, Window
 from calls.drafts import ChunkDraft, ConnectionDraft, SubscriptionDraft, TrackDraft
-from calls.replay import CHUNK_SECONDS, track_draft
+from calls.replay import track_draft
+from streaming.chunks import ChunkIndex
 from streaming.journal import Journal
 from streaming.protocol import MIXED, AudioData, AudioMetadata
 from streaming.protocol.session import (
@@ -36,10 +37,13 @@ from streaming.protocol.session import (
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 POLICY_VIOLATION = 1008
+TOO_BIG = 1009
 # ACS sends the four most dominant speakers; they rotate, but a call has not this many.
 MAX_TRACKS = 250
-# Index rows of the last minute can still change: late packets fill gaps in them.
-CHUNKS_KEPT = 12
+# One is usual, a few after orders to stop and start; each becomes a row.
+MAX_SUBSCRIPTIONS = 100
+# Of each track's ledger, how many runs are written per second at most, on average.
+RUNS_PER_SECOND = 500
 # A second louder than this counts as talking now, for the eye only.
 TALK_DBFS = -60.0
 
@@ -54,6 +58,8 @@ class LiveTrack:
     level: Level | None = None
     is_talking: bool = False
     packets_reported: int = 0
+    # When its figures are to be written next, by a monotonic clock.
+    due: float = 0.0
 
 
 class CallAudio:
@@ -65,6 +71,7 @@ class CallAudio:
         self.sessions: list[MediaSession] = []
         self.stops: Sequence[Window] = ()
         self.overtalk_ms = 0
+        self._overtalk = Overtalk()
         self.idle_since: float | None = None
 
     def track(self, raw_id: str, rate: int) -> LiveTrack | None:
@@ -91,15 +98,22 @@ class CallAudio:
             audio.mark_stopped(self.stops)
         if len(tracks) > 1:
             starts = [(audio.timeline.origin or 0, audio.ledger) for audio in tracks]
-            self.overtalk_ms = overtalk_us(starts) // 1000
+            self.overtalk_ms = self._overtalk.update(starts) // 1000
 
-    def drafts(self) -> Iterator[TrackDraft]:
-        """Return the figures of tracks that received something since the last call."""
+    def drafts(self, now: float) -> Iterator[TrackDraft]:
+        """Return the figures of tracks that received something since the last call.
+
+        A ledger with thousands of runs is written less often while sockets are open,
+        or an hour-long call would cost more each minute. `now` is a monotonic time.
+        """
         for (raw_id, _), track in self.tracks.items():
             audio = track.audio
             if audio.packets == track.packets_reported or audio.timeline.origin is None:
                 continue
+            if self.sessions and now < track.due:
+                continue
             track.packets_reported = audio.packets
+            track.due = now + audio.ledger.run_count / RUNS_PER_SECOND
             yield track_draft(self.call_id, raw_id, audio)
 
 
@@ -119,59 +133,15 @@ class Counts:
 
     packets: int = 0
     bytes: int = 0
+    last_packet_us: int = 0
+    # Kept as they came, because they say nothing or were the reason to close.
+    malformed: int = 0
+    too_big: int = 0
     unplaced: int = 0
     last_fault: str = ""
     close_code: int | None = None
     close_reason: str = ""
     closed_at: datetime | None = None
-
-
-@dataclass(slots=True)
-class _Chunk:
-    start: int
-    samples: int = 0
-    packets: int = 0
-    silent_packets: int = 0
-    is_dirty: bool = True
-
-
-@dataclass(slots=True)
-class _Chunks:
-    """Index rows of one socket, per track and 5 s."""
-
-    rows: dict[tuple[UUID, int], _Chunk] = field(default_factory=dict)
-
-    def add(
-        self, track: UUID, rate: int, start: int, samples: int, silent: bool
-    ) -> None:
-        key = (track, start // (rate * CHUNK_SECONDS))
-        chunk = self.rows.get(key)
-        if chunk is None:
-            chunk = self.rows[key] = _Chunk(start)
-        chunk.start = min(chunk.start, start)
-        chunk.samples += samples
-        chunk.packets += 1
-        chunk.silent_packets += silent
-        chunk.is_dirty = True
-
-    def drafts(self, connection: UUID) -> Iterator[ChunkDraft]:
-        newest: dict[UUID, int] = {}
-        for track, number in self.rows:
-            newest[track] = max(newest.get(track, 0), number)
-        for (track, number), chunk in list(self.rows.items()):
-            if chunk.is_dirty:
-                chunk.is_dirty = False
-                yield ChunkDraft(
-                    track,
-                    connection,
-                    number,
-                    chunk.start,
-                    chunk.samples,
-                    chunk.packets,
-                    chunk.silent_packets,
-                )
-            if number < newest[track] - CHUNKS_KEPT:
-                del self.rows[track, number]
 
 
 class MediaSession:
@@ -200,7 +170,7 @@ class MediaSession:
         self.superseded: Callable[[], None] | None = None
         # Called once, with the first packet: until then streaming is only promised.
         self.heard: Callable[[], None] | None = None
-        self._chunks = _Chunks()
+        self._chunks = ChunkIndex()
         self._opened_us = (opening.opened_at - EPOCH) // MICROSECOND
         self._rate = 0
         self._track_ids: dict[TrackKey, UUID] = {}
@@ -211,50 +181,73 @@ class MediaSession:
         """Journal, place and count one message."""
         match self.stream.receive(frame):
             case AudioReceived(audio):
-                return self._audio(audio, arrival_us)
-            case MetadataReceived(metadata, raw):
-                self.journal.metadata(raw, arrival_us)
-                self._metadata(metadata, arrival_us)
+                return self._audio(audio, frame, arrival_us)
+            case MetadataReceived(metadata):
+                return self._metadata(metadata, frame, arrival_us)
             case DtmfReceived(dtmf):
                 stamp = _microseconds(dtmf.timestamp)
-                index = self.journal.participant(dtmf.participant_raw_id, arrival_us)
-                self.journal.dtmf(frame, arrival_us, stamp, index)
+                self.journal.dtmf(frame, arrival_us, stamp)
             case TranscriptionReceived():
                 self.journal.transcription(frame, arrival_us)
             case UnknownReceived():
                 self.journal.unknown(frame, arrival_us)
             case MalformedReceived(reason):
-                self.counts.last_fault = reason
-                self.journal.malformed(frame, arrival_us)
+                self._malformed(reason, frame, arrival_us)
             case Refused(reason) as refused:
-                self.counts.last_fault = reason
-                self.journal.malformed(frame, arrival_us)
+                self._malformed(reason, frame, arrival_us)
                 return refused
         return None
 
-    def _metadata(self, metadata: AudioMetadata, arrival_us: int) -> None:
+    def take_too_big(self, frame: str | bytes, arrival_us: int) -> Refused:
+        """Keep a message that is too long to be read, and refuse its socket."""
+        self.counts.too_big += 1
+        reason = f"a message of {len(frame)} bytes"
+        return self._refuse(reason, TOO_BIG, frame, arrival_us)
+
+    def _refuse(
+        self, reason: str, code: int, frame: str | bytes, arrival_us: int
+    ) -> Refused:
+        self._malformed(reason, frame, arrival_us)
+        return Refused(reason, code)
+
+    def _malformed(self, reason: str, frame: str | bytes, arrival_us: int) -> None:
+        """Keep a message that nobody can use: all that was received is kept."""
+        self.counts.malformed += 1
+        self.counts.last_fault = reason
+        self.journal.malformed(frame, arrival_us)
+
+    def _metadata(
+        self, metadata: AudioMetadata, frame: str | bytes, arrival_us: int
+    ) -> Refused | None:
+        known = self.subscriptions
+        if metadata.subscription_id not in known and len(known) >= MAX_SUBSCRIPTIONS:
+            reason = "more subscriptions than a socket can have"
+            return self._refuse(reason, POLICY_VIOLATION, frame, arrival_us)
+        self.journal.metadata(frame, arrival_us)
         self._rate = metadata.sample_rate
-        started_at = self.opening.opened_at + timedelta(microseconds=arrival_us)
-        self.subscriptions[metadata.subscription_id] = SubscriptionDraft(
+        known[metadata.subscription_id] = SubscriptionDraft(
             call_id=self.call.call_id,
             subscription_id=metadata.subscription_id,
             encoding=metadata.encoding,
             sample_rate=metadata.sample_rate,
             channels=metadata.channels,
             frame_bytes=metadata.length,
-            started_at=started_at,
+            started_at=self.opening.opened_at + timedelta(microseconds=arrival_us),
         )
         # A redial: the newer socket has the call; the older one is told to go.
         for other in self.call.sessions:
             if other is not self and other.superseded:
                 other.superseded()
+        return None
 
-    def _audio(self, audio: AudioData, arrival_us: int) -> Refused | None:
+    def _audio(
+        self, audio: AudioData, frame: str | bytes, arrival_us: int
+    ) -> Refused | None:
         raw_id = audio.participant_raw_id or MIXED
         track = self.call.track(raw_id, self._rate)
         if track is None:
-            self.counts.last_fault = "more participants than a call can have"
-            return Refused(self.counts.last_fault, POLICY_VIOLATION)
+            reason = "more participants than a call can have"
+            return self._refuse(reason, POLICY_VIOLATION, frame, arrival_us)
         stamp = _microseconds(audio.timestamp)
         pcm = audio.data
         index = self.journal.participant(audio.participant_raw_id, arrival_us)
@@ -262,9 +255,7 @@ class MediaSession:
         counts = self.counts
         counts.packets += 1
         counts.bytes += len(pcm)
-        if self.heard:
-            heard, self.heard = self.heard, None
-            heard()
+        counts.last_packet_us = arrival_us
         placements = track.audio.take(
             timestamp_us=stamp,
             arrival_us=self._opened_us + arrival_us,
@@ -303,13 +294,18 @@ class MediaSession:
             code,
             reason,
             {
-                "messages": self.stream.messages,
+                "messages": self.messages,
                 "packets": counts.packets,
                 "bytes": counts.bytes,
-                "malformed": self.stream.malformed,
+                "malformed": counts.malformed,
                 "unknown": self.unknown,
             },
         )
+
+    @property
+    def messages(self) -> int:
+        """Return the number of messages received, of whatever kind."""
+        return self.stream.messages + self.counts.too_big
 
     @property
     def unknown(self) -> int:
@@ -321,20 +317,13 @@ class MediaSession:
         mixed = None
         if self.counts.packets:
             mixed = any(raw_id == MIXED for raw_id, _ in self._track_ids)
-        for draft in self.subscriptions.values():
-            yield SubscriptionDraft(
-                call_id=draft.call_id,
-                subscription_id=draft.subscription_id,
-                encoding=draft.encoding,
-                sample_rate=draft.sample_rate,
-                channels=draft.channels,
-                frame_bytes=draft.frame_bytes,
-                started_at=draft.started_at,
-                is_mixed=mixed,
-                ended_at=self.counts.closed_at,
-            )
+        for key, draft in self.subscriptions.items():
+            # A redial goes on with the subscription: only its last socket ends it.
+            goes_on = any(key in other.subscriptions for other in self.call.sessions)
+            ended_at = None if goes_on else self.counts.closed_at
+            yield replace(draft, is_mixed=mixed, ended_at=ended_at)
 
-    def chunk_drafts(self) -> Iterator[ChunkDraft]:
+    def chunk_drafts(self) -> list[ChunkDraft]:
         """Return index rows that changed since the last call."""
         return self._chunks.drafts(self.id)
 
@@ -351,12 +340,16 @@ class MediaSession:
             remote_address=opening.remote_address,
             opened_at=opening.opened_at,
             subscription_id=next(reversed(self.subscriptions), None),
-            messages=self.stream.messages,
+            messages=self.messages,
             packets=counts.packets,
             bytes=counts.bytes,
-            malformed=self.stream.malformed,
+            malformed=counts.malformed,
             unknown=self.unknown,
             unjournaled=self.journal.dropped_packets,
+            last_packet_at=opening.opened_at
+            + timedelta(microseconds=counts.last_packet_us)
+            if counts.packets
+            else None,
             last_fault=counts.last_fault,
             closed_at=counts.closed_at,
             close_code=counts.close_code,

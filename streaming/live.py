@@ -108,7 +108,7 @@ def call_snapshot(call: "CallAudio") -> CallSnapshot:
         "sample_rate": max((rate for _, rate in call.tracks), default=0),
         "mixed": any(raw_id == "mixed" for raw_id, _ in call.tracks),
         "packets": sum(track["packets"] for track in tracks),
-        "malformed": sum(session.stream.malformed for session in call.sessions),
+        "malformed": sum(session.counts.malformed for session in call.sessions),
         "unknown": sum(session.unknown for session in call.sessions),
         "last_packet_at": max((t["last_packet_at"] for t in tracks), default=None),
         "completeness": received / expected if expected else None,

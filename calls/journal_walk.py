@@ -1,0 +1,168 @@
+"""The journals of one call, walked together in the order their records arrived.
+
+Sockets overlap: ACS dials a new one while the last packets of the old are under way.
+Ingest placed packets as they arrived, so whoever places them again must keep that
+order, or the figures on the screen and in the archive would differ.
+"""
+
+import heapq
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from calls.drafts import ConnectionDraft, SubscriptionDraft
+from calls.journal import NO_PARTICIPANT, JournalFile, JournalHeader, Record, read
+from streaming.protocol import MIXED
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def moment(us: int) -> datetime:
+    """Return microseconds since 1970 as an aware datetime."""
+    return EPOCH + timedelta(microseconds=us)
+
+
+@dataclass(slots=True)
+class JournalCount:
+    """What one journal held."""
+
+    path: Path
+    header: JournalHeader
+    # Of audio packets; 0 while no metadata has told it.
+    rate: int = 0
+    subscriptions: dict[str, SubscriptionDraft] = field(default_factory=dict)
+    raw_ids: dict[int, str | None] = field(default_factory=dict)
+    messages: int = 0
+    packets: int = 0
+    bytes: int = 0
+    malformed: int = 0
+    unknown: int = 0
+    unjournaled: int = 0
+    last_arrival_us: int = 0
+    has_mixed: bool = False
+    damage: str | None = None
+    close_code: int | None = None
+    close_reason: str = ""
+    is_sealed: bool = False
+
+    def raw_id(self, record: Record) -> str | None:
+        """Return who a record is of; None if its frame named nobody.
+
+        If damage took the record that names a participant, the audio is still one
+        person's and must not end up in the mixed track.
+        """
+        if record.participant == NO_PARTICIPANT:
+            return None
+        named = self.raw_ids.get(record.participant)
+        return (
+            named or f"participant {record.participant} of {self.header.connection_id}"
+        )
+
+    @property
+    def closed_at(self) -> datetime:
+        """Return when the last record arrived."""
+        return self.header.opened_at + timedelta(microseconds=self.last_arrival_us)
+
+    def draft(self) -> ConnectionDraft:
+        """Return the socket's row."""
+        header = self.header
+        return ConnectionDraft(
+            id=header.connection_id,
+            call_id=header.call_id,
+            call_connection_id=header.call_connection_id,
+            correlation_id=header.correlation_id or "",
+            process_id=None,
+            node=header.node,
+            remote_address="",
+            opened_at=header.opened_at,
+            subscription_id=next(reversed(self.subscriptions), None),
+            messages=self.messages,
+            packets=self.packets,
+            bytes=self.bytes,
+            malformed=self.malformed,
+            unknown=self.unknown,
+            unjournaled=self.unjournaled,
+            closed_at=self.closed_at,
+            close_code=self.close_code,
+            close_reason=self.close_reason
+            if self.is_sealed
+            else self.damage or "the ingest process ended without sealing it",
+            is_torn=not self.is_sealed,
+        )
+
+    def subscription_drafts(self) -> Iterator[SubscriptionDraft]:
+        """Return the subscriptions the socket announced, as rows; all are over."""
+        mixed = self.has_mixed if self.packets else None
+        for draft in self.subscriptions.values():
+            yield replace(draft, is_mixed=mixed, ended_at=self.closed_at)
+
+
+class Walk:
+    """One journal on its way through its records; opened when its turn comes.
+
+    Raises `JournalError` if its header cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        with read(path) as journal:
+            self.count = JournalCount(path, journal.header)
+        self.opened_us = self.count.header.opened_at_us
+        self._journal: JournalFile | None = None
+        self._records: Iterator[Record] = iter(())
+
+    def __lt__(self, other: "Walk") -> bool:
+        return (self.opened_us, self.count.path) < (other.opened_us, other.count.path)
+
+    def next(self) -> Record | None:
+        """Return the next record; None at the end, when the journal is closed."""
+        if self._journal is None:
+            self._journal = read(self.count.path)
+            # A damaged byte in the middle costs its record, not all that follow it.
+            self._records = self._journal.records(past_damage=True)
+            self.count.raw_ids = self._journal.participants
+        record = next(self._records, None)
+        if record is None:
+            self._end(self._journal)
+        else:
+            self.count.last_arrival_us = max(
+                self.count.last_arrival_us, record.arrival_us
+            )
+        return record
+
+    def _end(self, journal: JournalFile) -> None:
+        count = self.count
+        count.damage, seal = journal.damage, journal.sealed
+        if seal is not None:
+            count.is_sealed = True
+            count.close_code, count.close_reason = seal.code, seal.reason
+            count.unjournaled = seal.dropped_packets
+        journal.close()
+
+
+def walk_together(walks: Iterable[Walk]) -> Iterator[tuple[JournalCount, Record]]:
+    """Yield all records of a call's journals in the order they arrived here.
+
+    Only journals that overlap are open at once.
+    """
+    waiting = sorted(walks, reverse=True)
+    active: list[tuple[int, Walk, Record]] = []
+    while waiting or active:
+        while waiting and (not active or waiting[-1].opened_us <= active[0][0]):
+            walk = waiting.pop()
+            _push(active, walk)
+        if active:
+            _, walk, record = heapq.heappop(active)
+            yield walk.count, record
+            _push(active, walk)
+
+
+def _push(active: list[tuple[int, Walk, Record]], walk: Walk) -> None:
+    record = walk.next()
+    if record is not None:
+        heapq.heappush(active, (walk.opened_us + record.arrival_us, walk, record))
+
+
+def speaker(count: JournalCount, record: Record) -> str:
+    """Return the raw id of the track that an AUDIO record belongs to."""
+    return count.raw_id(record) or MIXED
