@@ -31,6 +31,8 @@ def web_application() -> Any:
     from channels.security.websocket import AllowedHostsOriginValidator
     from django.urls import re_path
 
+    # Importing it makes it the application that this process sends tasks with.
+    from acsstream.celery import app as _celery  # noqa: F401
     from streaming.routing import browser_urlpatterns, media_urlpatterns
 
     # Any: Django's stubs know views, not ASGI applications.

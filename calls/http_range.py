@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-_ONE_RANGE = re.compile(r"bytes=\s*(\d*)\s*-\s*(\d*)\s*\Z")
+_ONE_RANGE = re.compile(r"bytes=\s*([0-9]{0,20})\s*-\s*([0-9]{0,20})\s*\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,7 @@ def range_of(header: str | None, size: int) -> ByteRange | None:
     as §14.2 allows: the whole file answers it. Raises `UnsatisfiableError`.
     """
     match = _ONE_RANGE.match(header.strip()) if header else None
-    # More digits than any file size has: int() would be asked to do real work.
-    if match is None or match[0].count(",") or len(match[0]) > 60:
+    if match is None:
         return None
     first, last = match[1], match[2]
     if not first and not last:

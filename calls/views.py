@@ -76,6 +76,7 @@ def recording_flac(request: HttpRequest, recording_id: UUID) -> HttpResponseBase
 def recording_wav(request: HttpRequest, recording_id: UUID) -> HttpResponseBase:
     """Send the audio as WAV, decoded block by block: any length, little memory."""
     recording = found(recording_id)
+    present(recording.audio)
     note_download(request, recording, "wav")
     size = WAV_HEADER_BYTES + 2 * recording.samples
     if size > 0xFFFF_FFFF:
@@ -109,10 +110,15 @@ def found(recording_id: UUID) -> Recording:
     return get_object_or_404(rows, pk=recording_id)
 
 
+def present(name: str) -> None:
+    """Answer 404 if nothing is stored under `name`."""
+    if not recording_exists(name):
+        raise Http404("The file is not in storage.")
+
+
 def flac_response(request: HttpRequest, recording: Recording) -> HttpResponseBase:
     """Answer 200, 206, 304 or 416 for the FLAC of a recording."""
-    if not recording_exists(recording.audio):
-        raise Http404("The file is not in storage.")
+    present(recording.audio)
     size = recording_size(recording.audio)
     etag = f'"{recording.audio_sha256}"'
     if etag in request.headers.get("If-None-Match", ""):
@@ -206,8 +212,7 @@ def note_download(request: HttpRequest, recording: Recording, form: str) -> None
 
 def stored_json(name: str) -> HttpResponse:
     """Send a stored JSON file."""
-    if not recording_exists(name):
-        raise Http404("The file is not in storage.")
+    present(name)
     with recording_open(name) as file:
         response = HttpResponse(file.read(), content_type="application/json")
     return private(response)

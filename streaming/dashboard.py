@@ -14,6 +14,7 @@ import redis
 from celery import current_app
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import DatabaseError
 from django.utils import timezone
@@ -128,10 +129,19 @@ class Source:
 
 def count_workers() -> int | None:
     """Return how many Celery workers answer within a second; None: cannot ask."""
+    # A connection of its own: the pool's would try for six seconds to reach a broker
+    # that refuses.
+    to_broker = current_app.connection_for_write(
+        settings.CELERY_BROKER_URL, transport_options={"max_retries": 0}
+    )
     try:
-        return len(current_app.control.ping(timeout=PING_TIMEOUT) or [])
+        with to_broker as connection:
+            answers = current_app.control.ping(
+                timeout=PING_TIMEOUT, connection=connection
+            )
     except (OperationalError, redis.RedisError, OSError):
         return None
+    return len(answers or [])
 
 
 feed = Feed()

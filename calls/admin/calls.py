@@ -1,7 +1,6 @@
 """The list of calls and the page of one call."""
 
 from typing import Any
-from uuid import UUID
 
 from django.contrib import admin
 from django.db.models import Count, FloatField, OuterRef, QuerySet, Subquery, Sum
@@ -20,7 +19,7 @@ from unfold.decorators import display
 
 from calls import formats
 from calls.admin.filters import CompletenessFilter, LiveFilter
-from calls.admin.orders import OrderActions
+from calls.admin.orders import OrderActions, is_uuid
 from calls.markup import (
     ARCHIVE_COLOURS,
     CALL_COLOURS,
@@ -201,12 +200,3 @@ class CallAdmin(OrderActions):
     def archive(self, row: Call) -> tuple[str, str]:
         """Show how far the recordings are."""
         return row.archive_state, ARCHIVE_WORDS[row.archive_state]
-
-
-def is_uuid(text: object) -> bool:
-    """Say whether `text` can be a call's key at all."""
-    try:
-        UUID(str(text))
-    except ValueError:
-        return False
-    return True

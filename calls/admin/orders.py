@@ -3,12 +3,13 @@
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
+from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.admin import helpers
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -149,7 +150,9 @@ class OrderActions(FactAdmin):
 
 def give_one(request: HttpRequest, object_id: str, kind: CommandKind) -> HttpResponse:
     """Give one order and go back to where the user was."""
-    call = get_object_or_404(Call.objects.filter(pk=object_id))
+    if not is_uuid(object_id):
+        raise Http404
+    call = get_object_or_404(Call, pk=object_id)
     give_orders(request, Call.objects.filter(pk=call.pk), kind)
     back = reverse("admin:calls_call_change", args=[call.pk])
     if request.headers.get("HX-Request"):
@@ -185,3 +188,12 @@ def give_orders(request: HttpRequest, calls: QuerySet[Call], kind: CommandKind) 
                 f" and {more} more" if more > 0 else "",
             ),
         )
+
+
+def is_uuid(text: object) -> bool:
+    """Say whether `text` can be a call's key at all."""
+    try:
+        UUID(str(text))
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,83 @@
+"""What an ingest process would write to Redis."""
+
+import json
+import time
+import uuid
+from collections.abc import Sequence
+
+import redis
+
+from calls.live import LIVE_KEY, LiveCall, LiveProcess, LiveTrack
+from calls.models import Call
+
+
+def live_track(raw_id: str, **figures: object) -> LiveTrack:
+    """One participant who talks."""
+    track: LiveTrack = {
+        "raw_id": raw_id,
+        "packets": 500,
+        "silent_packets": 125,
+        "silence_ratio": 0.25,
+        "talk_ms": 7_500,
+        "ms": 10_000,
+        "rms_dbfs": -24.0,
+        "peak_dbfs": -6.0,
+        "gap_count": 0,
+        "gap_ms": 0,
+        "late": 0,
+        "duplicates": 0,
+        "jitter_ms": 1.5,
+        "last_packet_at": time.time(),
+        "is_talking": True,
+    }
+    track.update(figures)  # type: ignore[typeddict-item] # the caller names its keys
+    return track
+
+
+def live_call(
+    call: Call, tracks: Sequence[LiveTrack] | None = None, *, ago: float = 0.02
+) -> LiveCall:
+    """A call whose last packet came `ago` seconds before now."""
+    heard = [live_track(call.from_raw_id)] if tracks is None else list(tracks)
+    return {
+        "call_id": str(call.pk),
+        "connections": 1,
+        "sample_rate": 16_000,
+        "mixed": False,
+        "packets": sum(track["packets"] for track in heard),
+        "malformed": 3,
+        "unknown": 1,
+        "last_packet_at": time.time() - ago,
+        "completeness": 0.985,
+        "overtalk_ms": 0,
+        "tracks": heard,
+    }
+
+
+def snapshot(
+    *,
+    node: str = "recorder-1",
+    streams: int = 1,
+    refused: int = 0,
+    calls: Sequence[Call | LiveCall] = (),
+    error: str | None = None,
+) -> LiveProcess:
+    """One process with these calls."""
+    return {
+        "process": str(uuid.uuid4()),
+        "node": node,
+        "pid": 4_000,
+        "at": time.time(),
+        "streams": streams,
+        "packets_per_second": 50.0 * streams,
+        "refused": refused,
+        "journal": {"pending_bytes": 640, "error": error},
+        "calls": [live_call(one) if isinstance(one, Call) else one for one in calls],
+    }
+
+
+def publish(url: str, process: LiveProcess) -> None:
+    """Write it where dashboards read, for as long as a test may take."""
+    with redis.Redis.from_url(url) as client:
+        client.set(f"{LIVE_KEY}:{process['process']}", json.dumps(process), ex=60)
+        client.zadd(LIVE_KEY, {process["process"]: time.time() + 60})

@@ -1,0 +1,220 @@
+"""The dashboard's socket: who may watch, what comes, what is said when parts fail."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import redis
+from asgiref.sync import sync_to_async
+from channels.testing import WebsocketCommunicator
+from django.contrib.auth.models import User
+from django.db import DatabaseError
+from django.test import Client
+
+from acsstream.asgi import application
+from streaming import dashboard
+from tests.console.conftest import logged_in
+from tests.console.snapshots import live_call, live_track, publish, snapshot
+from tests.factories import CallFactory, TrackFactory, UserFactory, member_of
+
+pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
+
+OUR_ORIGIN = b"http://localhost"
+NOWHERE = "redis://127.0.0.1:9/0"
+# Nothing here waits so long unless it is broken.
+PATIENCE = 20
+
+
+@pytest.fixture(autouse=True)
+def with_redis(settings: Any, redis_url: str) -> str:
+    settings.REDIS_URL = settings.CELERY_BROKER_URL = redis_url
+    settings.ALLOWED_HOSTS = ["localhost"]
+    with redis.Redis.from_url(redis_url) as client:
+        client.flushall()
+    return redis_url
+
+
+def socket(
+    client: Client | None,
+    origin: bytes | None = OUR_ORIGIN,
+    path: str = "/ws/dashboard",
+) -> WebsocketCommunicator:
+    headers = [(b"host", b"localhost")]
+    if origin:
+        headers.append((b"origin", origin))
+    if client:
+        cookie = client.cookies["sessionid"].value
+        headers.append((b"cookie", f"sessionid={cookie}".encode()))
+    return WebsocketCommunicator(application, path, headers)
+
+
+@asynccontextmanager
+async def watching(client: Client) -> AsyncIterator[WebsocketCommunicator]:
+    viewer = socket(client)
+    accepted, _ = await viewer.connect(timeout=PATIENCE)
+    assert accepted
+    try:
+        yield viewer
+    finally:
+        await viewer.disconnect()
+
+
+async def picture(viewer: WebsocketCommunicator) -> dict[str, Any]:
+    found: dict[str, Any] = await viewer.receive_json_from(timeout=PATIENCE)
+    return found
+
+
+async def browser_of(group: str) -> Client:
+    return await sync_to_async(lambda: logged_in(member_of(group)))()
+
+
+async def test_sends_whole_pictures_each_second(with_redis: str) -> None:
+    track = await sync_to_async(TrackFactory.create)(
+        participant__display_name="Ada Okafor"
+    )
+    heard = live_call(track.call, [live_track(track.participant.raw_id)])
+    publish(with_redis, snapshot(calls=[heard], streams=4))
+    async with watching(await browser_of("Auditors")) as viewer:
+        for _ in range(2):
+            seen = await picture(viewer)
+            assert seen["live"]
+            assert seen["cards"]["streams"] == 4
+            assert seen["calls"][0]["tracks"][0]["name"] == "Ada Okafor"
+
+
+async def test_carries_hostile_names_as_plain_text() -> None:
+    hostile = "<img src=x onerror=alert(1)>"
+    await sync_to_async(CallFactory.create)(live=True, caller_name=hostile)
+    async with watching(await browser_of("Operators")) as viewer:
+        assert (await picture(viewer))["calls"][0]["from_name"] == hostile
+
+
+async def test_builds_one_picture_for_all_viewers() -> None:
+    one, two = await browser_of("Operators"), await browser_of("Auditors")
+    async with watching(one) as first, watching(two) as second:
+        seen = {(await picture(first))["at"] for _ in range(2)}
+        assert (await picture(second))["at"] in seen
+
+
+async def test_stops_working_when_nobody_watches() -> None:
+    async with watching(await browser_of("Operators")) as viewer:
+        await picture(viewer)
+        assert dashboard.feed._task
+    assert dashboard.feed._task is None
+    assert not dashboard.feed._viewers
+
+
+async def test_says_that_redis_is_down_and_shows_what_is_stored(
+    settings: Any,
+) -> None:
+    settings.REDIS_URL = NOWHERE
+    await sync_to_async(TrackFactory.create)()
+    async with watching(await browser_of("Operators")) as viewer:
+        seen = await picture(viewer)
+    assert not seen["live"]
+    assert "Redis" in seen["reason"]
+    assert seen["calls"][0]["tracks"]
+    assert not seen["cards"]["redis"]
+
+
+async def test_says_that_the_database_is_down_and_keeps_what_it_knew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await sync_to_async(CallFactory.create)(live=True)
+    async with watching(await browser_of("Operators")) as viewer:
+        before = await picture(viewer)
+
+        def fail() -> Any:
+            raise DatabaseError("gone")
+
+        monkeypatch.setattr(dashboard, "board_facts", fail)
+        after = before
+        while not after["reason"]:
+            after = await picture(viewer)
+    assert "database" in after["reason"]
+    assert [row["id"] for row in after["calls"]] == [before["calls"][0]["id"]]
+
+
+def test_counts_no_workers_where_there_are_none(with_redis: str) -> None:
+    assert dashboard.count_workers() == 0
+
+
+def test_counts_nothing_where_nobody_can_be_asked(settings: Any) -> None:
+    settings.CELERY_BROKER_URL = NOWHERE
+    assert dashboard.count_workers() is None
+
+
+async def refused(viewer: WebsocketCommunicator) -> bool:
+    accepted, _ = await viewer.connect(timeout=PATIENCE)
+    await viewer.disconnect()
+    return not accepted
+
+
+async def test_refuses_strangers_and_visitors() -> None:
+    stranger = await sync_to_async(lambda: logged_in(UserFactory.create()))()
+    assert await refused(socket(stranger))
+    assert await refused(socket(None))
+
+
+async def test_refuses_other_sites() -> None:
+    operator = await browser_of("Operators")
+    assert await refused(socket(operator, origin=b"https://evil.example"))
+    assert await refused(socket(operator, origin=None))
+
+
+@pytest.mark.parametrize("path", ["/ws/", "/ws/nothing", "/elsewhere", "/"])
+async def test_refuses_unknown_paths_politely(path: str) -> None:
+    operator = await browser_of("Operators")
+    assert await refused(socket(operator, path=path))
+
+
+async def test_ignores_what_a_browser_sends() -> None:
+    async with watching(await browser_of("Operators")) as viewer:
+        await viewer.send_to(text_data='{"type": "hang_up"')
+        await viewer.send_to(bytes_data=b"\x00")
+        await picture(viewer)
+        assert await picture(viewer)
+
+
+async def test_closes_once_a_viewer_may_no_longer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(dashboard, "RECHECK_SNAPSHOTS", 1)
+    monkeypatch.setattr(dashboard, "SNAPSHOT_SECONDS", 0.05)
+    client = await browser_of("Auditors")
+    viewer = socket(client)
+    assert (await viewer.connect(timeout=PATIENCE))[0]
+    await picture(viewer)
+    await sync_to_async(User.objects.update)(is_active=False)
+    while (message := await viewer.receive_output(PATIENCE))["type"] != (
+        "websocket.close"
+    ):
+        pass
+    assert message["code"] == 4403
+    await viewer.disconnect()
+
+
+async def test_closes_after_a_logout(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dashboard, "RECHECK_SNAPSHOTS", 1)
+    monkeypatch.setattr(dashboard, "SNAPSHOT_SECONDS", 0.05)
+    client = await browser_of("Auditors")
+    viewer = socket(client)
+    assert (await viewer.connect(timeout=PATIENCE))[0]
+    await sync_to_async(client.logout)()
+    while (message := await viewer.receive_output(PATIENCE))["type"] != (
+        "websocket.close"
+    ):
+        pass
+    assert message["code"] == 4403
+    await viewer.disconnect()
+
+
+async def test_gives_a_slow_viewer_the_newest_picture() -> None:
+    feed = dashboard.Feed()
+    queue: asyncio.Queue[Any] = asyncio.Queue(maxsize=1)
+    feed._viewers.add(queue)
+    for number in range(5):
+        feed._hand_out({"at": number})  # type: ignore[typeddict-item] # enough here
+    assert queue.get_nowait() == {"at": 4}
