@@ -7,6 +7,8 @@ STAMPS := .venv/stamps
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 # Extra arguments: `make demo ARGS="--once --calls 3"`, `make test ARGS="-k journal"`.
 ARGS ?=
+# Test processes. Many tests run whole installations: more than four get in their own way.
+WORKERS ?= --numprocesses logical --maxprocesses 4
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -28,10 +30,10 @@ test-pure: $(STAMPS)/dev ## Pure code: every branch covered by its own tests alo
 	scripts/covered calls.audio tests/audio
 
 test-postgres: $(STAMPS)/dev ## The database tests again, on a real PostgreSQL
-	$(BIN)/python -m tests.postgres $(BIN)/pytest -m database $(ARGS)
+	$(BIN)/python -m tests.postgres $(BIN)/pytest $(WORKERS) -m database $(ARGS)
 
 test-suite: $(STAMPS)/dev $(STAMPS)/npm ## The whole suite, browsers included
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest $(WORKERS) $(ARGS)
 
 check: $(STAMPS)/dev ## Format, lint, types, import contracts, Django's checks, migrations
 	$(BIN)/ruff format --check .
@@ -41,7 +43,7 @@ check: $(STAMPS)/dev ## Format, lint, types, import contracts, Django's checks, 
 	$(BIN)/python scripts/requirements_agree.py
 	$(BIN)/python manage.py check
 	scripts/production_env $(BIN)/python manage.py check --deploy --fail-level WARNING
-	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python manage.py makemigrations --check --dry-run --skip-checks
 
 bench: $(STAMPS)/dev ## Measure what receiving costs (ARGS="--help")
 	$(BIN)/python -m benchmarks $(ARGS)

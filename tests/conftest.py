@@ -5,10 +5,18 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from demo.redis import redis_server
 
+# A busy machine is slow, not wrong. With CI set, Hypothesis is deterministic too.
+hypothesis.settings.register_profile(
+    "patient", parent=hypothesis.settings(), deadline=None
+)
+hypothesis.settings.load_profile("patient")
+
+DATABASE_FIXTURES = {"db", "transactional_db", "live_server"}
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
@@ -34,8 +42,16 @@ def chromium_path() -> Path:
     return Path(found)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip browser tests where there is no browser."""
+    """Mark what uses the database; skip browser tests where there is no browser.
+
+    The mark `database` cannot be forgotten: those tests run again on PostgreSQL.
+    """
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if item.get_closest_marker("django_db") or fixtures & DATABASE_FIXTURES:
+            item.add_marker(pytest.mark.database)
     if chromium_executable() is None:
         skip = pytest.mark.skip(reason="no Chromium here: apt-get install chromium")
         for item in items:
