@@ -183,14 +183,14 @@ class MediaStream:
 
     async def _subscribe(self) -> None:
         """Dial and serve one socket after the other."""
-        losses = 0
+        losses, replaces = 0, False
         if await self._interrupted(self._behaviour.socket_delay):
             return
-        while (socket := await self._dial()) is not None:
-            order = await self._serve(socket)
+        while (socket := await self._dial(replaces=replaces)) is not None:
+            order, replaces = await self._serve(socket), True
             if self._orders.final is not None:
                 return
-            losses += 1
+            losses += order.ending is Ending.LOST
             if losses > self._behaviour.redial_limit:
                 self._failed(events.NOT_ESTABLISHED, "streamConnectionUnsuccessful")
                 return
@@ -208,11 +208,13 @@ class MediaStream:
         """Wait emulated seconds; return True if streaming is to end meanwhile."""
         return await self._orders.interrupt(seconds / self._clock.speed)
 
-    async def _dial(self) -> aiohttp.ClientWebSocketResponse | None:
-        """Return an open socket, or None after bounded attempts or an order to end."""
+    async def _dial(self, *, replaces: bool) -> aiohttp.ClientWebSocketResponse | None:
+        """Return an open socket, or None after bounded attempts or an order to end.
+
+        `replaces` says whether it follows another one of the same subscription.
+        """
         behaviour, backoff = self._behaviour, self._behaviour.dial_backoff
-        lost = any(each.packets for each in self.sockets)
-        attempts = behaviour.redial_attempts if lost else behaviour.dial_attempts
+        attempts = behaviour.redial_attempts if replaces else behaviour.dial_attempts
         for attempt in range(max(1, attempts)):
             if attempt:
                 if await self._interrupted(min(backoff, LONGEST_BACKOFF)):
@@ -225,7 +227,7 @@ class MediaStream:
             except RefusedError as exc:
                 self.sockets.append(SocketRecord.refused(exc, self._clock.now()))
                 logger.warning("call %s: socket refused: %s", self._call.call_id, exc)
-        if lost:
+        if replaces:
             self._failed(events.NOT_ESTABLISHED, "streamConnectionUnsuccessful")
         else:
             self._failed(events.NOT_OPERATIONAL, "initialWebSocketConnectionFailed")

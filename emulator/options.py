@@ -103,7 +103,9 @@ class Behaviour(Options):
         0.5, "before the second attempt; then it doubles, up to 5 s"
     )
     redial_delay: float = option(1.0, "from losing a socket to dialling again")
-    redial_limit: int = option(10, "sockets lost in one subscription before giving up")
+    redial_limit: int = option(
+        20, "sockets the peer may drop in one subscription before it is given up"
+    )
     redial_subscription: str = option(
         "same", "subscriptionId after a redial", ("same", "new")
     )

@@ -45,7 +45,7 @@ class App:
         self.sockets: list[Received] = []
         self.callback_status: Callable[[], int] = lambda: 200
         self.media_status = 101
-        self.on_message: Callable[[Received, dict[str, Any]], str | None] | None = None
+        self.drop_sockets = False
         self.stall: asyncio.Event | None = None
         self._news = asyncio.Condition()
         self.port = 0
@@ -115,10 +115,8 @@ class App:
         except ValueError:
             return
         await self._take(received.messages, parsed)
-        if self.on_message is not None and received.socket is not None:
-            answer = self.on_message(received, parsed)
-            if answer is not None:
-                await received.socket.send_str(answer)
+        if self.drop_sockets and received.socket is not None:
+            await received.socket.close(code=1011)
 
     async def _take(self, where: list[Any], item: Any) -> None:
         where.append(item)

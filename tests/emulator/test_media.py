@@ -228,6 +228,22 @@ async def test_a_socket_lost_for_good_is_8603(bench: Bench) -> None:
     assert details == "streamConnectionUnsuccessful"
 
 
+async def test_an_app_that_drops_every_socket_is_given_up(
+    make_bench: MakeBench,
+) -> None:
+    bench = await make_bench(redial_limit=2, redial_delay=0)
+    app = bench.app
+    app.drop_sockets = True
+    call = await bench.ring()
+    await bench.answer(call)
+
+    failed = await app.callback("MediaStreamingFailed")
+
+    assert failed["resultInformation"]["subCode"] == 8603
+    assert len(app.sockets) == 3
+    assert (await bench.report(call))["media"]["state"] == "inactive"
+
+
 async def test_a_second_start_drops_and_redials(bench: Bench) -> None:
     app = bench.app
     call = await bench.ring()
