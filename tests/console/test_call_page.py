@@ -5,12 +5,14 @@ import re
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 
 from calls import selectors
 from calls.models import Call
+from tests.console.conftest import logged_in
 from tests.factories import (
     CallFactory,
     CommandFactory,
@@ -19,6 +21,7 @@ from tests.factories import (
     ParticipantFactory,
     RecordingFactory,
     TrackFactory,
+    UserFactory,
 )
 
 pytestmark = pytest.mark.database
@@ -36,7 +39,7 @@ def finished_call(tracks: int = 1, **fields: Any) -> Call:
         track = TrackFactory.create(call=call, with_gap=True)
         RecordingFactory.create(call=call, track=track)
         ConnectionFactory.create(call=call)
-        CommandFactory.create(call=call)
+        CommandFactory.create(call=call, asked_by=UserFactory.create())
         EventFactory.create(call=call)
     RecordingFactory.create(call=call, track=None)
     return call
@@ -137,12 +140,7 @@ def test_offers_downloads_to_those_who_may(operator: Client, auditor: Client) ->
 
 
 def test_plays_nothing_to_those_who_may_not(db: None) -> None:
-    from tests.console.conftest import logged_in
-    from tests.factories import UserFactory
-
     user = UserFactory.create()
-    from django.contrib.auth.models import Permission
-
     user.user_permissions.add(Permission.objects.get(codename="view_call"))
     page = logged_in(user).get(page_url(finished_call())).content
     assert b"You may not play them." in page

@@ -164,6 +164,16 @@ async def test_refuses_other_sites() -> None:
     assert await refused(socket(operator, origin=None))
 
 
+async def closing_code(viewer: WebsocketCommunicator) -> int:
+    """Read pictures until the socket is closed."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            message = await viewer.receive_output(PATIENCE)
+            if message["type"] == "websocket.close":
+                code: int = message["code"]
+                return code
+
+
 @pytest.mark.parametrize("path", ["/ws/", "/ws/nothing", "/elsewhere", "/"])
 async def test_refuses_unknown_paths_politely(path: str) -> None:
     operator = await browser_of("Operators")
@@ -188,11 +198,7 @@ async def test_closes_once_a_viewer_may_no_longer(
     assert (await viewer.connect(timeout=PATIENCE))[0]
     await picture(viewer)
     await sync_to_async(User.objects.update)(is_active=False)
-    while (message := await viewer.receive_output(PATIENCE))["type"] != (
-        "websocket.close"
-    ):
-        pass
-    assert message["code"] == 4403
+    assert await closing_code(viewer) == 4403
     await viewer.disconnect()
 
 
@@ -203,11 +209,7 @@ async def test_closes_after_a_logout(monkeypatch: pytest.MonkeyPatch) -> None:
     viewer = socket(client)
     assert (await viewer.connect(timeout=PATIENCE))[0]
     await sync_to_async(client.logout)()
-    while (message := await viewer.receive_output(PATIENCE))["type"] != (
-        "websocket.close"
-    ):
-        pass
-    assert message["code"] == 4403
+    assert await closing_code(viewer) == 4403
     await viewer.disconnect()
 
 
