@@ -45,6 +45,7 @@ class App:
         self.sockets: list[Received] = []
         self.callback_status: Callable[[], int] = lambda: 200
         self.media_status = 101
+        self.validation: str | None = None
         self.drop_sockets = False
         self.stall: asyncio.Event | None = None
         self._news = asyncio.Condition()
@@ -78,7 +79,7 @@ class App:
         [event] = await request.json()
         await self._take(self.events, event)
         if request.headers["aeg-event-type"] == "SubscriptionValidation":
-            code = event["data"]["validationCode"]
+            code = self.validation or event["data"]["validationCode"]
             return web.json_response({"validationResponse": code})
         return web.Response()
 

@@ -173,6 +173,19 @@ async def test_waits_for_the_event_grid_end_point(make_bench: MakeBench) -> None
     assert (await bench.get("/emulator/health"))["event_grid"] == "validated"
 
 
+async def test_does_not_trust_another_validation_code(
+    make_bench: MakeBench, app: App
+) -> None:
+    app.validation = "made up"
+    bench = await make_bench(eventgrid_url=app.url + "/events", eventgrid_wait=0.0)
+    call = await bench.ring()
+    while (report := await bench.report(call))["event_grid"] == {}:
+        pass
+
+    assert report["event_grid"]["validation"] == "failed"
+    assert [each["data"].keys() for each in app.events] == [{"validationCode"}]
+
+
 async def test_announces_nothing_without_a_validated_end_point(
     make_bench: MakeBench,
 ) -> None:

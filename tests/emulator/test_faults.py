@@ -1,5 +1,6 @@
 """Faults on the media socket: what arrives, and that the hash still is the truth."""
 
+import asyncio
 import base64
 import itertools
 import json
@@ -139,3 +140,6 @@ async def test_reads_slowly_when_asked_to(bench: Bench) -> None:
     await app.until(lambda: len(app.sockets[0].audio) > 100)
 
     assert (await bench.report(call))["outbound"]["messages"] == 0
+    # And does not wait for itself at the end.
+    async with asyncio.timeout(20):
+        await bench.post(f"/emulator/calls/{call['id']}/hangup")

@@ -210,6 +210,17 @@ async def test_a_refused_socket_is_8581(bench: Bench) -> None:
     assert [each["ended"] for each in report["sockets"]] == ["refused"] * 3
     assert report["sockets"][0]["reason"] == "HTTP status 401"
     assert report["media"]["state"] == "inactive"
+
+
+async def test_even_a_failure_comes_after_call_connected(
+    make_bench: MakeBench,
+) -> None:
+    bench = await make_bench(dial_attempts=1)
+    bench.app.media_status = 503
+    await bench.answer(await bench.ring())
+
+    await bench.app.callback("MediaStreamingFailed")
+
     assert bench.app.kinds()[0] == "CallConnected"
 
 

@@ -65,6 +65,7 @@ def test_files_are_parties_in_the_order_of_their_names(tmp_path: Path) -> None:
 
     middles = [np.frombuffer(voice.frame(25), dtype="<i2")[160] for voice in voices]
     assert [round(float(each), -1) for each in middles] == [1000, 2000]
+    assert [voice.frames for voice in voices] == [50, 50]
 
 
 def test_one_stereo_file_is_two_parties_and_several_are_mixed_down(
