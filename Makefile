@@ -12,15 +12,16 @@ WORKERS ?= --numprocesses logical --maxprocesses 4
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo run test test-pure test-postgres test-suite check bench fix \
+.PHONY: help setup ready demo test test-pure test-postgres test-suite check bench fix \
 	lock clean migrate
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(STAMPS)/requirements $(STAMPS)/static migrate ## Install everything into .venv and prepare the database
+setup: ready ## Install everything into .venv and prepare the database
+	@echo "Ready. Try: make demo"
 
-demo: setup ## Run the whole system here against the emulator (ARGS="--once --calls 3")
+demo: ready ## Run the whole system here against the emulator (ARGS="--once --calls 3")
 	$(BIN)/python manage.py demo $(ARGS)
 
 test: test-pure test-postgres test-suite ## Run every test (ARGS="-k journal" goes to pytest)
@@ -65,6 +66,8 @@ clean: ## Remove what was installed and built; databases and audio in var stay
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
 
 # --- What the above stand on ------------------------------------------------------
+
+ready: $(STAMPS)/requirements $(STAMPS)/static migrate
 
 migrate: $(STAMPS)/requirements
 	@$(BIN)/python manage.py migrate --verbosity 0 --skip-checks
