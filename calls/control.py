@@ -191,6 +191,9 @@ def command_settle(
     endable = OPEN | CONCLUDED if is_proof else OPEN
     now = timezone.now()
     with transaction.atomic():
+        # The call before its commands, as callbacks do: else two would wait in a ring.
+        calls = Call.objects.select_for_update(of=("self",))
+        calls.filter(commands=command_id).first()
         settled = StreamCommand.objects.filter(endable, pk=command_id).update(
             state=state,
             settled_at=now,
@@ -303,12 +306,15 @@ def _silence(command: StreamCommand) -> str:
 def commands_sweep(now: datetime) -> None:
     """Time out, take back from workers that died, and send what was not queued."""
     commands_time_out(now)
-    StreamCommand.objects.filter(
+    held = StreamCommand.objects.filter(
         state=CommandState.SENT,
         accepted_at=None,
         sent_at__lt=now - timedelta(seconds=SENDING_SECONDS),
         attempts__lt=MAX_ATTEMPTS,
-    ).update(state=CommandState.QUEUED, due_at=now)
+    )
+    for command_id in list(held.values_list("id", flat=True)):
+        # One row each: a statement that locks several could meet a callback's.
+        held.filter(pk=command_id).update(state=CommandState.QUEUED, due_at=now)
     lost = StreamCommand.objects.filter(
         state=CommandState.QUEUED,
         due_at__lt=now - timedelta(seconds=LOST_TASK_SECONDS),

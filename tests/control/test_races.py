@@ -18,6 +18,7 @@ from calls.models import (
     CommandKind,
     CommandState,
     StreamCommand,
+    StreamingState,
 )
 from tests.control.wire import (
     AGENT,
@@ -30,6 +31,7 @@ from tests.control.wire import (
     participants,
     post_callback,
     post_eventgrid,
+    streaming,
 )
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
@@ -112,6 +114,30 @@ def test_callbacks_that_come_at_once_are_all_applied(settings: Settings) -> None
         assert caller.left_at == events_time(3)
         assert (agent.joined_at, agent.left_at) == (events_time(2), events_time(9))
         call.delete()
+
+
+def test_a_sweep_and_callbacks_settle_without_a_deadlock(settings: Settings) -> None:
+    settings.CALLBACK_AUTH = "off"
+    call = call_made(streaming_state=StreamingState.REQUESTED)
+    kind = CommandKind.START_STREAMING
+    commands = [
+        StreamCommand.objects.create(call=call, kind=kind, state=CommandState.SENT)
+        for _ in range(20)
+    ]
+    proofs = [
+        streaming("Started", 1, operationContext=str(command.id))
+        for command in commands
+    ]
+
+    def sweep() -> None:
+        for command in reversed(commands):
+            control.command_settle(command.id, CommandState.TIMED_OUT)
+
+    _, answer = at_once(sweep, partial(post_callback, call, *proofs))
+
+    assert getattr(answer, "status_code", 0) == 200
+    states = set(call.commands.values_list("state", flat=True))
+    assert states == {CommandState.CONFIRMED}
 
 
 def events_time(seconds: int) -> datetime:
