@@ -13,14 +13,6 @@ from django.core.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "acsstream.settings")
 
 
-async def refuse(
-    scope: WebSocketScope, receive: ASGIReceiveCallable, send: ASGISendCallable
-) -> None:
-    """Refuse a socket at an unknown path; the server answers 403 to the handshake."""
-    await receive()
-    await send({"type": "websocket.close", "code": 4404, "reason": "No such path."})
-
-
 def web_application() -> Any:
     """Return the ASGI application for HTTP and WebSocket."""
     # Before anything that imports models.
@@ -33,7 +25,8 @@ def web_application() -> Any:
 
     # Importing it makes it the application that this process sends tasks with.
     from acsstream.celery import app as _celery  # noqa: F401
-    from streaming.routing import browser_urlpatterns, media_urlpatterns
+    from streaming.media_routing import media, refuse
+    from streaming.routing import browser_urlpatterns
 
     # Any: Django's stubs know views, not ASGI applications.
     refusal: Any = refuse
@@ -41,13 +34,12 @@ def web_application() -> Any:
     for_browsers = AllowedHostsOriginValidator(
         AuthMiddlewareStack(URLRouter([*browser_urlpatterns, unknown]))
     )
-    for_acs = URLRouter([*media_urlpatterns, unknown])
 
     async def websocket(
         scope: WebSocketScope, receive: ASGIReceiveCallable, send: ASGISendCallable
     ) -> None:
         """Serve a socket by the stack that its path belongs to."""
-        app: Any = for_browsers if scope["path"].startswith("/ws/") else for_acs
+        app: Any = for_browsers if scope["path"].startswith("/ws/") else media
         await app(scope, receive, send)
 
     return ProtocolTypeRouter({"http": http, "websocket": websocket})

@@ -14,15 +14,8 @@ import django
 
 django.setup()
 
-from channels.routing import URLRouter  # noqa: E402 after setup
-
-from streaming.media_routing import (  # noqa: E402 after setup
-    media_urlpatterns,
-    refuse_unknown_path,
-)
+from streaming.media_routing import media  # noqa: E402 after setup
 from streaming.recorder import recorder, recorder_stop  # noqa: E402 after setup
-
-media = URLRouter([*media_urlpatterns, refuse_unknown_path])
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
@@ -34,6 +27,8 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
             await lifespan(receive, send)
         case "http":
             await health(scope["path"], send)
+        case unknown:
+            raise AssertionError(f"servers know no scope of type {unknown}")
 
 
 async def lifespan(receive: Any, send: Any) -> None:

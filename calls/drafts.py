@@ -5,7 +5,7 @@ computed from what is in them (`calls.identity`), so writing a draft twice write
 row, and a later draft of the same thing carries newer figures. No Django here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -114,10 +114,29 @@ class ArchiveBatch:
     tracks: Sequence[TrackDraft] = field(default=())
     chunks: Sequence[ChunkDraft] = field(default=())
 
-    def __bool__(self) -> bool:
-        return bool(
-            self.connections or self.subscriptions or self.tracks or self.chunks
+    def __len__(self) -> int:
+        return sum(
+            map(len, (self.connections, self.subscriptions, self.tracks, self.chunks))
         )
+
+    def by_call(self) -> "Iterator[tuple[UUID | None, ArchiveBatch]]":
+        """Yield each call's part; None for chunks of sockets that are not in here."""
+        call_of = {draft.id: draft.call_id for draft in self.connections}
+        owners = {*call_of.values(), *(draft.call_id for draft in self.subscriptions)}
+        owners |= {draft.call_id for draft in self.tracks}
+        for owner in [*owners, None]:
+            part = ArchiveBatch(
+                [draft for draft in self.connections if draft.call_id == owner],
+                [draft for draft in self.subscriptions if draft.call_id == owner],
+                [draft for draft in self.tracks if draft.call_id == owner],
+                [
+                    draft
+                    for draft in self.chunks
+                    if call_of.get(draft.connection_id) == owner
+                ],
+            )
+            if part:
+                yield owner, part
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,18 +2,28 @@
 
 A database that is down costs nothing but patience. Drafts are kept by their key, a
 newer one in the place of an older, so what waits stays small however long it waits;
-the journal has the facts in any case.
+the journal has the facts in any case. A draft that no database takes is dropped and
+said: it must not keep the others waiting.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from functools import partial
+from typing import Generic, TypeVar
 from uuid import UUID
 
-from django.db import DatabaseError, InterfaceError, close_old_connections, connections
+from django.db import (
+    DatabaseError,
+    DataError,
+    IntegrityError,
+    InterfaceError,
+    close_old_connections,
+    connections,
+)
 
 from calls import services
 from calls.drafts import (
@@ -21,15 +31,27 @@ from calls.drafts import (
     CallFacts,
     ChunkDraft,
     ConnectionDraft,
+    StopWindow,
     SubscriptionDraft,
     TrackDraft,
 )
 
 log = logging.getLogger(__name__)
+K = TypeVar("K")
 T = TypeVar("T")
 
-# Index rows can be made again from the journal: this many may wait, no more.
+# All of it can be made again from the journals: so many may wait, no more.
 MAX_CHUNKS = 200_000
+MAX_SOCKETS = 50_000
+MAX_TRACKS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[T]):
+    """What database work returned, or in words why it did not."""
+
+    value: T | None
+    error: str | None
 
 
 class Archive:
@@ -37,6 +59,8 @@ class Archive:
 
     def __init__(self) -> None:
         self.error: str | None = None
+        # Drafts that were never written: too many waited, or none takes them.
+        self.dropped = 0
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="archive-write")
         self._reader = ThreadPoolExecutor(2, thread_name_prefix="archive-read")
         self._connections: dict[UUID, ConnectionDraft] = {}
@@ -57,94 +81,159 @@ class Archive:
     def put(self, batch: ArchiveBatch) -> None:
         """Add drafts to what the next `flush` writes."""
         for connection in batch.connections:
-            self._connections[connection.id] = connection
+            self._keep(self._connections, connection.id, connection, MAX_SOCKETS)
         for subscription in batch.subscriptions:
             key = (subscription.call_id, subscription.subscription_id)
-            self._subscriptions[key] = subscription
+            self._keep(self._subscriptions, key, subscription, MAX_SOCKETS)
         for track in batch.tracks:
-            self._tracks[track.id] = track
+            self._keep(self._tracks, track.id, track, MAX_TRACKS)
         for chunk in batch.chunks:
-            if len(self._chunks) < MAX_CHUNKS:
-                address = (chunk.track_id, chunk.connection_id, chunk.number)
-                self._chunks[address] = chunk
+            address = (chunk.track_id, chunk.connection_id, chunk.number)
+            self._keep(self._chunks, address, chunk, MAX_CHUNKS)
+
+    def _keep(self, waiting: dict[K, T], key: K, draft: T, most: int) -> None:
+        if key in waiting or len(waiting) < most:
+            waiting[key] = draft
+        else:
+            self.dropped += 1
 
     async def flush(self) -> bool:
         """Write what waits. False if the database did not take it; it waits on."""
-        batch = ArchiveBatch(
-            connections=list(self._connections.values()),
-            subscriptions=list(self._subscriptions.values()),
-            tracks=list(self._tracks.values()),
-            chunks=list(self._chunks.values()),
-        )
+        batch = self._waiting()
         if not batch:
             return True
         self._connections, self._subscriptions = {}, {}
         self._tracks, self._chunks = {}, {}
-        if await self._run(self._writer, lambda: services.batch_store(batch)):
-            return True
-        self._put_back(batch)
-        return False
+        is_written = False
+        try:
+            answer = await self._write(partial(_store, batch))
+            is_written = answer.error is None
+            self.dropped += answer.value or 0
+        finally:
+            # Also when this is cancelled: to write twice is to write once.
+            if not is_written:
+                self._put_back(batch)
+        return is_written
 
-    def _put_back(self, batch: ArchiveBatch) -> None:
-        """Keep a batch that was not written, unless newer drafts came meanwhile."""
-        newer = ArchiveBatch(
+    def _waiting(self) -> ArchiveBatch:
+        return ArchiveBatch(
             connections=list(self._connections.values()),
             subscriptions=list(self._subscriptions.values()),
             tracks=list(self._tracks.values()),
             chunks=list(self._chunks.values()),
         )
+
+    def _put_back(self, batch: ArchiveBatch) -> None:
+        """Keep a batch that was not written, unless newer drafts came meanwhile."""
+        newer = self._waiting()
         self.put(batch)
         self.put(newer)
 
     async def facts(self, call_id: UUID, patience: float) -> CallFacts | None:
         """Return what is stored of a call; None if that takes over `patience` s."""
-        found: list[CallFacts] = []
-        asked = self._run(
-            self._reader, lambda: found.append(services.call_facts(call_id))
-        )
+        return await self._ask(partial(services.call_facts, call_id), patience)
+
+    async def stops(
+        self, calls: Collection[UUID], patience: float
+    ) -> dict[UUID, list[StopWindow]]:
+        """Return when streaming of the calls was stopped by order, if known in time."""
+        asked = partial(services.stop_windows_by_call, calls)
+        return await self._ask(asked, patience) or {}
+
+    async def _ask(self, work: Callable[[], T], patience: float) -> T | None:
         try:
-            await asyncio.wait_for(asked, patience)
+            answer = await asyncio.wait_for(_in(self._reader, work), patience)
         except TimeoutError:
-            log.warning("call %s: the database did not answer in time", call_id)
-        return found[0] if found else None
+            log.warning("the database did not answer within %g s", patience)
+            return None
+        if answer.error:
+            log.warning("the database cannot be asked: %s", answer.error)
+        return answer.value
 
     async def renew(self, process_id: UUID, *, streams: int, refused: int) -> None:
         """Renew this process's lease."""
-        await self._run(
-            self._writer,
-            lambda: services.process_renew(
-                process_id, streams=streams, refused=refused
-            ),
+        work = partial(
+            services.process_renew, process_id, streams=streams, refused=refused
         )
+        await self._write(work)
 
     async def leave(self, process_id: UUID, at: datetime) -> None:
         """Say that this process ends in good order."""
-        await self._run(self._writer, lambda: services.process_leave(process_id, at))
+        await self._write(partial(services.process_leave, process_id, at))
 
     def close(self) -> None:
-        """End the worker threads and their database connections."""
-        self._writer.submit(connections.close_all)
-        self._reader.submit(connections.close_all)
-        self._writer.shutdown()
-        self._reader.shutdown()
+        """End the worker threads; does not wait for a database that hangs."""
+        for pool, threads in ((self._writer, 1), (self._reader, 2)):
+            for _ in range(threads):
+                pool.submit(connections.close_all)
+            pool.shutdown(wait=False)
 
-    async def _run(self, pool: ThreadPoolExecutor, work: Callable[[], object]) -> bool:
-        loop = asyncio.get_running_loop()
-        error = await loop.run_in_executor(pool, _guarded, work)
-        if error and not self.error:
-            log.error("the database does not take our rows: %s", error)
-        if not error and self.error:
+    async def _write(self, work: Callable[[], T]) -> Answer[T]:
+        answer = await _in(self._writer, work)
+        if answer.error and not self.error:
+            log.error("the database does not take our rows: %s", answer.error)
+        if not answer.error and self.error:
             log.warning("the database takes our rows again")
-        self.error = error
-        return error is None
+        self.error = answer.error
+        return answer
 
 
-def _guarded(work: Callable[[], object]) -> str | None:
-    """Run database work; return what went wrong with the database, in words."""
+async def _in(pool: ThreadPoolExecutor, work: Callable[[], T]) -> Answer[T]:
+    return await asyncio.get_running_loop().run_in_executor(pool, _guarded, work)
+
+
+def _guarded(work: Callable[[], T]) -> Answer[T]:
+    """Run database work in a thread; the outcome says what went wrong with it."""
     close_old_connections()
     try:
-        work()
+        return Answer(work(), None)
     except (DatabaseError, InterfaceError) as exc:
         close_old_connections()
-        return f"{type(exc).__name__}: {exc}".strip()
-    return None
+        return Answer(None, _in_words(exc))
+    except Exception as exc:
+        # A thread's edge: a fault of ours must not stop the recorder.
+        log.exception("database work failed")
+        return Answer(None, type(exc).__name__)
+
+
+def _store(batch: ArchiveBatch) -> int:
+    """Write a batch; return how many drafts had to be dropped.
+
+    If one of them is at fault rather than the database, each call is written by itself.
+    """
+    try:
+        services.batch_store(batch)
+    except Exception as exc:
+        if _is_passing(exc):
+            raise
+        return sum(_store_alone(call_id, part) for call_id, part in batch.by_call())
+    return 0
+
+
+def _store_alone(call_id: UUID | None, batch: ArchiveBatch) -> int:
+    try:
+        services.batch_store(batch)
+    except Exception as exc:
+        if _is_passing(exc):
+            raise
+        log.error(
+            "call %s: %d rows cannot be stored, its journals have the facts: %s",
+            call_id,
+            len(batch),
+            _in_words(exc),
+        )
+        return len(batch)
+    return 0
+
+
+def _is_passing(exc: Exception) -> bool:
+    """Say if the database is at fault, so that the same drafts may do later."""
+    return isinstance(exc, DatabaseError | InterfaceError) and not isinstance(
+        exc, DataError | IntegrityError
+    )
+
+
+def _in_words(exc: Exception) -> str:
+    # The first line only: PostgreSQL goes on with the values, which may be numbers.
+    reason = str(exc).strip().partition("\n")[0]
+    return f"{type(exc).__name__}: {reason}"[:300]

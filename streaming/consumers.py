@@ -8,6 +8,7 @@ nothing here needs that.
 import asyncio
 import logging
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -18,7 +19,7 @@ from django.conf import settings
 from calls.drafts import CallFacts
 from streaming.auth import Caller, Refusal, call_of, connection_fault
 from streaming.ingest import MediaSession, Opening
-from streaming.recorder import Recorder, recorder
+from streaming.recorder import NoRoomError, Recorder, recorder
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +27,6 @@ log = logging.getLogger(__name__)
 FACTS_TIMEOUT = 2.0
 NO_CLOSE_FRAME = 1006
 TRY_AGAIN_LATER = 1013
-TOO_BIG = 1009
 
 
 class MediaConsumer(AsyncConsumer):
@@ -39,13 +39,6 @@ class MediaConsumer(AsyncConsumer):
         caller = Caller.of(
             scope["url_route"]["kwargs"]["secret"], dict(scope["headers"])
         )
-        if reason := house.no_room():
-            # Only an accepted socket can be told a code: 1013, try again later.
-            house.refused["room"] += 1
-            log.error("media socket refused: %s", reason)
-            await send({"type": "websocket.accept"})
-            await send(_closing(TRY_AGAIN_LATER, reason))
-            return
         admitted = await self._admit(house, caller)
         if isinstance(admitted, Refusal):
             house.refused[admitted.kind] += 1
@@ -55,7 +48,14 @@ class MediaConsumer(AsyncConsumer):
             return
         # No subprotocol: ACS asks for none.
         await send({"type": "websocket.accept"})
-        session = self._open(house, caller, admitted, scope.get("client"), send)
+        try:
+            session = self._open(house, caller, admitted, scope.get("client"), send)
+        except NoRoomError as exc:
+            # Only an accepted socket can be told a code: 1013, try again later.
+            house.refused["room"] += 1
+            log.error("media socket refused: %s", exc)
+            await _close(send, TRY_AGAIN_LATER, str(exc))
+            return
         await self._keep(house, session, receive, send)
 
     def _open(
@@ -72,15 +72,13 @@ class MediaConsumer(AsyncConsumer):
 
         def superseded() -> None:
             """Close this socket: ACS has dialled a newer one for the call."""
-            task = loop.create_task(
-                send(_closing(1000, "superseded by a newer socket"))
-            )
+            closing = _close(send, 1000, "superseded by a newer socket")
+            task = loop.create_task(closing)
             tasks.add(task)
             task.add_done_callback(tasks.discard)
 
         opening = Opening(
-            # A socket that names no connection is its call's all the same.
-            caller.call_connection_id or str(call_id),
+            caller.call_connection_id,
             caller.correlation_id,
             client[0] if client else "",
             datetime.now(UTC),
@@ -108,7 +106,7 @@ class MediaConsumer(AsyncConsumer):
         finally:
             house.close(session, code, reason)
             log.info(
-                "call %s: media socket %s closed (%s %s), %d packets",
+                "call %s: media socket %s closed (%s %r), %d packets",
                 session.call.call_id,
                 session.id,
                 code,
@@ -129,19 +127,21 @@ async def _receive(session: MediaSession, receive: Any, send: Any) -> tuple[int,
         frame = message.get("text")
         if frame is None:
             frame = message["bytes"]
+        arrival_us = (clock() - opened) // 1000
         if len(frame) > limit:
-            refused = (TOO_BIG, f"a message of {len(frame)} bytes")
+            refused = session.take_too_big(frame, arrival_us)
+        elif (verdict := take(frame, arrival_us)) is None:
+            continue
         else:
-            verdict = take(frame, (clock() - opened) // 1000)
-            if verdict is None:
-                continue
-            refused = (verdict.close_code, verdict.reason)
-        session.counts.last_fault = refused[1]
-        await send(_closing(*refused))
-        return refused
+            refused = verdict
+        await _close(send, refused.close_code, refused.reason)
+        return refused.close_code, refused.reason
 
 
-def _closing(code: int, reason: str) -> dict[str, Any]:
+async def _close(send: Any, code: int, reason: str) -> None:
+    """Close a socket that may be closed already, or gone."""
     # RFC 6455, 5.5: a close reason fits into 123 bytes.
     shown = reason.encode()[:123].decode(errors="ignore")
-    return {"type": "websocket.close", "code": code, "reason": shown}
+    # Servers differ in how they say that there is nobody to say it to.
+    with suppress(OSError, RuntimeError):
+        await send({"type": "websocket.close", "code": code, "reason": shown})

@@ -256,6 +256,9 @@ class MediaSession:
         counts.packets += 1
         counts.bytes += len(pcm)
         counts.last_packet_us = arrival_us
+        if self.heard:
+            heard, self.heard = self.heard, None
+            heard()
         placements = track.audio.take(
             timestamp_us=stamp,
             arrival_us=self._opened_us + arrival_us,

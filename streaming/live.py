@@ -16,6 +16,8 @@ from uuid import UUID
 import msgspec
 from django.conf import settings
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from calls.audio.ledger import State
@@ -148,7 +150,11 @@ class LivePublisher:
     def __init__(self) -> None:
         self.error: str | None = None
         self._redis: Redis = Redis.from_url(
-            settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1
+            settings.REDIS_URL,
+            socket_timeout=1,
+            socket_connect_timeout=1,
+            # The next snapshot is the next try; by default Redis is tried for seconds.
+            retry=Retry(NoBackoff(), 0),
         )
 
     async def publish(self, snapshot: ProcessSnapshot) -> None:

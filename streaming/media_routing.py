@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from django.urls import URLPattern, path, re_path
+from channels.routing import URLRouter
+from django.urls import path, re_path
 
 from streaming.consumers import MediaConsumer
 
@@ -17,9 +18,13 @@ async def refuse(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "websocket.close"})
 
 
-media_urlpatterns: list[URLPattern] = [
-    path("media/<str:secret>", MediaConsumer.as_asgi()),  # type: ignore[arg-type] # ASGI
+# Any: Django's stubs know views, not ASGI applications.
+_consumer: Any = MediaConsumer.as_asgi()
+_refusal: Any = refuse
+_patterns: list[Any] = [
+    path("media/<str:secret>", _consumer),
     # The same journal keeps it; what it says is read in a later step.
-    path("transcription/<str:secret>", MediaConsumer.as_asgi()),  # type: ignore[arg-type] # ASGI
+    path("transcription/<str:secret>", _consumer),
+    re_path(r"^", _refusal),
 ]
-refuse_unknown_path = re_path(r"^", refuse)  # type: ignore[arg-type] # ASGI
+media = URLRouter(_patterns)

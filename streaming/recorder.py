@@ -1,8 +1,10 @@
-"""One ingest process: its journals, its sockets, and its clock tick.
+"""One ingest process: its journals, its sockets, and what it does each second.
 
 The recorder is made on the first socket (or at start-up by `manage.py ingest`) and
 lives on the event loop that serves the sockets. Everything slow is elsewhere: the
-journal's threads, the archive's threads, and a task that ticks once a second.
+journal's threads, the archive's threads. Of its two tasks one shows the process in the
+live view each second, the other writes rows: a database that hangs does not make the
+live view stop, nor a Redis that hangs the rows.
 """
 
 import asyncio
@@ -10,31 +12,37 @@ import logging
 import os
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
-from typing import cast
 from uuid import UUID, uuid4
 
 from django.conf import settings
 
-from calls.audio.ledger import LedgerJson
-from calls.audio.track import TrackAudio, Window
-from calls.drafts import ArchiveBatch, CallFacts, TrackDraft
-from calls.journal import JournalHeader
-from calls.journal_format import microseconds
+from calls.drafts import ArchiveBatch, CallFacts
+from calls.journal import JournalError, JournalHeader
 from streaming.archive import Archive
-from streaming.ingest import CallAudio, LiveTrack, MediaSession, Opening
+from streaming.ingest import CallAudio, MediaSession, Opening
 from streaming.journal import JournalWriter, free_bytes
 from streaming.live import LivePublisher, ProcessSnapshot, call_snapshot
+from streaming.resume import call_of, is_behind, windows
 
 log = logging.getLogger(__name__)
 
 TICK = 1.0
 # Figures and index rows go to the database this often; openings and ends at once.
 ROWS_EVERY = 5.0
+# Openings and ends come in crowds; each crowd is one transaction.
+CROWD = 0.05
 # A call without sockets is forgotten after this long: a redial then goes on from rows.
 FORGET_AFTER = 900.0
+# At the end the journals have everything; rows are worth this much of waiting.
+LAST_ROWS = 4.0
+STOPS_TIMEOUT = 1.0
 SOFTWARE = "acsstream 0.1.0"
+
+
+class NoRoomError(Exception):
+    """No further socket can be taken now; says why."""
 
 
 class Recorder:
@@ -49,11 +57,11 @@ class Recorder:
         self.refused: Counter[str] = Counter()
         self.packets_per_second = 0.0
         self._packets_closed = 0
-        self._packets_before = 0
+        self._counted = (time.monotonic(), 0)
         self._ended: list[MediaSession] = []
         self._wake = asyncio.Event()
-        self._rows_due = 0.0
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._is_ending = False
 
     @property
     def streams(self) -> int:
@@ -61,29 +69,46 @@ class Recorder:
         return sum(len(call.sessions) for call in self.calls.values())
 
     def start(self) -> None:
-        """Begin to tick, once."""
-        if self._task is None:
+        """Begin to work, once."""
+        if not self._tasks and not self._is_ending:
             settings.JOURNAL_DIR.mkdir(parents=True, exist_ok=True)
-            self._task = asyncio.create_task(self._run(), name="recorder")
+            self._tasks = [
+                asyncio.create_task(self._show(), name="recorder-live"),
+                asyncio.create_task(self._write(), name="recorder-rows"),
+            ]
 
     async def stop(self) -> None:
-        """Seal what is open, write what waits, leave the live view."""
-        if self._task is None:
-            return
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
-        self._task = None
+        """Seal what is open, write what waits, leave the live view. Once, for good."""
+        self._is_ending = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         for call in self.calls.values():
             for session in list(call.sessions):
                 self.close(session, 1012, "the ingest process ended")
         await asyncio.to_thread(self.journals.close)
-        await self._rows(time.monotonic())
-        await self.archive.leave(self.process_id, datetime.now(UTC))
+        try:
+            await asyncio.wait_for(self._last_rows(), LAST_ROWS)
+        except TimeoutError:
+            log.warning("the last rows were not written: the journals have the facts")
         await self.live.leave(self.process_id)
-        await asyncio.to_thread(self.archive.close)
+        self.archive.close()
+
+    async def _last_rows(self) -> None:
+        now = time.monotonic()
+        for call in self.calls.values():
+            call.settle()
+            self._put(call, (), now)
+        self._put_ended()
+        # A process whose sockets are still open in the database has not left: the
+        # sweep that finds its lease run out closes them.
+        if await self.archive.flush():
+            await self.archive.leave(self.process_id, datetime.now(UTC))
 
     def no_room(self) -> str | None:
         """Return why no further socket can be taken, or None."""
+        if self._is_ending:
+            return "the ingest process is ending"
         if settings.MAX_STREAMS and self.streams >= settings.MAX_STREAMS:
             return f"{settings.MAX_STREAMS} streams are open, the limit"
         try:
@@ -101,29 +126,36 @@ class Recorder:
         facts: CallFacts | None,
         superseded: Callable[[], None],
     ) -> MediaSession:
-        """Take a socket: its journal is opened, its row is on its way."""
+        """Take a socket: its journal is opened, its row is on its way.
+
+        Raises `NoRoomError`.
+        """
+        if reason := self.no_room():
+            raise NoRoomError(reason)
         self.start()
-        call = self.calls.get(call_id)
-        if call is None:
-            call = self.calls[call_id] = _call_of(call_id, facts)
         connection_id = uuid4()
-        journal = self.journals.open(
-            JournalHeader(
-                call_id=call_id,
-                connection_id=connection_id,
-                call_connection_id=opening.call_connection_id,
-                correlation_id=opening.correlation_id or None,
-                opened_at=opening.opened_at,
-                node=settings.NODE,
-                pid=os.getpid(),
-                software=SOFTWARE,
-            )
+        header = JournalHeader(
+            call_id=call_id,
+            connection_id=connection_id,
+            call_connection_id=opening.call_connection_id,
+            correlation_id=opening.correlation_id or None,
+            opened_at=opening.opened_at,
+            node=settings.NODE,
+            pid=os.getpid(),
+            software=SOFTWARE,
         )
+        try:
+            journal = self.journals.open(header)
+        except JournalError as exc:
+            raise NoRoomError(f"no journal can be opened: {exc}") from exc
+        call = self.calls.get(call_id)
+        if call is None or is_behind(call, facts):
+            call = self.calls[call_id] = call_of(call_id, facts)
         session = MediaSession(call, connection_id, journal, opening)
         session.superseded = superseded
 
         def heard() -> None:
-            self._put(call, [session])
+            self._put(call, [session], time.monotonic())
             self._wake.set()
 
         session.heard = heard
@@ -140,94 +172,108 @@ class Recorder:
             session.call.idle_since = time.monotonic()
         self._wake.set()
 
-    async def _run(self) -> None:
+    # The live view.
+
+    async def _show(self) -> None:
         due = time.monotonic()
         while True:
             due = max(due + TICK, time.monotonic())
-            try:
-                await self._tick(time.monotonic())
-            except Exception:
-                # The tick is a process edge: recording must outlive any fault in it.
-                log.exception("a tick of the recorder failed")
-            while (left := due - time.monotonic()) > 0:
-                await self._woken(left)
+            await _outlive(self._tick())
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
 
-    async def _woken(self, patience: float) -> None:
-        """Wait for the next tick; write openings and ends that come meanwhile."""
-        try:
-            await asyncio.wait_for(self._wake.wait(), patience)
-        except TimeoutError:
-            return
-        self._wake.clear()
-        self._put_ended()
-        await self.archive.flush()
-        # Openings come in crowds; each crowd is one transaction.
-        await asyncio.sleep(min(0.05, patience))
-
-    async def _tick(self, now: float) -> None:
-        for call in self.calls.values():
-            call.measure()
-        self._count_packets()
-        if now >= self._rows_due:
-            self._rows_due = now + ROWS_EVERY
-            await self._stops()
-            await self._rows(now)
-            await self.archive.renew(
-                self.process_id, streams=self.streams, refused=self.refused.total()
-            )
+    async def _tick(self) -> None:
+        for call in list(self.calls.values()):
+            if call.sessions:
+                call.measure()
+                # Hundreds of calls in one go would hold up their packets.
+                await asyncio.sleep(0)
+        self._count_packets(time.monotonic())
         await self.live.publish(self.snapshot())
 
-    def _count_packets(self) -> None:
+    def _count_packets(self, now: float) -> None:
         packets = self._packets_closed + sum(
             session.counts.packets
             for call in self.calls.values()
             for session in call.sessions
         )
-        self.packets_per_second = (packets - self._packets_before) / TICK
-        self._packets_before = packets
+        then, before = self._counted
+        self.packets_per_second = (packets - before) / max(now - then, 0.001)
+        self._counted = (now, packets)
 
-    async def _stops(self) -> None:
-        """Learn which of the pauses were ordered: a stop is no loss."""
-        for call in list(self.calls.values()):
-            if any(track.audio.pauses for track in call.tracks.values()):
-                facts = await self.archive.facts(call.call_id, 1.0)
-                if facts:
-                    call.stops = _windows(facts)
+    # Rows.
+
+    async def _write(self) -> None:
+        due = 0.0
+        while True:
+            now = time.monotonic()
+            if now >= due:
+                due = now + ROWS_EVERY
+                await _outlive(self._rows(now))
+            else:
+                await _outlive(self._news())
+            await self._woken(due - time.monotonic())
+
+    async def _woken(self, patience: float) -> None:
+        try:
+            await asyncio.wait_for(self._wake.wait(), max(patience, CROWD))
+        except TimeoutError:
+            return
+        await asyncio.sleep(CROWD)
+        self._wake.clear()
 
     async def _rows(self, now: float) -> None:
         """Send what changed to the database; forget calls long without sockets."""
+        await self.archive.renew(
+            self.process_id, streams=self.streams, refused=self.refused.total()
+        )
+        await self._stops()
         self._put_ended()
         for call in list(self.calls.values()):
             call.settle()
-            self._put(call, call.sessions)
+            self._put(call, call.sessions, now)
             idle = call.idle_since
             if not call.sessions and idle is not None and now - idle > FORGET_AFTER:
                 del self.calls[call.call_id]
+            await asyncio.sleep(0)
+        await self.archive.flush()
+
+    async def _stops(self) -> None:
+        """Learn which of the pauses were ordered: a stop is no loss."""
+        paused = [
+            call.call_id
+            for call in self.calls.values()
+            if any(track.audio.pauses for track in call.tracks.values())
+        ]
+        stops = await self.archive.stops(paused, STOPS_TIMEOUT) if paused else {}
+        for call_id, ordered in stops.items():
+            if call := self.calls.get(call_id):
+                call.stops = windows(ordered)
+
+    async def _news(self) -> None:
+        """Send openings and ends to the database."""
+        self._put_ended()
         await self.archive.flush()
 
     def _put_ended(self) -> None:
         ended, self._ended = self._ended, []
         for session in ended:
-            self._put(session.call, [session])
+            self._put(session.call, [session], time.monotonic())
 
-    def _put(self, call: CallAudio, sessions: list[MediaSession]) -> None:
-        self.archive.put(
-            ArchiveBatch(
-                connections=[
-                    session.draft(process_id=self.process_id, node=settings.NODE)
-                    for session in sessions
-                ],
-                subscriptions=[
-                    draft
-                    for session in sessions
-                    for draft in session.subscription_drafts()
-                ],
-                tracks=list(call.drafts()),
-                chunks=[
-                    draft for session in sessions for draft in session.chunk_drafts()
-                ],
-            )
+    def _put(
+        self, call: CallAudio, sessions: Iterable[MediaSession], now: float
+    ) -> None:
+        batch = ArchiveBatch(
+            connections=[
+                session.draft(process_id=self.process_id, node=settings.NODE)
+                for session in sessions
+            ],
+            subscriptions=[
+                draft for session in sessions for draft in session.subscription_drafts()
+            ],
+            tracks=list(call.drafts(now)),
+            chunks=[draft for session in sessions for draft in session.chunk_drafts()],
         )
+        self.archive.put(batch)
 
     def snapshot(self) -> ProcessSnapshot:
         """Return what this process hears, for the live view."""
@@ -251,36 +297,13 @@ class Recorder:
         }
 
 
-def _windows(facts: CallFacts) -> list[Window]:
-    return [
-        Window(microseconds(stop.start), microseconds(stop.end) if stop.end else None)
-        for stop in facts.stops
-    ]
-
-
-def _call_of(call_id: UUID, facts: CallFacts | None) -> CallAudio:
-    """Return a call with the tracks another process (or a former life) had begun."""
-    call = CallAudio(call_id)
-    if facts:
-        call.stops = _windows(facts)
-        for draft in facts.tracks:
-            call.tracks[draft.raw_id, draft.sample_rate] = _track_of(draft)
-    return call
-
-
-def _track_of(draft: TrackDraft) -> LiveTrack:
-    audio: TrackAudio[MediaSession] = TrackAudio.resume(
-        cast(LedgerJson, draft.ledger),
-        origin_us=draft.origin_us,
-        packets=draft.packets,
-        size=draft.bytes,
-        silent_packets=draft.silent_packets,
-        arrivals_us=(
-            microseconds(draft.first_packet_at),
-            microseconds(draft.last_packet_at),
-        ),
-    )
-    return LiveTrack(audio, packets_reported=audio.packets)
+async def _outlive(work: Awaitable[None]) -> None:
+    """Await `work`; recording must go on whatever fault is in it."""
+    try:
+        await work
+    except Exception:
+        # The recorder's tasks are a process edge: nobody else would hear of it.
+        log.exception("the recorder met a fault and goes on")
 
 
 _recorder: Recorder | None = None
@@ -296,7 +319,5 @@ def recorder() -> Recorder:
 
 async def recorder_stop() -> None:
     """Stop this process's recorder, if there is one."""
-    global _recorder
     if _recorder is not None:
         await _recorder.stop()
-        _recorder = None

@@ -1,4 +1,4 @@
-"""WebSocket routes. Browsers and ACS never share a stack: see `acsstream.asgi`."""
+"""WebSocket routes of browsers, who share no stack with ACS: see `acsstream.asgi`."""
 
 from typing import Any
 
@@ -9,6 +9,3 @@ from streaming.dashboard import DashboardConsumer
 # Behind session and Origin. Any: Django's stubs know views, not ASGI applications.
 dashboard: Any = DashboardConsumer.as_asgi()
 browser_urlpatterns: list[Any] = [path("ws/dashboard", dashboard)]
-
-# Behind ACS's token and the call's secret.
-media_urlpatterns: list[Any] = []

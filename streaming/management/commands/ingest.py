@@ -1,11 +1,22 @@
 """`manage.py ingest`: one ingest process, as in production."""
 
+import logging
+import socket
 import sys
 from typing import Any
 
 import uvicorn
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+# Seconds: a peer that has vanished is noticed within a minute, whether we only listen
+# (keepalive) or have sent it something (user timeout, in milliseconds).
+KEEPALIVE = {
+    "TCP_KEEPIDLE": 30,
+    "TCP_KEEPINTVL": 10,
+    "TCP_KEEPCNT": 3,
+    "TCP_USER_TIMEOUT": 60_000,
+}
 
 
 class Command(BaseCommand):
@@ -26,16 +37,11 @@ class Command(BaseCommand):
         # The journal's threads must get the interpreter while the loop is busy: at 500
         # streams the slowest hundredth of packets was on disk 26 ms sooner.
         sys.setswitchinterval(0.001)
-        self.stdout.write(
-            f"ingest on {options['host']}:{options['port']}, node {settings.NODE},"
-            f" journals in {settings.JOURNAL_DIR}"
-        )
-        uvicorn.run(
+        host, port = options["host"], options["port"]
+        config = uvicorn.Config(
             "acsstream.asgi_ingest:application",
-            host=options["host"],
-            port=options["port"],
             ws=options["ws"],
-            # One above ours, so that our own limit answers with a counted 1009.
+            # Far above ours, so that our own limit answers with a counted 1009.
             ws_max_size=settings.MAX_FRAME_BYTES * 4,
             # A call was redialled twelve times because an app closed on a missing
             # pong: ACS's pings are answered, none are sent.
@@ -47,3 +53,49 @@ class Command(BaseCommand):
             timeout_graceful_shutdown=8,
             server_header=False,
         )
+        logging.getLogger("uvicorn.error").addFilter(_without_peer_traceback)
+        try:
+            listener = listening_socket(host, port)
+        except OSError as exc:
+            raise CommandError(f"cannot listen on {host}:{port}: {exc}") from exc
+        self.stdout.write(
+            f"ingest on {host}:{port}, node {settings.NODE},"
+            f" journals in {settings.JOURNAL_DIR}"
+        )
+        server = uvicorn.Server(config)
+        server.run(sockets=[listener])
+        if not server.started:
+            raise CommandError("ingest did not start: see the log above")
+
+
+def listening_socket(host: str, port: int) -> socket.socket:
+    """Return a bound socket whose connections find out when their peer is gone.
+
+    We send nothing while ACS speaks, so without keepalive a peer that vanished would
+    hold its socket open, and its call unfinished, for ever. Accepted sockets inherit
+    these options. Raises OSError.
+    """
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    listener = socket.socket(family, kind, protocol)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in KEEPALIVE.items():
+        # macOS lacks some of them.
+        if option := getattr(socket, name, None):
+            listener.setsockopt(socket.IPPROTO_TCP, option, value)
+    try:
+        listener.bind(address)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _without_peer_traceback(record: logging.LogRecord) -> bool:
+    """Let a peer's text that is not UTF-8 be one line: it is no fault of ours."""
+    if record.exc_info and isinstance(record.exc_info[1], UnicodeDecodeError):
+        record.exc_info = None
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
+    return True

@@ -1,0 +1,59 @@
+"""A call's audio as its rows tell of it, for a process that goes on with it live.
+
+Another process had the call before, or this one in a former life. Rows are a few
+seconds older than the truth, which lies in journals; finishing tells it.
+"""
+
+from collections.abc import Iterable
+from typing import cast
+from uuid import UUID
+
+from calls.audio.ledger import LedgerJson
+from calls.audio.track import TrackAudio, Window
+from calls.drafts import CallFacts, StopWindow, TrackDraft
+from calls.journal_format import microseconds
+from streaming.ingest import CallAudio, LiveTrack, MediaSession
+
+
+def windows(stops: Iterable[StopWindow]) -> list[Window]:
+    """Return ordered stops as the tracks know them."""
+    return [
+        Window(microseconds(stop.start), microseconds(stop.end) if stop.end else None)
+        for stop in stops
+    ]
+
+
+def call_of(call_id: UUID, facts: CallFacts | None) -> CallAudio:
+    """Return a call with the tracks that somebody had begun."""
+    call = CallAudio(call_id)
+    if facts:
+        call.stops = windows(facts.stops)
+        for draft in facts.tracks:
+            if draft.ledger:
+                call.tracks[draft.raw_id, draft.sample_rate] = _track_of(draft)
+    return call
+
+
+def is_behind(call: CallAudio, facts: CallFacts | None) -> bool:
+    """Say whether rows know of more than a call without sockets here: it went on
+    elsewhere, and has now come back.
+    """
+    if facts is None or call.sessions:
+        return False
+    here = sum(track.audio.packets for track in call.tracks.values())
+    return sum(draft.packets for draft in facts.tracks) > here
+
+
+def _track_of(draft: TrackDraft) -> LiveTrack:
+    audio: TrackAudio[MediaSession] = TrackAudio.resume(
+        cast(LedgerJson, draft.ledger),
+        origin_us=draft.origin_us,
+        packets=draft.packets,
+        size=draft.bytes,
+        silent_packets=draft.silent_packets,
+        arrivals_us=(
+            microseconds(draft.first_packet_at),
+            microseconds(draft.last_packet_at),
+        ),
+    )
+    return LiveTrack(audio, packets_reported=audio.packets)
