@@ -58,8 +58,7 @@ lock: $(STAMPS)/dev ## Pin requirements*.txt anew from pyproject.toml
 	$(BIN)/uv pip compile --universal --no-header --no-emit-index-url --quiet --upgrade \
 		pyproject.toml --output-file requirements.txt
 	$(BIN)/uv pip compile --universal --no-header --no-emit-index-url --quiet --upgrade \
-		pyproject.toml --extra dev --constraint requirements.txt \
-		--output-file requirements-dev.txt
+		pyproject.toml --extra dev --output-file requirements-dev.txt
 
 clean: ## Remove what was installed and built; databases and audio in var stay
 	rm -rf .venv node_modules static_root
