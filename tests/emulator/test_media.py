@@ -300,10 +300,17 @@ async def test_stop_and_start_in_one_breath(bench: Bench) -> None:
     await app.callback("MediaStreamingStarted")
     connection = bench.client.get_call_connection(call["call_connection_id"])
 
-    # The start is asked for while the stop still closes the socket.
+    # The app does not read: the stop waits for its close frame, and meanwhile the
+    # start is asked for.
+    app.stall = asyncio.Event()
     await connection.stop_media_streaming(operation_context="stop")
     await connection.start_media_streaming(operation_context="start")
-    await app.callback("MediaStreamingStarted", 2)
+    assert "MediaStreamingStopped" not in app.kinds()
+    app.stall.set()
+    stopped = await app.callback("MediaStreamingStopped")
+    assert stopped["operationContext"] == "stop"
+    started = await app.callback("MediaStreamingStarted", 2)
+    assert started["operationContext"] == "start"
     await app.until(lambda: len(app.sockets) == 2 and app.sockets[1].audio)
     await connection.hang_up(is_for_everyone=True)
 
