@@ -16,8 +16,7 @@ has become a packet too short is Page's CUSUM test: add up by how much each delt
 exceeds five eighths of a packet, never below zero, until the sum could not be chance.
 What chance could do follows from how widely the deltas scatter and how slowly they
 wander, both measured. Where timestamps jitter evenly by ±60 ms, one lost packet shows
-after about 2.5 s. A sender is taken for crisp at first, but asked for twice the proof
-until 16 of its packets were seen.
+after about 3 s. A sender is taken for crisp until its timestamps prove otherwise.
 """
 
 import math
@@ -25,9 +24,9 @@ from typing import Self, TypedDict
 
 from calls.audio.pcm import slot_samples
 
-# Packets after which a crisp clock is believed to be one.
+# Packets after which the origin is no longer suspected first.
 WATCHED = 16
-# Packets over which the origin's own error is measured, and after which it is fixed.
+# Packets over which a crisp clock's bias is measured, and a fuzzy one's.
 CALIBRATION = 128
 REFINEMENT = 2048
 
@@ -205,6 +204,14 @@ class Clock:
             self.lean = -float(self.unit)
 
     @property
+    def is_short(self) -> bool:
+        """Whether the track has more likely lost a packet of late than not.
+
+        Much less proof than for a `lean`: the last word on a track that has ended.
+        """
+        return not self.crisp and self._above > self._proof / 3
+
+    @property
     def _is_suspicious(self) -> bool:
         return max(self._above, self._below) > self._proof / 2
 
@@ -238,9 +245,10 @@ class Clock:
     def _refine(self, excess: float) -> None:
         """Make the bias better: a mean at first, as far as no loss is suspected.
 
-        Later by the slow mean, of which whole packets may be losses and do not count.
+        Once chance moves that by less than a tenth of a packet, by the slow mean, of
+        which whole packets may be losses and do not count.
         """
-        if self.seen < CALIBRATION:
+        if self.variance > self.seen * (self.unit / 10) ** 2:
             if not self._is_suspicious:
                 self.bias += excess / (self.seen + 1)
             return

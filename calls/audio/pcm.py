@@ -20,7 +20,12 @@ _WIRE = np.dtype("<i2")
 
 
 def slot_samples(rate: int) -> int:
-    """Samples in one 20 ms slot: 320 at 16 kHz, 480 at 24 kHz."""
+    """Samples in one 20 ms slot: 320 at 16 kHz, 480 at 24 kHz.
+
+    ValueError if a slot at `rate` would be empty.
+    """
+    if rate < SLOTS_PER_SECOND:
+        raise ValueError(f"{rate} samples per second")
     return rate // SLOTS_PER_SECOND
 
 

@@ -16,10 +16,9 @@ T = TypeVar("T")
 
 # So many equal deltas in a row are a fact on a crisp clock.
 AGREE = 3
-# So many never falling ones are, where every delta may differ (heavy losses), and so
-# many equal ones on a clock nobody knows yet.
+# So many that never fall are one too, where losses are heavy and no two are equal.
 AGREE_LONG = 6
-# A crisp or unknown clock that has not agreed with itself by now will not.
+# A crisp clock that has not agreed with itself by now will not.
 WEIGH = 25
 # A fuzzy clock's mean over so many is good enough to tell its holes' sizes.
 WEIGH_FUZZY = 50
@@ -69,15 +68,14 @@ def is_enough(run: Sequence[Suspect[T]], clock: Clock) -> bool:
 
 
 def agreed(run: Sequence[Suspect[T]], clock: Clock) -> float | None:
-    """The off on which the newest packets of a crisp or unknown clock agree."""
+    """The off on which the newest packets of a crisp clock agree, if they do."""
     if not clock.crisp:
         return None
     newest = run[-AGREE_LONG:]
     if len(newest) == AGREE_LONG and rises(newest, clock):
         return _mean([suspect.off for suspect in newest], clock)
-    wanted = AGREE if clock.is_known else AGREE_LONG
-    evidence = offs(run)[-wanted:]
-    if len(evidence) == wanted and max(evidence) - min(evidence) <= clock.grain:
+    evidence = offs(run)[-AGREE:]
+    if len(evidence) == AGREE and max(evidence) - min(evidence) <= clock.grain:
         return _mean(evidence, clock)
     return None
 
@@ -188,8 +186,5 @@ def last_word(run: Sequence[Suspect[T]], clock: Clock) -> float | None:
     last = evidence[-1]
     if abs(last) > clock.jitter:
         return last
-    if clock.is_known:
-        return last if rises(run, clock) and is_whole(last, clock) else None
-    few = evidence[-AGREE:]
-    is_sure = len(few) == AGREE and max(few) - min(few) <= clock.grain
-    return _mean(few, clock) if is_sure else None
+    is_exact = clock.seen >= AGREE and is_whole(last, clock) and rises(run, clock)
+    return last if is_exact else None
