@@ -25,6 +25,7 @@ from azure.core.exceptions import (
 )
 
 from emulator.auth import decode_key, signature
+from emulator.identities import identifier, raw_id_of
 from emulator.options import DEVELOPMENT_KEY
 from tests.emulator.conftest import Bench, MakeBench
 
@@ -283,3 +284,90 @@ async def test_a_call_that_nobody_answers_is_missed(make_bench: MakeBench) -> No
     assert report["state"] == "missed"
     with pytest.raises(ResourceExistsError):
         await bench.answer(call)
+
+
+@pytest.mark.parametrize(
+    ("headers", "words"),
+    [
+        ({"Authorization": "Bearer x"}, "is not an HMAC-SHA256 signature"),
+        (
+            {"Authorization": "HMAC-SHA256 SignedHeaders=host&Signature=x"},
+            "SignedHeaders is not",
+        ),
+        ({"x-ms-date": "yesterday"}, "not an RFC 1123 date"),
+    ],
+)
+async def test_says_what_is_wrong_with_a_signature(
+    bench: Bench, headers: dict[str, str], words: str
+) -> None:
+    status, body = await request(
+        bench, "GET", PATH, signed(bench, "GET", PATH) | headers
+    )
+
+    assert status == 401
+    assert words in body["error"]["message"]
+
+
+ANSWER: dict[str, Any] = {"incomingCallContext": "x", "callbackUri": "http://x/"}
+MEDIA: dict[str, Any] = {
+    "transportType": "websocket",
+    "audioChannelType": "mixed",
+    "transportUrl": "ws://x/",
+}
+BODIES: list[tuple[bytes, str]] = [
+    (b"{", "The body is not JSON."),
+    (b"[]", "The body is not a JSON object."),
+    (b"{}", "The field incomingCallContext is required."),
+    (json.dumps({"incomingCallContext": "x"}).encode(), "callbackUri is required"),
+    (json.dumps(ANSWER | {"callbackUri": "ftp://x"}).encode(), "CallbackUri is inv"),
+    (json.dumps(ANSWER).encode(), "The incomingCallContext is not valid."),
+    (json.dumps(ANSWER | {"mediaStreamingOptions": 1}).encode(), "not an object"),
+] + [
+    (json.dumps(ANSWER | {"mediaStreamingOptions": MEDIA | {name: "x"}}).encode(), name)
+    for name in MEDIA
+]
+
+
+@pytest.mark.parametrize(("body", "words"), BODIES, ids=range(len(BODIES)))
+async def test_refuses_bodies_that_make_no_sense(
+    bench: Bench, body: bytes, words: str
+) -> None:
+    path = "/calling/callConnections:answer?api-version=2026-03-12"
+    headers = signed(bench, "POST", path, body)
+    status, answer = await request(bench, "POST", path, headers, body)
+
+    assert status == 400
+    assert words in answer["error"]["message"]
+
+
+async def test_orders_before_the_call_is_established_are_refused(
+    make_bench: MakeBench,
+) -> None:
+    bench = await make_bench(connect_delay=3600)
+    call = await bench.ring()
+    await bench.answer(call)
+    connection = bench.client.get_call_connection(call["call_connection_id"])
+
+    with pytest.raises(HttpResponseError, match="not in the state Established"):
+        await connection.start_media_streaming()
+
+    await connection.hang_up(is_for_everyone=True)
+    await bench.app.callback("CallDisconnected")
+    assert bench.app.kinds() == ["CallDisconnected"]
+
+
+def test_raw_ids_are_understood_in_every_form() -> None:
+    for raw_id, kind in (
+        ("4:+1206", "phoneNumber"),
+        ("4:anonymous", "phoneNumber"),
+        ("8:acs:a_b", "communicationUser"),
+        ("8:orgid:c", "microsoftTeamsUser"),
+        ("28:orgid:d", "unknown"),
+    ):
+        made = identifier(raw_id)
+        assert (made["kind"], made["rawId"]) == (kind, raw_id)
+        assert raw_id_of(made) == raw_id
+    assert raw_id_of({"phoneNumber": {"value": "+1"}}) == "4:+1"
+    assert raw_id_of({"communicationUser": {"id": "8:acs:x"}}) == "8:acs:x"
+    assert raw_id_of({"kind": "unknown"}) is None
+    assert raw_id_of("4:+1") is None
