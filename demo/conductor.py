@@ -12,6 +12,7 @@ from pathlib import Path
 import redis
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.contrib.staticfiles.management.commands import collectstatic
 from django.core.management import call_command
 
 from calls.live import LiveCall, live_processes
@@ -28,7 +29,7 @@ from demo.verify import CallCheck, call_check
 TICK_SECONDS = 0.25
 # From the hang-up to the last callback, and from there to verified recordings.
 END_PATIENCE = 30.0
-FINISH_PATIENCE = 90.0
+FINISH_PATIENCE = 60.0
 OPERATOR = "operator"
 # A console is worth a look while something happens in it. Not for ever: audio takes
 # disk, 200 MB an hour at this rate.
@@ -39,9 +40,10 @@ RING_ON_SECONDS = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the command line asked for."""
+    """What the command line asked for. `listening` is the console's socket."""
 
     folder: Path
+    listening: int
     calls: int
     seconds: float
     once: bool
@@ -83,12 +85,13 @@ class Conductor:
             return stopped if verdict is None else verdict
         except (PartFailedError, RedisMissingError, HttpError) as exc:
             self.screen.say(f"FAILED: {exc}")
+            self.screen.say(f"All logs: {_shown(self.plan)}/logs")
             return 1
         return verdict
 
     def _begin(self) -> None:
         """Start every part; then there is a console and somebody who may sign in."""
-        first, *rest = waves(self.plan.folder)
+        first, *rest = waves(self.plan.folder, self.plan.listening)
         self._step("redis", partial(self.system.start, *first))
         self._step("database, console's files", self._prepare)
         for wave in rest:
@@ -97,11 +100,17 @@ class Conductor:
         password = secrets.token_urlsafe(9)
         get_user_model().objects.create_superuser(OPERATOR, password=password)
         profiles_create()
-        self.operator.sign_in(OPERATOR, password)
+        self._sign_in(password)
         self.screen.say(
             f"\nThe console: {settings.PUBLIC_URL}/admin/\n"
             f"  sign in as {OPERATOR}, password {password}\n"
         )
+
+    def _sign_in(self, password: str) -> None:
+        try:
+            self.operator.sign_in(OPERATOR, password)
+        except HttpError as exc:
+            raise self.system.failure("web", f"lets nobody sign in: {exc}") from exc
 
     def _step(self, what: str, do: Callable[[], object]) -> None:
         started = time.monotonic()
@@ -111,7 +120,7 @@ class Conductor:
 
     def _prepare(self) -> None:
         call_command("migrate", interactive=False, verbosity=0)
-        if not _is_static_current():
+        if not _are_files_collected():
             call_command("collectstatic", interactive=False, verbosity=0)
 
     def _notice(self, restart: str) -> None:
@@ -235,16 +244,19 @@ def _shown(plan: Plan) -> str:
     return os.path.relpath(plan.folder)
 
 
-def _is_static_current() -> bool:
-    """Say whether `make setup` collected the console's files as they are now."""
-    manifest = Path(settings.STATIC_ROOT, "staticfiles.json")
-    if not manifest.exists():
+def _are_files_collected() -> bool:
+    """Say whether `make setup` has collected the console's files as they are now."""
+    if not Path(settings.STATIC_ROOT, "staticfiles.json").exists():
         return False
-    # A folder may have a prefix under which its files are served.
-    folders = (
-        each[1] if isinstance(each, tuple) else each
-        for each in settings.STATICFILES_DIRS
+    rehearsal = collectstatic.Command()
+    rehearsal.set_options(
+        interactive=False,
+        verbosity=0,
+        link=False,
+        clear=False,
+        dry_run=True,
+        ignore_patterns=[],
+        use_default_ignore_patterns=True,
+        post_process=False,
     )
-    collected = manifest.stat().st_mtime
-    files = (file for folder in folders for file in Path(folder).rglob("*"))
-    return all(file.stat().st_mtime <= collected for file in files)
+    return not rehearsal.collect()["modified"]

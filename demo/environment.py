@@ -7,7 +7,6 @@ import shutil
 import socket
 import uuid
 from base64 import b64encode
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -86,35 +85,39 @@ def hold(folder: Path) -> IO[str] | None:
     return file
 
 
-def choose_ports(console: int | None) -> Ports:
-    """Return free ports; the console's is 8000 if that is free and none is asked for.
+def listen(asked: int | None) -> socket.socket:
+    """Return the console's listening socket: on the port asked for, or 8000, or any.
 
-    Raises `DemoError` if the one that was asked for is taken.
+    It is passed on to the web process as it is: between choosing a port and serving it
+    seconds go by, in which another demo would choose the same. Raises `DemoError` if
+    the port that was asked for is taken.
     """
-    if console is not None and not is_free(console):
-        raise DemoError(f"Port {console} is in use. Try another --port, or none.")
-    taken: set[int] = set()
-    for _ in range(PORT_ATTEMPTS):
-        port = secrets.choice(PORTS)
+    for port in [asked] if asked is not None else [CONSOLE_PORT, 0]:
+        try:
+            return socket.create_server(("127.0.0.1", port))
+        except OSError as exc:
+            reason = exc.strerror
+    raise DemoError(f"Port {asked}: {reason}. Try another --port, or none.")
+
+
+def choose_ports(console: int) -> Ports:
+    """Return the console's port and three that are free, taken at random."""
+    taken: list[int] = []
+    for port in secrets.SystemRandom().sample(PORTS, PORT_ATTEMPTS):
         if is_free(port):
-            taken.add(port)
-        if len(taken) == 4:
-            first, ingest, emulator, redis = taken
-            default = CONSOLE_PORT if is_free(CONSOLE_PORT) else first
-            return Ports(console or default, ingest, emulator, redis)
+            taken.append(port)
+        if len(taken) == 3:
+            return Ports(console, *taken)
     raise DemoError("There are no free ports on 127.0.0.1.")
 
 
 def is_free(port: int) -> bool:
     """Say whether a server could listen on this loopback port."""
-    with closing(socket.socket()) as probe:
-        # As servers do: connections of the last run that linger are no hindrance.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
 
 
 def environment(folder: Path, ports: Ports, audio: Path | None) -> dict[str, str]:
@@ -150,10 +153,14 @@ def environment(folder: Path, ports: Ports, audio: Path | None) -> dict[str, str
             # Nothing is waived for a demo: tokens are verified as in production.
             "ACSSTREAM_MEDIA_AUTH": "required",
             "ACSSTREAM_CALLBACK_AUTH": "required",
+            # Sockets of an ingest process that was killed are soon taken for closed;
+            # the emulator dials until there is a new one.
+            "ACSSTREAM_LEASE_SECONDS": "5",
             # In the environment and not on the command line, where `ps` shows them.
             "ACSEMU_ACCESS_KEY": access_key.decode(),
             "ACSEMU_EVENTGRID_URL": f"{console}/webhooks/eventgrid?secret={secret}",
             "ACSEMU_RESOURCE_ID": resource,
+            "ACSEMU_DIAL_ATTEMPTS": "6",
             "ACSEMU_PORT": str(ports.emulator),
         }
         | ({"ACSEMU_AUDIO": str(audio.resolve())} if audio else {})

@@ -15,6 +15,8 @@ from urllib.request import (
 )
 
 SECONDS = 10.0
+# A probe of what may not be there yet is asked again soon.
+PROBE_SECONDS = 1.0
 
 
 class HttpError(Exception):
@@ -31,10 +33,10 @@ def opener(cookies: CookieJar | None = None) -> OpenerDirector:
     return build_opener(ProxyHandler({}), *handlers)
 
 
-def fetch(client: OpenerDirector, request: Request) -> bytes:
+def fetch(client: OpenerDirector, request: Request, seconds: float = SECONDS) -> bytes:
     """Return the body of the answer. Raises `HttpError`."""
     try:
-        with client.open(request, timeout=SECONDS) as answer:
+        with client.open(request, timeout=seconds) as answer:
             body: bytes = answer.read()
             return body
     except HTTPError as exc:
@@ -55,7 +57,7 @@ def json_of(url: str, body: object = None) -> Any:
 def answers(url: str) -> bool:
     """Say whether GET `url` is answered with success."""
     try:
-        fetch(opener(), _request(url, None, {}))
+        fetch(opener(), _request(url, None, {}), PROBE_SECONDS)
     except HttpError:
         return False
     return True

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,7 +19,7 @@ from demo.redis import redis_executable
 PING_SECONDS = 0.5
 
 
-def waves(folder: Path) -> tuple[tuple[Part, ...], ...]:
+def waves(folder: Path, listening: int) -> tuple[tuple[Part, ...], ...]:
     """Return the parts in the order in which they need each other.
 
     Addresses are those of the settings, which the demo's environment has set. Raises
@@ -26,7 +27,7 @@ def waves(folder: Path) -> tuple[tuple[Part, ...], ...]:
     """
     return (
         (_redis(folder),),
-        (_web(), _ingest(), _worker(), _beat(folder)),
+        (_web(listening), _ingest(), _worker(), _beat(folder)),
         (_emulator(),),
     )
 
@@ -54,11 +55,12 @@ def _redis_answers() -> bool:
             return False
 
 
-def _web() -> Part:
-    port = str(_port(settings.PUBLIC_URL))
-    argv = _python("-m", "daphne", "-b", "127.0.0.1", "-p", port)
+def _web(listening: int) -> Part:
+    # Verbosity 0: its access log would show the secrets in our webhooks' URLs.
+    argv = _python("-m", "daphne", "-v", "0", "--fd", str(listening))
     ready = f"{settings.PUBLIC_URL}/readyz"
-    return _part("web", [*argv, "acsstream.asgi:application"], lambda: answers(ready))
+    part = _part("web", [*argv, "acsstream.asgi:application"], lambda: answers(ready))
+    return replace(part, sockets=(listening,))
 
 
 def _ingest() -> Part:

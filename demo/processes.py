@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Self
@@ -22,8 +22,8 @@ from typing import Any, Self
 POLL_SECONDS = 0.1
 SHOWN_LINES = 12
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-# A part that ends again so soon after it was started again is not going to stay.
-SETTLED_SECONDS = 10.0
+# A part that ends more often than this is not going to stay.
+MOST_RESTARTS = 5
 # From <linux/prctl.h>.
 PR_SET_PDEATHSIG = 1
 
@@ -43,6 +43,7 @@ class Part:
     `is_ready` is asked until it says yes or `patience` seconds are over. Told to end by
     SIGTERM, the part has `stop_seconds` before it is killed. A part that `is_restarted`
     is started again if it ends by itself, as an installation's supervisor would.
+    `sockets` are file descriptors that it inherits.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Part:
     is_ready: Callable[[], bool]
     environment: Mapping[str, str]
     is_restarted: bool = False
+    sockets: tuple[int, ...] = ()
     patience: float = 45.0
     stop_seconds: float = 10.0
 
@@ -58,7 +60,7 @@ class Part:
 class _Running:
     part: Part
     process: "subprocess.Popen[bytes]"
-    started: float = field(default_factory=time.monotonic)
+    restarts: int = 0
 
 
 class System:
@@ -121,12 +123,13 @@ class System:
             waiting = [part for part in waiting if not part.is_ready()]
             for part in waiting:
                 if time.monotonic() - started > part.patience:
-                    said = f"{part.name} is not ready after {part.patience:g} s."
-                    raise PartFailedError(said + self._last_words(part))
+                    raise self.failure(
+                        part.name, f"is not ready after {part.patience:g} s"
+                    )
             self._breathe(restarting=False)
 
     def _spawn(self, part: Part) -> "subprocess.Popen[bytes]":
-        with self.log(part).open("ab") as log:
+        with self.log(part.name).open("ab") as log:
             try:
                 return subprocess.Popen(  # noqa: S603 our own list of programs
                     list(part.argv),
@@ -136,6 +139,7 @@ class System:
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
+                    pass_fds=part.sockets,
                     preexec_fn=self._leash,
                 )
             except OSError as exc:
@@ -164,26 +168,28 @@ class System:
     def _ended(self, running: _Running, code: int, *, restarting: bool) -> None:
         part = running.part
         how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
-        age = time.monotonic() - running.started
-        if not (restarting and part.is_restarted and age > SETTLED_SECONDS):
-            raise PartFailedError(f"{part.name} {how}.{self._last_words(part)}")
+        may_restart = part.is_restarted and running.restarts < MOST_RESTARTS
+        if not (restarting and may_restart):
+            raise self.failure(part.name, how)
         _kill_group(running.process)
         running.process = self._spawn(part)
-        running.started = time.monotonic()
+        running.restarts += 1
         self._notice(f"{part.name} {how} and was started again")
 
     def _all(self) -> list[_Running]:
         return [running for wave in self._waves for running in wave]
 
-    def log(self, part: Part) -> Path:
+    def log(self, name: str) -> Path:
         """Return the file with a part's output."""
-        return self.logs / f"{part.name}.log"
+        return self.logs / f"{name}.log"
 
-    def _last_words(self, part: Part) -> str:
-        text = self.log(part).read_text(encoding="utf-8", errors="replace")
+    def failure(self, name: str, how: str) -> PartFailedError:
+        """Return the error that says how a part failed and what its log says."""
+        text = self.log(name).read_text(encoding="utf-8", errors="replace")
         lines = text.splitlines()[-SHOWN_LINES:] or ["(nothing was written to it)"]
         quoted = "\n".join(f"    {line}" for line in lines)
-        return f"\nIts log is {self.log(part)}. The last lines:\n{quoted}"
+        where = f"Its log is {self.log(name)}. The last lines:"
+        return PartFailedError(f"{name} {how}.\n{where}\n{quoted}")
 
     def stop(self) -> None:
         """End every part, the last wave first; kill those that take too long."""

@@ -53,6 +53,14 @@ class ParticipantCheck:
         """Say whether the recording is, sample for sample, what was sent."""
         return bool(self.stored_sha256) and self.stored_sha256 == self.sent_sha256
 
+    def _difference(self) -> str:
+        if self.lost_packets < 0:
+            return f"{-self.lost_packets} packets are stored that were not sent"
+        return (
+            f"{self.lost_packets} of {self.sent_packets} packets that were sent are not"
+            f" stored: {self.lost_packets * PACKET_MS} ms are lost"
+        )
+
     @property
     def problems(self) -> list[str]:
         """Return in words what is not as it should be, and not what follows from it."""
@@ -61,11 +69,7 @@ class ParticipantCheck:
         if not self.stored_sha256:
             return ["there is no recording that can be read"]
         if self.lost_packets:
-            word = "too few" if self.lost_packets > 0 else "too many"
-            return [
-                f"{self.sent_packets} packets were sent, {self.stored_packets} are"
-                f" stored: {abs(self.lost_packets)} {word}"
-            ]
+            return [self._difference()]
         found = []
         if self.silent_packets != self.sent_silent_packets:
             found.append(

@@ -9,7 +9,14 @@ import pytest
 
 from acsstream import settings
 from demo import environment as own
-from demo.environment import DemoError, Ports, choose_ports, environment, fresh_folder
+from demo.environment import (
+    DemoError,
+    Ports,
+    choose_ports,
+    environment,
+    fresh_folder,
+    listen,
+)
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 PORTS = Ports(console=8000, ingest=20_001, emulator=20_002, redis=20_003)
@@ -62,24 +69,26 @@ def test_refuses_a_port_that_is_taken() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
         taken = server.getsockname()[1]
 
-        with pytest.raises(DemoError, match=f"Port {taken} is in use"):
-            choose_ports(taken)
+        with pytest.raises(DemoError, match=f"Port {taken}: Address already in use"):
+            listen(taken)
 
 
-def test_chooses_four_different_ports_and_prefers_the_usual_one(
+def test_the_second_of_two_demos_gets_another_console(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
-        taken = server.getsockname()[1]
-    monkeypatch.setattr(own, "CONSOLE_PORT", taken)
+        usual = server.getsockname()[1]
+    monkeypatch.setattr(own, "CONSOLE_PORT", usual)
 
-    free = choose_ports(None)
-    with closing(socket.create_server(("127.0.0.1", taken))):
-        other = choose_ports(None)
+    with closing(listen(None)) as first, closing(listen(None)) as second:
+        assert first.getsockname()[1] == usual
+        assert second.getsockname()[1] not in (usual, 0)
 
-    assert free.console == taken
-    assert other.console != taken
-    assert len({free.console, free.ingest, free.emulator, free.redis}) == 4
+
+def test_chooses_different_ports() -> None:
+    ports = choose_ports(8000)
+
+    assert len({ports.console, ports.ingest, ports.emulator, ports.redis}) == 4
 
 
 def test_takes_nothing_from_ones_own_settings(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -148,12 +148,8 @@ def test_kills_a_part_and_its_children_that_ignore_the_end(
 
 
 def test_starts_a_killed_part_again_and_says_so(
-    system: System,
-    notices: list[str],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    system: System, notices: list[str], tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(processes, "SETTLED_SECONDS", 0)
     system.start(waiting(tmp_path, "ingest", restarted=True))
     killed = pid_of(system, "ingest")
 
@@ -166,20 +162,27 @@ def test_starts_a_killed_part_again_and_says_so(
 
 
 def test_gives_up_on_a_part_that_ends_again_and_again(
-    system: System, tmp_path: Path
+    system: System, notices: list[str], tmp_path: Path
 ) -> None:
-    system.start(waiting(tmp_path, "ingest", restarted=True))
+    # Ready once, it fails from its second start on.
+    code = (
+        "import pathlib, sys, time; started = pathlib.Path('started')\n"
+        "if started.exists(): sys.exit('worn out')\n"
+        "started.touch(); time.sleep(60)"
+    )
+    started = tmp_path / "started"
+    system.start(part("ingest", code, started.exists, is_restarted=True))
 
     os.kill(pid_of(system, "ingest"), signal.SIGKILL)
 
-    with pytest.raises(PartFailedError, match="ingest was killed by signal 9"):
-        system.pause(30)
+    with pytest.raises(PartFailedError, match="worn out"):
+        system.pause(60)
+    assert len(notices) == processes.MOST_RESTARTS
 
 
 def test_fails_when_a_part_ends_without_which_there_is_nothing(
-    system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    system: System, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(processes, "SETTLED_SECONDS", 0)
     system.start(waiting(tmp_path, "emulator"))
 
     os.kill(pid_of(system, "emulator"), signal.SIGKILL)

@@ -62,7 +62,7 @@ def until(true: Callable[[], bool]) -> None:
 @contextmanager
 def running(folder: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
-        [*COMMAND, "--data", str(folder), *options],
+        [*COMMAND, "--port=0", "--data", str(folder), *options],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -172,6 +172,36 @@ def test_leaves_nothing_when_it_is_killed(tmp_path: Path) -> None:
     assert not any(map(is_taken, ports))
 
 
+def test_tells_the_truth_about_a_recorder_that_was_killed(tmp_path: Path) -> None:
+    folder, file = tmp_path / "data", tmp_path / "report.json"
+    options = ["--once", "--calls", "1", "--seconds", "15", "--report", str(file)]
+    with running(folder, *options) as demo:
+        read_until(demo, "1 streaming")
+        os.kill(pid_of_ingest(folder), signal.SIGKILL)
+        said, _ = demo.communicate(timeout=PATIENCE)
+
+    assert "ingest was killed by signal 9 and was started again" in said
+    report = json.loads(file.read_text(encoding="utf-8"))
+    [call] = report["calls"]
+    for each in call["participants"]:
+        lost = each["sent_packets"] - each["stored_packets"]
+        # A quarter of a second unwritten, as much on the way; more on a busy machine.
+        assert 0 <= lost <= 50
+        assert each["gap_ms"] == (each["unsent_packets"] + lost) * 20 > 0
+        assert each["completeness"] < 1
+        assert bool(each["problems"]) == bool(lost)
+    assert demo.returncode == int(not report["ok"])
+
+
+def pid_of_ingest(folder: Path) -> int:
+    [pid] = [
+        pid
+        for pid in processes_of(folder)
+        if b"\0ingest\0" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    ]
+    return pid
+
+
 def test_names_the_part_that_fails_and_ends_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -212,4 +242,4 @@ def test_says_what_is_wrong_before_anything_starts(
     monkeypatch.setattr(os, "execve", started)
 
     with pytest.raises(CommandError, match=re.escape(message)):
-        call_command("demo", *options)
+        call_command("demo", "--port=0", *options)

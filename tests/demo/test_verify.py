@@ -154,8 +154,14 @@ def test_sees_one_packet_that_is_not_stored(
 ) -> None:
     track.chunks.update(packets=len(PACKETS) - 1)
 
-    problem = "50 packets were sent, 49 are stored: 1 too few"
+    problem = "1 of 50 packets that were sent are not stored: 20 ms are lost"
     assert only_problems(report) == [problem]
+
+
+def test_sees_a_packet_too_many(track: Track, report: dict[str, Any]) -> None:
+    track.chunks.update(packets=len(PACKETS) + 1)
+
+    assert only_problems(report) == ["1 packets are stored that were not sent"]
 
 
 def test_sees_a_silent_packet_that_is_stored_as_sound(

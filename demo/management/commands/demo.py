@@ -2,9 +2,10 @@
 
 import logging
 import os
+import socket
 import sys
 from argparse import SUPPRESS, ArgumentTypeError
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from demo.environment import (
     environment,
     fresh_folder,
     hold,
+    listen,
 )
 from emulator.speech import AudioError, load
 
@@ -83,24 +85,34 @@ class Command(BaseCommand):
             "--port",
             type=int,
             metavar="P",
-            help="port of the console (default: 8000, or any other if that is taken)",
+            help="port of the console, 0 for any (default: 8000, or any if taken)",
         )
+        # For the second run: its folder, and the console's listening socket.
         parser.add_argument("--inside", type=Path, help=SUPPRESS)
+        parser.add_argument("--listening", type=int, help=SUPPRESS)
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["inside"] is not None:
             sys.exit(_conduct(options))
         try:
             _check(options)
-            ports = choose_ports(options["port"])
-            folder = fresh_folder(options["data"], datetime.now(UTC))
+            with closing(listen(options["port"])) as console:
+                self._begin(console, options)
         except (DemoError, AudioError) as exc:
             raise CommandError(str(exc), returncode=WRONG_OPTIONS) from exc
+
+    def _begin(self, console: socket.socket, options: dict[str, Any]) -> None:
+        """Become the second run. Raises `DemoError`, or does not return."""
+        folder = fresh_folder(options["data"], datetime.now(UTC))
+        ports = choose_ports(console.getsockname()[1])
         self.stdout.write(f"acsstream demo in {os.path.relpath(folder)}")
         self.stdout.flush()
+        console.set_inheritable(True)
         argv = [sys.executable, str(settings.BASE_DIR / "manage.py"), "demo"]
+        argv += [f"--inside={folder}", f"--listening={console.fileno()}"]
         argv += [f"--calls={options['calls']}", f"--seconds={options['seconds']}"]
-        argv += [f"--inside={folder}", *(["--once"] if options["once"] else [])]
+        if options["once"]:
+            argv.append("--once")
         if options["report"]:
             argv.append(f"--report={options['report'].resolve()}")
         # The same process: signals, terminal and exit code stay those of the caller.
@@ -143,6 +155,7 @@ def _conduct(options: dict[str, Any]) -> int:
 
     plan = Plan(
         folder=options["inside"],
+        listening=options["listening"],
         calls=options["calls"],
         seconds=options["seconds"],
         once=options["once"],
