@@ -13,12 +13,18 @@ from typing import TypedDict, cast
 import redis
 import redis.asyncio
 from django.conf import settings
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 LIVE_KEY = "acsstream:live"
 # A process that has been silent for longer is dead.
 FRESH_SECONDS = 10
 # A page or a scrape must not hang on a Redis that has gone.
 TIMEOUT_SECONDS = 1
+# One more try, at once, for a connection that a restarted Redis has forgotten. The
+# client's own three, with pauses, would stop the dashboard for seconds.
+RETRIES = 1
 
 
 class LiveTrack(TypedDict):
@@ -84,6 +90,7 @@ def redis_sync() -> redis.Redis:
         settings.REDIS_URL,
         socket_timeout=TIMEOUT_SECONDS,
         socket_connect_timeout=TIMEOUT_SECONDS,
+        retry=Retry(NoBackoff(), RETRIES),
     )
 
 
@@ -93,6 +100,7 @@ def redis_async() -> redis.asyncio.Redis:
         settings.REDIS_URL,
         socket_timeout=TIMEOUT_SECONDS,
         socket_connect_timeout=TIMEOUT_SECONDS,
+        retry=AsyncRetry(NoBackoff(), RETRIES),
     )
 
 

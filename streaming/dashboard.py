@@ -66,7 +66,11 @@ class Feed:
         try:
             while True:
                 started = time.monotonic()
-                self._hand_out(await source.snapshot())
+                try:
+                    self._hand_out(await source.snapshot())
+                except Exception:
+                    # One snapshot that fails must not blind every viewer for good.
+                    log.exception("a dashboard snapshot failed")
                 taken = time.monotonic() - started
                 await asyncio.sleep(max(SNAPSHOT_SECONDS - taken, 0.1))
         finally:
@@ -150,6 +154,9 @@ feed = Feed()
 class DashboardConsumer(AsyncJsonWebsocketConsumer):
     """Sends snapshots to one browser. It takes no orders: those are POSTs."""
 
+    # No channel layer: Channels would listen to Redis for every socket, and end it when
+    # Redis goes, which is when people look at this page.
+    channel_layer_alias = "none"
     queue: asyncio.Queue[Board] | None = None
     sender: asyncio.Task[None] | None = None
 

@@ -14,6 +14,7 @@ from django.db import DatabaseError
 from django.test import Client
 
 from acsstream.asgi import application
+from calls.board import board
 from streaming import dashboard
 from tests.console.conftest import logged_in
 from tests.console.snapshots import live_call, live_track, publish, snapshot
@@ -117,6 +118,33 @@ async def test_says_that_redis_is_down_and_shows_what_is_stored(
     assert "Redis" in seen["reason"]
     assert seen["calls"][0]["tracks"]
     assert not seen["cards"]["redis"]
+
+
+async def test_goes_on_without_a_channel_layer(
+    settings: Any,
+) -> None:
+    layer = {"BACKEND": "channels_redis.core.RedisChannelLayer"}
+    settings.CHANNEL_LAYERS = {"default": layer | {"CONFIG": {"hosts": [NOWHERE]}}}
+    async with watching(await browser_of("Operators")) as viewer:
+        for _ in range(3):
+            await picture(viewer)
+
+
+async def test_survives_a_picture_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    failures: list[ArithmeticError] = []
+
+    def fail_once(*found: Any, **options: Any) -> Any:
+        if not failures:
+            failures.append(ArithmeticError())
+            raise failures[0]
+        return board(*found, **options)
+
+    async with watching(await browser_of("Operators")) as viewer:
+        await picture(viewer)
+        monkeypatch.setattr("streaming.dashboard.board", fail_once)
+        for _ in range(2):
+            await picture(viewer)
+    assert failures
 
 
 async def test_says_that_the_database_is_down_and_keeps_what_it_knew(
