@@ -56,7 +56,8 @@ class Action:
 class Plan:
     """How a call is to go: who takes part, what they say, what happens when.
 
-    `offset` says how many seconds into the conversation the call begins. Without a
+    `offset` says how many seconds into the conversation the call begins; the first
+    participant speaks the audio's party `first_party`, the next the next. Without a
     `duration` (seconds) nobody on the emulated side hangs up.
     """
 
@@ -67,6 +68,7 @@ class Plan:
     duration: float | None = None
     loop: bool = True
     offset: float = 0.0
+    first_party: int = 0
     actions: tuple[Action, ...] = ()
     behaviour: Behaviour = field(default_factory=Behaviour)
     faults: Faults = field(default_factory=Faults)
@@ -108,6 +110,7 @@ class Call:
     operation: Operation | None = None
     media_options: MediaOptions | None = None
     timeline: Timeline | None = None
+    lasted: float | None = None
     line: "Line | None" = None
     media: "MediaStream | None" = None
     callbacks: "Callbacks | None" = None
@@ -123,6 +126,12 @@ class Call:
             "serverCallId": self.server_call_id,
             "correlationId": self.correlation_id,
         }
+
+    def _elapsed(self) -> float | None:
+        if self.timeline is None:
+            return None
+        lasted = self.lasted
+        return round(self.timeline.elapsed() if lasted is None else lasted, 3)
 
     def report(self) -> dict[str, Any]:
         """Return everything known of the call, as the control API shows it."""
@@ -141,7 +150,7 @@ class Call:
             "from": self.plan.caller,
             "to": self.plan.recipient,
             "roster": self.line.roster if self.line else list(self.plan.participants),
-            "elapsed": round(self.timeline.elapsed(), 3) if self.timeline else None,
+            "elapsed": self._elapsed(),
             "event_grid": self.rung,
             "participants": [each.report() for each in media.cast.tracks]
             if media

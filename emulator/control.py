@@ -78,6 +78,7 @@ class ControlApi:
             settings=self._switchboard.settings,
             behaviour=self._switchboard.behaviour,
             seconds=self._switchboard.speech.seconds,
+            parties=self._switchboard.speech.parties,
         )
 
     async def _act(self, request: web.Request) -> web.Response:

@@ -86,6 +86,11 @@ class Line:
     async def _connect(self, options: MediaOptions | None) -> None:
         call, behaviour = self._call, self._plan.behaviour
         await self._clock.sleep(behaviour.connect_delay)
+        cast = None
+        if options is not None:
+            # An hour of somebody's own audio takes seconds to prepare.
+            speech = self._exchange.speech
+            cast = await asyncio.to_thread(Cast, self._plan, options, speech)
         if call.state is not CallState.CONNECTING:
             return
         if self._plan.faults.answer == "failed":
@@ -93,8 +98,8 @@ class Line:
             return
         call.timeline = Timeline(self._clock)
         call.state = CallState.CONNECTED
-        if options is not None:
-            self._provide_media(options, call.timeline)
+        if options is not None and cast is not None:
+            self._provide_media(options, cast, call.timeline)
         first = behaviour.socket_order == "before"
         if first:
             await self._open_media()
@@ -111,14 +116,15 @@ class Line:
         await self._callbacks.drained()
         self._call.over.set()
 
-    def _provide_media(self, options: MediaOptions, timeline: Timeline) -> None:
+    def _provide_media(
+        self, options: MediaOptions, cast: Cast, timeline: Timeline
+    ) -> None:
         exchange, call = self._exchange, self._call
         call.outbound = OutboundAudio(
             options.rate // 25,
             enabled=options.bidirectional,
             keep=exchange.settings.heard_seconds,
         )
-        cast = Cast(self._plan, options, exchange.speech)
         cast.attend(self._roster)
         if self._plan.behaviour.own_audio == "mixed":
             cast.overhear(call.outbound.played_in)
@@ -259,6 +265,7 @@ class Line:
             return
         was_connected = call.state is CallState.CONNECTED
         call.state = CallState.DISCONNECTED
+        call.lasted = call.timeline.elapsed() if call.timeline else None
         if was_connected:
             await self._end_media(code)
             await self._announced.wait()

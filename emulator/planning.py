@@ -42,20 +42,24 @@ def parse_plan(
     settings: Settings,
     behaviour: Behaviour,
     seconds: float,
+    parties: int,
 ) -> Plan:
     """Return the plan of a call. Raises `PlanError`.
 
     `number` counts calls from 1 and picks phone numbers and the place in the
-    conversation (`seconds` long) where nothing else is said.
+    conversation (`seconds` long, of so many `parties`) where nothing else is said.
+    With more parties than participants, every call speaks other ones.
     """
     if unknown := body.keys() - KNOWN:
         raise PlanError(f"not understood: {', '.join(sorted(unknown))}")
     caller = _text(body, "from", f"4:+1206555{100 + number % 100:04d}")
     # A number that begins with 555-01 is fictional by convention.
     agent = f"8:acs:{settings.resource_id}_{number:08x}-0000-4000-8000-0000000a9e17"
-    participants = _raw_ids(body.get("participants", [caller, agent]))
+    participants = _raw_ids(body.get("participants", [caller, agent][:parties]))
+    more_parties = parties > len(participants)
+    usual_party = (number - 1) * len(participants) if more_parties else 0
     script = _object(body, "script")
-    if unknown := script.keys() - {"offset", "loop"}:
+    if unknown := script.keys() - {"offset", "loop", "party"}:
         raise PlanError(f"script: not understood: {', '.join(sorted(unknown))}")
     duration = body.get("duration")
     try:
@@ -73,6 +77,7 @@ def parse_plan(
         offset=_number(
             script.get("offset", (number - 1) * STRIDE % seconds), "script.offset"
         ),
+        first_party=_party(script, usual_party, parties),
         actions=tuple(parse_action(each) for each in _list(body, "actions")),
         behaviour=options,
         faults=faults,
@@ -105,6 +110,13 @@ def _raw_ids(value: Any) -> tuple[str, ...]:
     if len(set(value)) != len(value):
         raise PlanError("participants: each raw id may be there once")
     return tuple(value)
+
+
+def _party(script: dict[str, Any], usual: int, parties: int) -> int:
+    party = script.get("party", usual)
+    if isinstance(party, bool) or not isinstance(party, int) or party < 0:
+        raise PlanError("script.party: must be the number of a party, from 0")
+    return party % parties
 
 
 def _list(body: dict[str, Any], name: str) -> list[Any]:

@@ -98,21 +98,21 @@ class Cast:
         self._unmixed = options.unmixed
         threshold = plan.behaviour.silence_threshold
         self._mixed = partial(speech.mixed, options.rate, threshold)
+        self._parts = [
+            speech.part(plan.first_party + index, again=index // speech.parties)
+            for index in range(len(plan.participants))
+        ]
         offset = round(plan.offset / FRAME_SECONDS)
         if options.unmixed:
             voices = speech.voices(options.rate, threshold)
             self._all = [
-                Speaker(
-                    raw_id,
-                    voices[index % len(voices)],
-                    offset + speech.shift(index, voices[0].frames),
-                    plan,
+                Speaker(raw_id, voices[party], offset + shift, plan)
+                for raw_id, (party, shift) in zip(
+                    plan.participants, self._parts, strict=True
                 )
-                for index, raw_id in enumerate(plan.participants)
             ]
         else:
-            everybody = tuple(range(len(plan.participants)))
-            self._all = [Speaker(None, self._mixed(everybody), offset, plan)]
+            self._all = [Speaker(None, self._mixed(tuple(self._parts)), offset, plan)]
         self.present: Sequence[Speaker] = self._all
 
     @property
@@ -133,5 +133,7 @@ class Cast:
                 each for each, is_here in zip(self._all, here, strict=True) if is_here
             ]
         else:
-            indexes = tuple(index for index, is_here in enumerate(here) if is_here)
-            self._all[0].voice = self._mixed(indexes)
+            parts = zip(self._parts, here, strict=True)
+            self._all[0].voice = self._mixed(
+                tuple(part for part, is_in in parts if is_in)
+            )

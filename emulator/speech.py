@@ -19,6 +19,10 @@ KNOWN_SUFFIXES = {".wav", ".flac"}
 Samples = npt.NDArray[np.int16]
 
 
+Part = tuple[int, int]
+"""A party and by how many frames its speaker is ahead of it."""
+
+
 class AudioError(Exception):
     """The audio to speak cannot be used; the message says which file and why."""
 
@@ -75,25 +79,23 @@ class Speech:
     def _voices(self, rate: int, threshold: int) -> tuple[Voice, ...]:
         return tuple(_voice(each, rate, threshold) for each in self._samples(rate))
 
-    def _mixed(self, rate: int, threshold: int, indexes: tuple[int, ...]) -> Voice:
-        """Return the sum of some participants, saturated.
-
-        More participants than parties speak the parties again, from another place in
-        the conversation: see `shift`.
-        """
+    def _mixed(self, rate: int, threshold: int, parts: tuple[Part, ...]) -> Voice:
+        """Return the sum of some parts, saturated."""
         samples = self._samples(rate)
         frame = rate * FRAME_MS // 1000
         total = np.zeros(len(samples[0]), dtype=np.int32)
-        for index in indexes:
-            party = samples[index % len(samples)]
-            frames = len(party) // frame
-            shifted = self.shift(index, frames) * frame
-            total += np.roll(party, -shifted).astype(np.int32)
+        for party, shift in parts:
+            total += np.roll(samples[party], -shift * frame)
         return _voice(np.clip(total, -32768, 32767).astype(np.int16), rate, threshold)
 
-    def shift(self, index: int, frames: int) -> int:
-        """Return by how many frames a participant is ahead of its party."""
-        return (index // self.parties) * 7 * frames // 16
+    def part(self, number: int, *, again: int) -> Part:
+        """Return what a participant speaks: a party and by how many frames it leads.
+
+        Numbers beyond the parties begin with the first again. Who speaks a party
+        `again` in the same call is at another place in the conversation.
+        """
+        frames = int(self.seconds * 1000 / FRAME_MS)
+        return number % self.parties, again * 7 * frames // 16
 
 
 def _converted(

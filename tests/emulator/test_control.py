@@ -22,6 +22,7 @@ MISTAKES = [
     ({"participants": []}, "participants: must be a list of raw ids"),
     ({"participants": ["a", "a"]}, "participants: each raw id may be there once"),
     ({"script": {"ofset": 1}}, "script: not understood: ofset"),
+    ({"script": {"party": "a"}}, "script.party: must be the number of a party"),
     ({"options": {"on_stop": "explode"}}, "on_stop: 'explode' is none of"),
     ({"options": {"nothing": 1}}, "nothing: there is no such option"),
     ({"options": []}, "options: must be an object"),

@@ -9,6 +9,8 @@ import pytest
 from emulator.calls import MediaOptions, Plan
 from emulator.clock import Clock, Timeline
 from emulator.dialling import SocketRecord
+from emulator.options import Behaviour, Settings
+from emulator.planning import parse_plan
 from emulator.pump import Figures, Pump
 from emulator.speakers import Cast
 from emulator.speech import Speech
@@ -26,12 +28,14 @@ OPTIONS = MediaOptions(
 
 def test_slot_n_says_what_the_conversation_says_there(speech: Speech) -> None:
     voices = speech.voices(16_000, 0)
+    party, lead = speech.part(2, again=1)
+    assert (party, lead > 0) == (0, True)
     first, second, third = Cast(PLAN, OPTIONS, speech).present
 
     for slot in (0, 1, 777, 10_000):
         # One second into the conversation, which begins again at its end.
         position = (50 + slot) % voices[0].frames
-        shifted = (position + speech.shift(2, voices[0].frames)) % voices[0].frames
+        shifted = (position + lead) % voices[0].frames
         expected = (
             voices[0].frame(position),
             voices[1].frame(position),
@@ -39,7 +43,6 @@ def test_slot_n_says_what_the_conversation_says_there(speech: Speech) -> None:
         )
         packets = [each.packet(slot, b"") for each in (first, second, third)]
         assert tuple(each.pcm for each in packets if each) == expected
-    assert speech.shift(2, voices[0].frames) > 0
 
 
 def test_a_script_that_ends_is_followed_by_silence(speech: Speech) -> None:
@@ -88,3 +91,33 @@ async def test_what_the_socket_did_not_take_was_not_sent(
     assert len(socket.taken) == takes
     assert record.packets == takes - 1
     assert sum(track.packets for track in speakers.tracks) == takes - 1
+
+
+def test_with_more_parties_than_participants_calls_speak_other_ones() -> None:
+    plans = [
+        parse_plan(
+            {},
+            number=number,
+            settings=Settings(),
+            behaviour=Behaviour(),
+            seconds=60,
+            parties=5,
+        )
+        for number in (1, 2, 3)
+    ]
+
+    assert [plan.first_party for plan in plans] == [0, 2, 4]
+    assert [len(plan.participants) for plan in plans] == [2, 2, 2]
+
+
+def test_audio_of_one_party_is_spoken_by_the_caller() -> None:
+    plan = parse_plan(
+        {"from": "4:+1"},
+        number=1,
+        settings=Settings(),
+        behaviour=Behaviour(),
+        seconds=60,
+        parties=1,
+    )
+
+    assert plan.participants == ("4:+1",)

@@ -18,7 +18,8 @@ def test_the_built_in_conversation_is_long_quiet_at_times_and_never_clips(
     assert caller.frames == agent.frames >= 2000
     for voice in (caller, agent):
         assert 0.2 < sum(voice.silent) / voice.frames < 0.9
-    mixed = np.frombuffer(speech.mixed(24_000, 0, (0, 1)).pcm, dtype="<i2")
+    parts = (speech.part(0, again=0), speech.part(1, again=0))
+    mixed = np.frombuffer(speech.mixed(24_000, 0, parts).pcm, dtype="<i2")
     assert 10_000 < np.abs(mixed.astype(int)).max() < 32_767
 
 
@@ -38,8 +39,9 @@ def test_a_mix_is_the_saturated_sum() -> None:
     low = np.full(320, -0.25, dtype=np.float32)
     speech = Speech([(loud, 16_000), (loud, 16_000), (low, 16_000)])
 
-    def first(*indexes: int) -> int:
-        pcm = speech.mixed(16_000, 0, indexes).pcm
+    def first(*parties: int) -> int:
+        parts = tuple((party, 0) for party in parties)
+        pcm = speech.mixed(16_000, 0, parts).pcm
         return int(np.frombuffer(pcm, dtype="<i2")[0])
 
     assert first(0, 1) == 32_767
