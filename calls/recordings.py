@@ -1,8 +1,8 @@
 """Audio files of tracks and mixes: written, encoded, stored, read back, compared.
 
 A recording is FLAC, 16-bit mono, at the rate the audio came in. Its name carries the
-start of the PCM's SHA-256, so a second run of the same work writes the same name, and
-a recording that grew by a later socket never overwrites the one that rows still name.
+start of the PCM's SHA-256, and nothing in its files tells when they were made: a second
+run of the same work ends in the same files.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ from calls.audio.track import TrackAudio
 from calls.drafts import TrackDraft
 from calls.models import Recording, RecordingState
 from calls.replay import PacketRef, moment
-from calls.storage import recording_open, recording_save
+from calls.storage import recording_delete, recording_open, recording_save
 
 BLOCK = 1 << 16  # samples
 GATHER = 1 << 18  # bytes of neighbouring packets that are written at once
@@ -227,9 +227,7 @@ def _store(
     stem = f"{stem}-{encoded.pcm_sha256[:12]}"
     with encoded.path.open("rb") as content:
         recording.audio = recording_save(f"{stem}.flac", content)
-    recording.audio_bytes, recording.audio_sha256 = verify(
-        recording.audio, pcm_sha256=encoded.pcm_sha256, samples=encoded.samples
-    )
+    recording.audio_bytes, recording.audio_sha256 = _verified(recording.audio, encoded)
     recording.state = RecordingState.VERIFIED
     recording.verified_at = timezone.now()
     recording.samples = encoded.samples
@@ -247,12 +245,21 @@ def _store(
         "samples": recording.samples,
         "origin_us": recording.origin_us,
         "leftovers": recording.leftovers,
-        "verified_at": recording.verified_at.isoformat(),
         **facts,
     }
     shown = json.dumps(manifest, indent=1).encode()
     recording.manifest = recording_save(f"{stem}.manifest.json", BytesIO(shown))
     return recording
+
+
+def _verified(name: str, encoded: Encoded) -> tuple[int, str]:
+    try:
+        return verify(name, pcm_sha256=encoded.pcm_sha256, samples=encoded.samples)
+    except RecordingError:
+        # Never remove what a row names: reading it may have been at fault.
+        if not Recording.objects.filter(audio=name).exists():
+            recording_delete(name)
+        raise
 
 
 def mix_store(

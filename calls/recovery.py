@@ -17,10 +17,9 @@ from django.db.models import Q
 
 from calls.drafts import ArchiveBatch, ConnectionDraft
 from calls.finishing import NotYetError, call_finish
-from calls.journal import JournalError, is_live, scan
+from calls.journal import is_live, scan
 from calls.models import Call, Connection, IngestProcess
 from calls.models.call import LIVE_STATES, ArchiveState
-from calls.recordings import RecordingError
 from calls.services import batch_store, call_finish_soon, calls_end_without_word
 
 log = logging.getLogger(__name__)
@@ -35,11 +34,13 @@ class Recovered:
     packets: int
     recordings: int
     problem: str = ""
+    # A socket of the call is open: nothing is wrong, and nothing was done.
+    is_live: bool = False
 
     @property
     def is_ok(self) -> bool:
-        """Say whether everything readable is in verified recordings."""
-        return not self.problem
+        """Say whether everything readable is in verified recordings, or will be."""
+        return not self.problem or self.is_live
 
 
 def journals_recover(folder: Path) -> Iterator[Recovered]:
@@ -57,9 +58,12 @@ def journals_recover(folder: Path) -> Iterator[Recovered]:
         try:
             done = call_finish(call_id)
         except NotYetError as exc:
-            yield Recovered(call_id, journals, 0, 0, f"not yet: {exc}")
-        except (JournalError, RecordingError, OSError) as exc:
-            yield Recovered(call_id, journals, 0, 0, str(exc))
+            yield Recovered(call_id, journals, 0, 0, f"not yet: {exc}", is_live=True)
+        except Exception as exc:
+            # One call's trouble must not keep the others from being recovered.
+            log.exception("call %s: cannot be recovered", call_id)
+            problem = str(exc) or type(exc).__name__
+            yield Recovered(call_id, journals, 0, 0, problem)
         else:
             yield Recovered(call_id, done.journals, done.packets, done.recordings)
 
@@ -74,12 +78,31 @@ def archive_sweep(*, now: datetime) -> None:
 
 
 def _dead_processes(now: datetime) -> list[IngestProcess]:
+    """Return processes that are over and whose sockets are not.
+
+    Their leases ran out; or they left, and could not say so of each socket; or they
+    died before they ever wrote a lease.
+    """
     expired = now - timedelta(seconds=settings.LEASE_SECONDS)
-    return list(IngestProcess.objects.filter(stopped_at=None, renewed_at__lt=expired))
+    silent = IngestProcess.objects.filter(stopped_at=None, renewed_at__lt=expired)
+    sockets = Connection.objects.filter(closed_at=None, opened_at__lt=expired)
+    owners = sockets.order_by("opened_at").values_list(
+        "process_id", "node", "opened_at"
+    )
+    known = {process.pk: process for process in IngestProcess.objects.all()}
+    dead = {process.pk: process for process in silent}
+    for process_id, node, opened_at in owners:
+        process = known.get(process_id) if process_id else None
+        if process is None:
+            process = IngestProcess(id=process_id, node=node, renewed_at=opened_at)
+        elif process.stopped_at is None:
+            continue
+        dead.setdefault(process.pk, process)
+    return list(dead.values())
 
 
 def sockets_close(process: IngestProcess, *, now: datetime) -> int:
-    """Close the sockets of a process whose lease ran out; return how many there were.
+    """Close the sockets of a dead process; return how many there were.
 
     A process that only lost the database still holds the locks on its journals; its
     sockets are left alone. That can be seen on its own node only, so other nodes'
@@ -93,9 +116,14 @@ def sockets_close(process: IngestProcess, *, now: datetime) -> int:
     sockets = Connection.objects.filter(process_id=process.pk, closed_at=None)
     if is_here and any(is_live(_journal(socket)) for socket in sockets):
         return 0
-    drafts = [_closing(socket, process) for socket in sockets.select_related("call")]
+    drafts = [
+        _closing(socket, process)
+        for socket in sockets.select_related("call", "subscription")
+    ]
     batch_store(ArchiveBatch(connections=drafts))
-    IngestProcess.objects.filter(pk=process.pk).update(stopped_at=now, streams=0)
+    IngestProcess.objects.filter(pk=process.pk, stopped_at=None).update(
+        stopped_at=now, streams=0
+    )
     log.error(
         "ingest process %s of node %s is dead: %d sockets closed",
         process.pk,
@@ -130,7 +158,7 @@ def _closing(socket: Connection, process: IngestProcess) -> ConnectionDraft:
         unknown=socket.unknown,
         unjournaled=socket.unjournaled,
         last_fault=socket.last_fault,
-        closed_at=process.renewed_at,
+        closed_at=max(process.renewed_at, socket.opened_at),
         close_reason="the ingest process died",
         is_torn=True,
     )

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import IO, cast
 
 from django.core.files import File
-from django.core.files.storage import Storage, storages
+from django.core.files.storage import FileSystemStorage, Storage, storages
+
+BLOCK = 1 << 20
 
 
 def _storage() -> Storage:
@@ -25,26 +27,38 @@ def recording_open(name: str) -> IO[bytes]:
 
 
 def recording_save(name: str, content: IO[bytes]) -> str:
-    """Store `content` under `name`, replacing what was there; return the name.
+    """Store `content` under `name`, or under one like it; return the name it has.
 
-    Django's storages never overwrite: without the delete, a second run of the same
-    work would leave two files and a row that names the wrong one.
+    What is stored is never overwritten or removed: rows may name it, and its journals
+    are gone. The same bytes under the same name are left as they are, so a second run
+    of the same work ends in the same file.
     """
     storage = _storage()
-    if storage.exists(name):
-        storage.delete(name)
-    saved = storage.save(name, File(content))
-    _sync(storage, saved)
-    return saved
+    if not _is_stored(storage, name, content):
+        content.seek(0)
+        name = storage.save(name, File(content))
+    _sync(storage, name)
+    return name
+
+
+def _is_stored(storage: Storage, name: str, content: IO[bytes]) -> bool:
+    if not storage.exists(name):
+        return False
+    with storage.open(name, "rb") as stored:
+        while True:
+            ours, theirs = content.read(BLOCK), stored.read(BLOCK)
+            if ours != theirs:
+                return False
+            if not ours:
+                return True
 
 
 def _sync(storage: Storage, name: str) -> None:
     """Have a local file on the disk itself: its journals are removed after this."""
-    try:
-        path = Path(storage.path(name))
-    except NotImplementedError:
+    if not isinstance(storage, FileSystemStorage):
         # A remote storage answers once it has the bytes.
         return
+    path = Path(storage.path(name))
     for target in (path, path.parent):
         descriptor = os.open(target, os.O_RDONLY)
         try:

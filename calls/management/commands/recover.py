@@ -10,7 +10,10 @@ from calls.recovery import Recovered, journals_recover
 
 
 class Command(BaseCommand):
-    """Finishes what a dead process left. Exit code 1 if something could not be."""
+    """Finishes what a dead process left. Exit code 1 if something could not be.
+
+    A call with an open socket is left alone and is no failure.
+    """
 
     help = (
         "Make calls, tracks, chunks and verified recordings from the journals that no"
@@ -42,6 +45,7 @@ def _as_json(done: Recovered) -> str:
             "packets": done.packets,
             "recordings": done.recordings,
             "problem": done.problem,
+            "live": done.is_live,
         }
     )
 
