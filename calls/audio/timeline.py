@@ -38,34 +38,30 @@ from typing import Generic, Self, TypedDict, TypeVar
 from calls.audio import suspects
 from calls.audio.clock import Clock, ClockJson
 from calls.audio.ledger import Ledger, LedgerJson, State
-from calls.audio.pcm import samples_to_us
+from calls.audio.pcm import slot_samples
 from calls.audio.placement import Placement, Verdict, is_free, put
+from calls.audio.stamps import Stamps, StampsJson
 from calls.audio.suspects import Suspect
 
 __all__ = ["Placement", "Timeline", "TimelineJson", "Verdict"]
 
 T = TypeVar("T")
 
-# A timestamp further than this from where it should be is not a time.
-_IMPLAUSIBLE_S = 6 * 3600
 # No sender replays more than this; its clock was set back.
 _REPLAY_S = 60
 # A hole of this much that our own clock did not see: theirs was set forward.
 _LEAP_S = 600
+# The same, where fewer packets than can agree came after it.
+_LEAP_AT_END_S = 10
 
 
 class TimelineJson(TypedDict):
     """A timeline as it is stored, between two packets that were placed."""
 
     rate: int
-    origin: int | None
-    anchor: int
     cursor: int
     usual: int
-    first_arrival: int
-    transit: int
-    jitter_us: float
-    bad_timestamps: int
+    stamps: StampsJson
     clock: ClockJson
     ledger: LedgerJson
 
@@ -77,48 +73,44 @@ class Timeline(Generic[T]):
     """
 
     __slots__ = (
-        "_anchor",
-        "_calm_transit",
         "_clock",
         "_cursor",
-        "_first_arrival",
-        "_per_us",
         "_run",
         "_run_samples",
-        "_transit",
+        "_stamps",
         "_usual",
-        "bad_timestamps",
-        "jitter_us",
         "ledger",
-        "origin",
         "rate",
     )
 
     def __init__(self, rate: int) -> None:
         self.rate = rate
         self.ledger = Ledger(rate)
-        # The first packet's timestamp in µs since 1970; None before it.
-        self.origin: int | None = None
-        # RFC 3550's interarrival jitter, of arrivals against timestamps, in µs.
-        self.jitter_us = 0.0
-        # Timestamps more than six hours from where they should be.
-        self.bad_timestamps = 0
+        self._stamps = Stamps(rate)
         self._clock = Clock(rate)
-        self._per_us = rate / 1_000_000
-        # The timestamp of sample 0; not `origin` once the sender's clock was set.
-        self._anchor = 0
         # Where the next packet is expected: the end of the track, or inside it while
         # a stream that stepped back catches up.
         self._cursor = 0
         # The packet size `place` need not look at twice. -1 until there is a
         # timestamp to trust, so that every packet is looked at until then.
         self._usual = -1
-        self._first_arrival = 0
-        # Arrival minus timestamp, of the last packet and of the last before the run.
-        self._transit = 0
-        self._calm_transit = 0
         self._run: list[Suspect[T]] = []
         self._run_samples = 0
+
+    @property
+    def origin(self) -> int | None:
+        """The first packet's timestamp in µs since 1970; None before it."""
+        return self._stamps.origin
+
+    @property
+    def jitter_us(self) -> float:
+        """RFC 3550's interarrival jitter, of arrivals against timestamps, in µs."""
+        return self._stamps.jitter_us
+
+    @property
+    def bad_timestamps(self) -> int:
+        """Timestamps more than six hours from where they should have been."""
+        return self._stamps.bad
 
     @property
     def end(self) -> int:
@@ -137,7 +129,7 @@ class Timeline(Generic[T]):
         0 on an exact clock. Where timestamps jitter, so does the first, and
         `origin + bias_us` is when sample 0 was spoken.
         """
-        return round(self._clock.bias / self._per_us)
+        return round(self._clock.bias * 1_000_000 / self.rate)
 
     def place(
         self, timestamp: int | None, samples: int, silent: bool, arrival: int, ref: T
@@ -156,12 +148,10 @@ class Timeline(Generic[T]):
         if self._run:
             return self._doubt(timestamp, samples, silent, arrival, ref)
         clock = self._clock
-        delta = (timestamp - self._anchor) * self._per_us - self._cursor
-        if not clock.accepts(delta):
+        stamps = self._stamps
+        if not clock.accepts(stamps.position(timestamp) - self._cursor):
             return self._doubt(timestamp, samples, silent, arrival, ref)
-        transit = arrival - timestamp
-        self.jitter_us += (abs(transit - self._transit) - self.jitter_us) / 16
-        self._transit = transit
+        stamps.note(timestamp, arrival)
         lean = clock.lean
         if (lean > clock.patience or lean < -clock.patience) and self._correct(
             lean, samples, silent
@@ -191,7 +181,8 @@ class Timeline(Generic[T]):
         off = suspects.last_word(run, self._clock)
         if off is None:
             return self._acquit()
-        if len(run) < suspects.AGREE and self._is_unseen(off, 10 * self.rate):
+        limit = _LEAP_AT_END_S * self.rate
+        if len(run) < suspects.AGREE and self._stamps.is_unseen(off, limit):
             return self._acquit()
         return self._convict(off)
 
@@ -210,31 +201,24 @@ class Timeline(Generic[T]):
     ) -> tuple[int, bool]:
         """Return the time to place a packet by, and whether that is only a guess."""
         self._clock.resize(samples)
+        stamps = self._stamps
         if timestamp is None:
             if self._usual >= 0:
-                return arrival - self._transit, True
+                return stamps.guess(arrival), True
             # Nobody has told us a time yet: arrivals are the only clock there is.
             timestamp = arrival
-        elif self._usual < 0:
-            if self.origin is not None:
-                # The first timestamp after packets without: their time follows.
-                self._start(timestamp - samples_to_us(self._waiting_end, self.rate))
-            self._usual = samples
         else:
+            if self._usual < 0 and stamps.origin is not None:
+                stamps.begin_again(timestamp, arrival, self._waiting_end)
             self._usual = samples
-        if self.origin is None:
-            self._start(timestamp)
-            self._first_arrival = arrival
-            self._transit = arrival - timestamp
+        if stamps.origin is None:
+            stamps.begin(timestamp, arrival)
         return timestamp, False
 
     @property
     def _waiting_end(self) -> int:
         """Where the next packet is expected if all that wait simply follow."""
         return self._cursor + self._run_samples
-
-    def _start(self, timestamp: int) -> None:
-        self.origin = self._anchor = timestamp
 
     def _place_blank(
         self, guess: int, samples: int, silent: bool, arrival: int, ref: T
@@ -253,7 +237,7 @@ class Timeline(Generic[T]):
 
     def _off(self, timestamp: int) -> float:
         """How far `timestamp` is from where the next packet should be, in samples."""
-        delta = (timestamp - self._anchor) * self._per_us - self._waiting_end
+        delta = self._stamps.position(timestamp) - self._waiting_end
         return delta - self._clock.near
 
     def _doubt(
@@ -261,16 +245,14 @@ class Timeline(Generic[T]):
     ) -> list[Placement[T]]:
         """Take a packet that does not follow, or comes behind some that do not."""
         off = self._off(timestamp)
-        if abs(off) > _IMPLAUSIBLE_S * self.rate:
+        if not self._stamps.is_plausible(off):
             return self._place_implausible(timestamp, samples, silent, arrival, ref)
         if not self._run:
-            self._calm_transit = self._transit
+            self._stamps.doubt()
         elif self._is_over(timestamp, off):
             placed = self._acquit()
             return placed + self.place(timestamp, samples, silent, arrival, ref)
-        transit = arrival - timestamp
-        self.jitter_us += (abs(transit - self._transit) - self.jitter_us) / 16
-        self._transit = transit
+        self._stamps.note(timestamp, arrival)
         return self._join(Suspect(off, timestamp, samples, silent, ref))
 
     def _is_over(self, timestamp: int, off: float) -> bool:
@@ -280,8 +262,12 @@ class Timeline(Generic[T]):
         if suspects.is_same(timestamp, last.stamp):
             # Of a burst stamped with one time only the last packet tells.
             return False
-        is_first = clock.seen == 1 and suspects.is_same(last.stamp, self._anchor)
-        if is_first and len(self._run) > 1:
+        first = self._stamps.origin if clock.seen == 1 else None
+        if (
+            first is not None
+            and suspects.is_same(last.stamp, first)
+            and len(self._run) > 1
+        ):
             # The track begins with such a burst: its origin tells nothing either.
             self._rebase(last.off)
             return True
@@ -299,15 +285,13 @@ class Timeline(Generic[T]):
         self, timestamp: int, samples: int, silent: bool, arrival: int, ref: T
     ) -> list[Placement[T]]:
         """Place a packet whose timestamp is hours away from its neighbours'."""
-        self.bad_timestamps += 1
-        limit = _IMPLAUSIBLE_S * 1_000_000
-        origin = self._anchor
-        if abs(timestamp - arrival) <= limit < abs(origin - self._first_arrival):
-            # It is the first packet's that was no time: begin again from this one.
-            self._start(timestamp - samples_to_us(self._waiting_end, self.rate))
-            self._transit = arrival - timestamp
+        stamps = self._stamps
+        stamps.bad += 1
+        if stamps.was_wrong(timestamp, arrival):
+            stamps.begin_again(timestamp, arrival, self._waiting_end)
             return self.place(timestamp, samples, silent, arrival, ref)
-        return self._place_blank(arrival - self._transit, samples, silent, arrival, ref)
+        guess = stamps.guess(arrival)
+        return self._place_blank(guess, samples, silent, arrival, ref)
 
     def _join(self, suspect: Suspect[T]) -> list[Placement[T]]:
         """Let a packet wait, and see whether there is evidence enough by now."""
@@ -411,17 +395,11 @@ class Timeline(Generic[T]):
             start = self._cursor + shift
             place = self.ledger.runs_in(max(start, 0), start + self._run_samples)
             return not any(run.state.is_missing for run in place)
-        return self._is_unseen(shift, _LEAP_S * self.rate)
-
-    def _is_unseen(self, shift: float, limit: int) -> bool:
-        """Whether a hole above `limit` took no time on our own clock."""
-        if shift <= limit:
-            return False
-        return (self._calm_transit - self._transit) * self._per_us > shift / 2
+        return self._stamps.is_unseen(shift, _LEAP_S * self.rate)
 
     def _set_clock(self, shift: int, off: float) -> list[Placement[T]]:
         """Follow a sender whose clock was set by `shift`: nothing is missing."""
-        self._anchor += samples_to_us(shift, self.rate)
+        self._stamps.set_by(shift)
         for suspect in self._run:
             suspect.off -= shift
         return self._settle([0] * len(self._run), 0, off - shift)
@@ -449,14 +427,9 @@ class Timeline(Generic[T]):
             raise RuntimeError(f"{len(self._run)} packets wait: flush first")
         return {
             "rate": self.rate,
-            "origin": self.origin,
-            "anchor": self._anchor,
             "cursor": self._cursor,
             "usual": self._usual,
-            "first_arrival": self._first_arrival,
-            "transit": self._transit,
-            "jitter_us": self.jitter_us,
-            "bad_timestamps": self.bad_timestamps,
+            "stamps": self._stamps.to_json(),
             "clock": self._clock.to_json(),
             "ledger": self.ledger.to_json(),
         }
@@ -465,14 +438,22 @@ class Timeline(Generic[T]):
     def restore(cls, state: TimelineJson) -> Self:
         """Return the timeline that `state()` described; it goes on as that one."""
         timeline = cls(state["rate"])
-        timeline.origin = state["origin"]
-        timeline._anchor = state["anchor"]
         timeline._cursor = state["cursor"]
         timeline._usual = state["usual"]
-        timeline._first_arrival = state["first_arrival"]
-        timeline._transit = state["transit"]
-        timeline.jitter_us = state["jitter_us"]
-        timeline.bad_timestamps = state["bad_timestamps"]
+        timeline._stamps = Stamps.from_json(state["rate"], state["stamps"])
         timeline._clock = Clock.from_json(state["rate"], state["clock"])
         timeline.ledger = Ledger.from_json(state["ledger"])
+        return timeline
+
+    @classmethod
+    def resume(cls, ledger: LedgerJson, *, origin: int, first_arrival: int) -> Self:
+        """Return a timeline as far as its ledger tells, to go on with it.
+
+        What its sender's clock was like is not in there and is learnt again.
+        """
+        timeline = cls(ledger["rate"])
+        timeline.ledger = Ledger.from_json(ledger)
+        timeline._cursor = timeline.end
+        timeline._usual = slot_samples(timeline.rate)
+        timeline._stamps.begin(origin, first_arrival)
         return timeline

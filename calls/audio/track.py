@@ -11,10 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, Self, TypeVar
 
-from calls.audio.clock import Clock
 from calls.audio.ledger import Ledger, LedgerJson, State
 from calls.audio.levels import LevelMeter
-from calls.audio.pcm import BYTES_PER_SAMPLE, slot_samples
+from calls.audio.pcm import BYTES_PER_SAMPLE
 from calls.audio.timeline import Placement, Timeline
 
 R = TypeVar("R")
@@ -180,25 +179,9 @@ class TrackAudio(Generic[R]):
         What the sender's clock was like is not among them; it is learnt again.
         `size` is the PCM received in bytes, `arrivals_us` the first and last arrival.
         """
-        rate = ledger["rate"]
-        track = cls(rate)
+        track = cls(ledger["rate"])
         first, last = arrivals_us
-        stored = Ledger.from_json(ledger)
-        track.timeline = Timeline.restore(
-            {
-                "rate": rate,
-                "origin": origin_us,
-                "anchor": origin_us,
-                "cursor": stored.samples,
-                "usual": slot_samples(rate),
-                "first_arrival": first,
-                "transit": first - origin_us,
-                "jitter_us": 0.0,
-                "bad_timestamps": 0,
-                "clock": Clock(rate).to_json(),
-                "ledger": ledger,
-            }
-        )
+        track.timeline = Timeline.resume(ledger, origin=origin_us, first_arrival=first)
         track.packets, track.bytes = packets, size
         track.silent_packets = silent_packets
         track.first_arrival_us, track.last_arrival_us = first, last
