@@ -1,5 +1,6 @@
 """One run of the demo: start everything, ring, watch, verify, stay, end."""
 
+import fcntl
 import json
 import os
 import secrets
@@ -120,8 +121,11 @@ class Conductor:
 
     def _prepare(self) -> None:
         call_command("migrate", interactive=False, verbosity=0)
-        if not _are_files_collected():
-            call_command("collectstatic", interactive=False, verbosity=0)
+        # One after the other: demos of one checkout share the folder.
+        with Path(settings.BASE_DIR, "manage.py").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not _are_files_collected():
+                call_command("collectstatic", interactive=False, verbosity=0)
 
     def _notice(self, restart: str) -> None:
         """Say that a part was started again, now and beside the verdict."""

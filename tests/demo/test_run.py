@@ -20,6 +20,7 @@ from django.core.management import CommandError, call_command
 
 from acsstream.settings import BASE_DIR
 from demo.loopback import Operator
+from tests.e2e.terminal import demo_on_terminal
 
 COMMAND = [sys.executable, str(BASE_DIR / "manage.py"), "demo"]
 PARTS = {"redis", "web", "ingest", "worker", "beat", "emulator"}
@@ -157,6 +158,19 @@ def assert_console_works(said: str) -> None:
     assert any(file.endswith(".css") for file in files)
     for file in files:
         assert operator.get(file)
+
+
+def test_stays_on_a_terminal_with_calls_in_it_until_ctrl_c(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    options = ["--port=0", "--calls", "1", "--seconds", "8"]
+    with demo_on_terminal(folder, *options) as demo:
+        demo.await_line("OK: all 1 calls 100 % complete", PATIENCE)
+        demo.await_line("The console stays up", PATIENCE)
+        demo.await_line(r" 2  mixed, 16 kHz +streaming", PATIENCE)
+
+    # Leaving it pressed Ctrl-C: what was verified is still the verdict.
+    assert demo.process.returncode == 0
+    assert processes_of(folder) == []
 
 
 def test_leaves_nothing_when_it_is_killed(tmp_path: Path) -> None:
