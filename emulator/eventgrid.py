@@ -81,7 +81,7 @@ class EventGrid:
             if attempt:
                 await asyncio.sleep(RETRY_SECONDS)
             call.rung["attempts"] += 1
-            answer = await self._post(event, "Notification")
+            answer = await self._post(event, "Notification", attempt)
             if answer is not None and 200 <= answer[0] < 300:
                 return True
         logger.warning("call %s: IncomingCall was not accepted", call.call_id)
@@ -102,12 +102,14 @@ class EventGrid:
             at=self._clock.now(),
         )
 
-    async def _post(self, event: events.Event, kind: str) -> tuple[int, Any] | None:
+    async def _post(
+        self, event: events.Event, kind: str, delivery: int = 0
+    ) -> tuple[int, Any] | None:
         headers = {
             "Content-Type": "application/json; charset=utf-8",
             "aeg-event-type": kind,
             "aeg-subscription-name": "EMULATED",
-            "aeg-delivery-count": "0",
+            "aeg-delivery-count": str(delivery),
             "aeg-data-version": "",
             "aeg-metadata-version": "1",
         }

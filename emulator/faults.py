@@ -47,6 +47,11 @@ class Faults(Options):
     callback_token: str = option(
         "", "what is wrong with the callbacks' tokens", TOKEN_FAULTS
     )
+    streaming: str = option(
+        "works",
+        "every start fails with this sub-code, whether or not the app could be reached",
+        ("works", "8581", "8603"),
+    )
     slow_reader_ms: int = option(0, "pause after each message read from the app")
     answer: str = option(
         "connected",

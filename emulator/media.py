@@ -192,7 +192,7 @@ class MediaStream:
                 return
             losses += order.ending is Ending.LOST
             if losses > self._behaviour.redial_limit:
-                self._failed(events.NOT_ESTABLISHED, "streamConnectionUnsuccessful")
+                self._give_up(established=True)
                 return
             if await self._interrupted(order.delay):
                 return
@@ -213,6 +213,9 @@ class MediaStream:
 
         `replaces` says whether it follows another one of the same subscription.
         """
+        if (forced := self._call.plan.faults.streaming) != "works":
+            self._give_up(established=forced == "8603")
+            return None
         behaviour, backoff = self._behaviour, self._behaviour.dial_backoff
         attempts = behaviour.redial_attempts if replaces else behaviour.dial_attempts
         for attempt in range(max(1, attempts)):
@@ -227,13 +230,14 @@ class MediaStream:
             except RefusedError as exc:
                 self.sockets.append(SocketRecord.refused(exc, self._clock.now()))
                 logger.warning("call %s: socket refused: %s", self._call.call_id, exc)
-        if replaces:
-            self._failed(events.NOT_ESTABLISHED, "streamConnectionUnsuccessful")
-        else:
-            self._failed(events.NOT_OPERATIONAL, "initialWebSocketConnectionFailed")
+        self._give_up(established=replaces)
         return None
 
-    def _failed(self, result: events.Event, details: str) -> None:
+    def _give_up(self, *, established: bool) -> None:
+        """Tell the app that there will be no socket, or no further one."""
+        result, details = events.NOT_OPERATIONAL, "initialWebSocketConnectionFailed"
+        if established:
+            result, details = events.NOT_ESTABLISHED, "streamConnectionUnsuccessful"
         self._cease()
         self._settled.set()
         operation = self._unannounced[0] if self._unannounced else self._answer

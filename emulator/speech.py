@@ -149,4 +149,5 @@ def _read(path: Path) -> tuple[npt.NDArray[np.float32], int]:
         raise AudioError(f"{path}: not an audio file that can be read") from exc
     if not len(samples):
         raise AudioError(f"{path}: no audio in it")
-    return samples, int(rate)
+    # A float file may hold anything; what is not a number is silence.
+    return np.nan_to_num(samples, posinf=1.0, neginf=-1.0), int(rate)

@@ -104,6 +104,21 @@ async def test_plans_how_placed_calls_go(bench: Bench) -> None:
     assert "." not in bench.app.sockets[0].audio[0]["timestamp"]
 
 
+async def test_a_placed_call_can_fail(bench: Bench) -> None:
+    url = bench.emulator.url + "/emulator/outgoing"
+    async with bench.session.put(url, json={"faults": {"answer": "failed"}}) as reply:
+        assert reply.status == 200
+
+    await bench.client.create_call(
+        CommunicationUserIdentifier("8:acs:r_callee"), bench.app.url + "/callbacks"
+    )
+
+    failed = await bench.app.callback("CreateCallFailed")
+    assert failed["resultInformation"]["code"] == 500
+    [call] = (await bench.get("/emulator/calls"))["calls"]
+    assert call["state"] == "failed"
+
+
 async def test_reports_its_health(bench: Bench) -> None:
     call = await bench.ring()
     await bench.answer(call)

@@ -212,6 +212,18 @@ async def test_a_refused_socket_is_8581(bench: Bench) -> None:
     assert report["media"]["state"] == "inactive"
 
 
+@pytest.mark.parametrize("code", [8581, 8603])
+async def test_a_start_can_be_made_to_fail(bench: Bench, code: int) -> None:
+    call = await bench.ring(faults={"streaming": str(code)})
+    await bench.answer(call)
+
+    failed = await bench.app.callback("MediaStreamingFailed")
+
+    assert failed["resultInformation"]["subCode"] == code
+    assert failed["operationContext"] == "answered"
+    assert bench.app.sockets == []
+
+
 async def test_even_a_failure_comes_after_call_connected(
     make_bench: MakeBench,
 ) -> None:

@@ -94,6 +94,13 @@ def test_shorter_parties_are_silent_at_the_end(tmp_path: Path) -> None:
     assert short.silent == b"\0\0" + b"\1" * 8
 
 
+def test_what_is_not_a_number_is_silence(tmp_path: Path) -> None:
+    samples = np.full(320, np.nan, dtype=np.float32)
+    soundfile.write(tmp_path / "a.wav", samples, 16_000, subtype="FLOAT")
+
+    assert load(tmp_path).voices(16_000, 0)[0].silent == b"\1"
+
+
 def test_an_empty_file_is_refused(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", np.zeros(0, dtype=np.int16), 16_000)
 
