@@ -15,12 +15,11 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import Q
 
-from calls.drafts import ArchiveBatch, ConnectionDraft
 from calls.finishing import NotYetError, call_finish
 from calls.journal import is_live, scan
 from calls.models import Call, Connection, IngestProcess
 from calls.models.call import LIVE_STATES, ArchiveState
-from calls.services import batch_store, call_finish_soon, calls_end_without_word
+from calls.services import call_finish_soon, calls_end_without_word, socket_lose
 
 log = logging.getLogger(__name__)
 
@@ -116,11 +115,10 @@ def sockets_close(process: IngestProcess, *, now: datetime) -> int:
     sockets = Connection.objects.filter(process_id=process.pk, closed_at=None)
     if is_here and any(is_live(_journal(socket)) for socket in sockets):
         return 0
-    drafts = [
-        _closing(socket, process)
-        for socket in sockets.select_related("call", "subscription")
-    ]
-    batch_store(ArchiveBatch(connections=drafts))
+    lost = sum(
+        socket_lose(socket, at=max(process.renewed_at, socket.opened_at))
+        for socket in sockets
+    )
     IngestProcess.objects.filter(pk=process.pk, stopped_at=None).update(
         stopped_at=now, streams=0
     )
@@ -128,40 +126,14 @@ def sockets_close(process: IngestProcess, *, now: datetime) -> int:
         "ingest process %s of node %s is dead: %d sockets closed",
         process.pk,
         process.node,
-        len(drafts),
+        lost,
     )
-    return len(drafts)
+    return lost
 
 
 def _journal(socket: Connection) -> Path:
     folder: Path = settings.JOURNAL_DIR
     return folder / f"{socket.pk}.journal"
-
-
-def _closing(socket: Connection, process: IngestProcess) -> ConnectionDraft:
-    return ConnectionDraft(
-        id=socket.pk,
-        call_id=socket.call_id,
-        call_connection_id=socket.call.connection_id or "",
-        correlation_id=socket.call.correlation_id,
-        process_id=socket.process_id,
-        node=socket.node,
-        remote_address=socket.remote_address,
-        opened_at=socket.opened_at,
-        subscription_id=socket.subscription.subscription_id
-        if socket.subscription
-        else None,
-        messages=socket.messages,
-        packets=socket.packets,
-        bytes=socket.bytes,
-        malformed=socket.malformed,
-        unknown=socket.unknown,
-        unjournaled=socket.unjournaled,
-        last_fault=socket.last_fault,
-        closed_at=max(process.renewed_at, socket.opened_at),
-        close_reason="the ingest process died",
-        is_torn=True,
-    )
 
 
 def _unfinished(now: datetime) -> list[UUID]:

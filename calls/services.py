@@ -131,17 +131,36 @@ def _streaming_tell(draft: ConnectionDraft) -> bool:
         else:
             streaming_seen(call_id, StreamingState.STREAMING, at=draft.last_packet_at)
         return False
+    return _end_tell(call_id, draft.close_code, at=draft.closed_at)
+
+
+def _end_tell(call_id: UUID, code: int | None, *, at: datetime) -> bool:
+    from calls.control import streaming_seen  # control imports this module
+
     if Connection.objects.filter(call_id=call_id, closed_at=None).exists():
         return False
     call = Call.objects.get(pk=call_id)
     if call.is_live and call.desired_streaming:
-        reason = f"the socket closed ({draft.close_code or 'no code'})"
-        streaming_seen(
-            call_id, StreamingState.STALLED, at=draft.closed_at, reason=reason
-        )
+        reason = f"the socket closed ({code or 'no code'})"
+        streaming_seen(call_id, StreamingState.STALLED, at=at, reason=reason)
     else:
-        streaming_seen(call_id, StreamingState.STOPPED, at=draft.closed_at)
+        streaming_seen(call_id, StreamingState.STOPPED, at=at)
     return not call.is_live
+
+
+def socket_lose(socket: Connection, *, at: datetime) -> bool:
+    """Close the socket of a dead process, once; its journal was not sealed.
+
+    If the process lives after all, its next draft opens the socket again.
+    """
+    lost = Connection.objects.filter(pk=socket.pk, closed_at=None).update(
+        closed_at=at,
+        close_reason="the ingest process died",
+        journal_state=Connection.JournalState.TORN,
+    )
+    if lost and _end_tell(socket.call_id, None, at=at):
+        call_finish_soon(socket.call_id)
+    return bool(lost)
 
 
 def call_finish_soon(call_id: UUID) -> None:
