@@ -31,7 +31,8 @@ test-pure: $(STAMPS)/dev ## Pure code: every branch covered by its own tests alo
 	scripts/covered calls.audio tests/audio
 
 test-postgres: $(STAMPS)/dev ## The database tests again, on a real PostgreSQL
-	$(BIN)/python -m tests.postgres $(BIN)/pytest $(WORKERS) -m database $(ARGS)
+	@# --reuse-db: the databases go with their server, while threads still hold them.
+	$(BIN)/python -m tests.postgres $(BIN)/pytest --reuse-db $(WORKERS) -m database $(ARGS)
 
 test-suite: $(STAMPS)/dev $(STAMPS)/npm ## The whole suite, browsers included
 	$(BIN)/pytest $(WORKERS) $(ARGS)
