@@ -7,7 +7,7 @@ a page that missed ten of them is right again with the next.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple, TypedDict
+from typing import NamedTuple
 from uuid import UUID
 
 from django.conf import settings
@@ -16,109 +16,20 @@ from django.urls import reverse
 from django.utils import timezone
 
 from calls import formats
+from calls.board_types import (
+    Board,
+    CallRow,
+    Cards,
+    CommandRow,
+    EndedRow,
+    TrackRow,
+)
 from calls.live import LiveCall, LiveProcess, LiveTrack
 from calls.models import Call, IngestProcess, Participant, StreamCommand, Track
 
 ENDED_SHOWN = 8
 ENDED_WITHIN = timedelta(hours=1)
 INCOMPLETE_WITHIN = timedelta(hours=24)
-
-
-class TrackRow(TypedDict):
-    """One participant of a live call."""
-
-    key: str
-    name: str
-    packets: int
-    silence_ratio: float | None
-    talk_ms: int
-    rms_dbfs: float | None
-    gap_count: int
-    gap_ms: int
-    talking: bool
-
-
-class CommandRow(TypedDict):
-    """The latest order about a call."""
-
-    label: str
-    state: str
-    state_label: str
-    result: str
-
-
-class CallRow(TypedDict):
-    """One live call. Times are seconds since 1970 UTC."""
-
-    id: str
-    url: str
-    state: str
-    state_label: str
-    direction: str
-    from_name: str
-    from_raw: str
-    to_name: str
-    to_raw: str
-    since: float
-    desired: bool
-    streaming: str
-    streaming_label: str
-    streaming_reason: str
-    completeness: float | None
-    quiet: float | None
-    malformed: int
-    unknown: int
-    mixed: bool
-    measured: bool
-    tracks: list[TrackRow]
-    command: CommandRow | None
-
-
-class EndedRow(TypedDict):
-    """One call that is over."""
-
-    id: str
-    url: str
-    state: str
-    state_label: str
-    direction: str
-    from_name: str
-    to_name: str
-    ended_at: float
-    seconds: float
-    completeness: float | None
-    silence_ratio: float | None
-    archive: str
-    archive_label: str
-    reason: str
-
-
-class Cards(TypedDict):
-    """The figures on top. None is "not known", which differs from 0."""
-
-    live_calls: int
-    streams: int | None
-    packets_per_second: float | None
-    silence_ratio: float | None
-    incomplete: int
-    workers: int | None
-    redis: bool
-    processes: int
-    processes_dead: int
-    refused: int | None
-    journal_pending_bytes: int | None
-    journal_error: str
-
-
-class Board(TypedDict):
-    """One whole snapshot."""
-
-    at: float
-    live: bool
-    reason: str
-    cards: Cards
-    calls: list[CallRow]
-    ended: list[EndedRow]
 
 
 @dataclass(frozen=True, slots=True)

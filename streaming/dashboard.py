@@ -20,7 +20,8 @@ from django.db import DatabaseError
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from calls.board import Board, BoardFacts, board, board_facts
+from calls.board import BoardFacts, board, board_facts
+from calls.board_types import Board
 from calls.live import LiveProcess, live_processes_async, redis_async
 
 SNAPSHOT_SECONDS = 1.0

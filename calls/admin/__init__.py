@@ -5,11 +5,10 @@ from calls.admin.control import CallEventAdmin, ProfileAdmin, StreamCommandAdmin
 from calls.admin.media import (
     ConnectionAdmin,
     IngestProcessAdmin,
-    ParticipantAdmin,
     RecordingAdmin,
     SubscriptionAdmin,
-    TrackAdmin,
 )
+from calls.admin.people import ParticipantAdmin, TrackAdmin
 from calls.admin.users import ConsoleGroupAdmin, ConsoleUserAdmin
 
 __all__ = [

@@ -1,6 +1,6 @@
 """What the pages of this admin share."""
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from django.db import models
 from django.http import HttpRequest
@@ -8,8 +8,10 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
+from unfold.decorators import display
 
 from calls import formats
+from calls.markup import call_title
 
 
 class ConsoleAdmin(ModelAdmin):
@@ -47,3 +49,19 @@ def page_link(row: models.Model | None, text: str = "") -> str | SafeString:
         f"admin:{options.app_label}_{options.model_name}_change", args=[row.pk]
     )
     return format_html('<a class="console-link" href="{}">{}</a>', url, text or row)
+
+
+class OfCallAdmin(FactAdmin):
+    """A fact that belongs to a call."""
+
+    list_select_related: ClassVar[tuple[str, ...]] = ("call",)
+
+    @display(description="Call", ordering="call__rang_at")
+    def shown_call(self, row: Any) -> str | SafeString:
+        """Show the call."""
+        return page_link(row.call, call_title(row.call))
+
+    @display(description="Rate", ordering="sample_rate")
+    def rate(self, row: Any) -> str:
+        """Show the sample rate."""
+        return f"{row.sample_rate / 1000:g} kHz"

@@ -20,9 +20,8 @@ class ProfileAdmin(ConsoleAdmin):
         "called_party",
         "channels",
         "sample_rate",
-        "start_at_answer",
-        "bidirectional",
-        "dtmf_tones",
+        "starts",
+        "also",
     )
     search_fields = ("name", "called")
 
@@ -30,6 +29,17 @@ class ProfileAdmin(ConsoleAdmin):
     def called_party(self, row: StreamingProfile) -> str:
         """Show whose calls the profile is for."""
         return formats.party(row.called) if row.called else "Every other number"
+
+    @display(description="Starts", ordering="start_at_answer")
+    def starts(self, row: StreamingProfile) -> str:
+        """Show when streaming starts."""
+        return "When answered" if row.start_at_answer else "When somebody starts it"
+
+    @display(description="Also")
+    def also(self, row: StreamingProfile) -> str:
+        """Show what else is asked for."""
+        extras = {"Bidirectional": row.bidirectional, "DTMF tones": row.dtmf_tones}
+        return ", ".join(name for name, on in extras.items() if on) or formats.NOTHING
 
 
 @admin.register(StreamCommand)

@@ -1,203 +1,32 @@
-"""What was received: participants, tracks, sockets, recordings, processes."""
+"""Sockets, subscriptions, recordings, ingest processes."""
 
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.conf import settings
 from django.contrib import admin
-from django.db.models import F, FloatField, Max, QuerySet, Sum
-from django.db.models.functions import Cast, NullIf
-from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 from unfold.decorators import display
 
 from calls import formats
-from calls.admin.base import FactAdmin, page_link
-from calls.admin.filters import CompletenessFilter
-from calls.markup import bar, call_title, party
+from calls.admin.base import FactAdmin, OfCallAdmin
+from calls.markup import party
 from calls.models import (
     Connection,
     IngestProcess,
-    Participant,
     Recording,
     Subscription,
-    Track,
 )
 
-
-class OfCallAdmin(FactAdmin):
-    """A fact that belongs to a call."""
-
-    list_select_related: ClassVar[tuple[str, ...]] = ("call",)
-
-    @display(description="Call", ordering="call__rang_at")
-    def shown_call(self, row: Any) -> str | SafeString:
-        """Show the call."""
-        return page_link(row.call, call_title(row.call))
-
-
-@admin.register(Participant)
-class ParticipantAdmin(OfCallAdmin):
-    """Who was in a call, with the figures of all of their tracks."""
-
-    list_display = (
-        "shown_party",
-        "shown_call",
-        "joined",
-        "packets",
-        "silence",
-        "talk",
-        "level",
-        "gaps",
-    )
-    list_filter = (
-        ("call__state", ChoicesDropdownFilter),
-        ("joined_at", RangeDateTimeFilter),
-        "is_muted",
-        "is_on_hold",
-    )
-    search_fields = ("raw_id", "display_name", "call__connection_id")
-    ordering = ("-joined_at", "raw_id")
-    readonly_fields = ("packets", "silence", "talk", "level", "gaps")
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Participant]:
-        """Return participants with the sums of their tracks, in one query."""
-        rate = F("tracks__sample_rate")
-        rows: QuerySet[Participant] = super().get_queryset(request)
-        return rows.annotate(
-            packet_sum=Sum("tracks__packets"),
-            silence_ratio=Cast(Sum("tracks__silent_packets"), FloatField())
-            / NullIf(Sum("tracks__packets"), 0),
-            talk_seconds=Sum(Cast(F("tracks__talk_samples"), FloatField()) / rate),
-            gap_seconds=Sum(Cast(F("tracks__gap_samples"), FloatField()) / rate),
-            gap_sum=Sum("tracks__gap_count"),
-            # One track is the rule; of two, the louder one says more.
-            rms=Max("tracks__rms_dbfs"),
-        )
-
-    @display(description="Participant", ordering="raw_id")
-    def shown_party(self, row: Participant) -> str | SafeString:
-        """Show the name, else the number."""
-        return party(row.raw_id, row.display_name)
-
-    @display(description="Joined", ordering="joined_at")
-    def joined(self, row: Participant) -> str:
-        """Show when they joined."""
-        return formats.moment(row.joined_at)
-
-    @display(description="Packets", ordering="packet_sum")
-    def packets(self, row: Any) -> str:
-        """Show how many packets of theirs came."""
-        return formats.count(row.packet_sum)
-
-    @display(description="Silence", ordering="silence_ratio")
-    def silence(self, row: Any) -> str | SafeString:
-        """Show the share of packets that ACS flagged silent."""
-        return bar(row.silence_ratio, "silence")
-
-    @display(description="Talk time", ordering="talk_seconds")
-    def talk(self, row: Any) -> str:
-        """Show how long they talked."""
-        return formats.clock(row.talk_seconds)
-
-    @display(description="Level", ordering="rms")
-    def level(self, row: Any) -> str:
-        """Show how loud they were."""
-        return formats.dbfs(row.rms)
-
-    @display(description="Gaps", ordering="gap_seconds")
-    def gaps(self, row: Any) -> str:
-        """Show how much of theirs is missing."""
-        return gap_text(row.gap_sum, row.gap_seconds)
-
-
-@admin.register(Track)
-class TrackAdmin(OfCallAdmin):
-    """One participant's audio: timeline and figures."""
-
-    list_display = (
-        "shown_party",
-        "shown_call",
-        "first_packet",
-        "length",
-        "packets",
-        "silence",
-        "talk",
-        "level",
-        "peak",
-        "gaps",
-        "late",
-        "duplicates",
-        "jitter",
-        "complete",
-    )
-    list_filter = (
-        CompletenessFilter,
-        "sample_rate",
-        "is_final",
-        ("first_packet_at", RangeDateTimeFilter),
-    )
-    list_select_related: ClassVar[tuple[str, ...]] = ("call", "participant")
-    search_fields = (
-        "participant__raw_id",
-        "participant__display_name",
-        "call__connection_id",
-    )
-    ordering = ("-first_packet_at",)
-    date_hierarchy = "first_packet_at"
-
-    @display(description="Participant", ordering="participant__raw_id")
-    def shown_party(self, row: Track) -> str | SafeString:
-        """Show whose audio it is."""
-        return party(row.participant.raw_id, row.participant.display_name)
-
-    @display(description="First packet", ordering="first_packet_at")
-    def first_packet(self, row: Track) -> str:
-        """Show when it begins."""
-        return formats.moment(row.first_packet_at)
-
-    @display(description="Length", ordering="samples")
-    def length(self, row: Track) -> str:
-        """Show the length of the timeline."""
-        return formats.clock(row.seconds)
-
-    @display(description="Silence")
-    def silence(self, row: Track) -> str | SafeString:
-        """Show the share of silent packets."""
-        return bar(row.silence_ratio, "silence")
-
-    @display(description="Talk time", ordering="talk_samples")
-    def talk(self, row: Track) -> str:
-        """Show how long they talked."""
-        return formats.clock(row.talk_seconds)
-
-    @display(description="Level", ordering="rms_dbfs")
-    def level(self, row: Track) -> str:
-        """Show how loud it is."""
-        return formats.dbfs(row.rms_dbfs)
-
-    @display(description="Peak", ordering="peak_dbfs")
-    def peak(self, row: Track) -> str:
-        """Show the loudest sample."""
-        return formats.dbfs(row.peak_dbfs)
-
-    @display(description="Gaps", ordering="gap_samples")
-    def gaps(self, row: Track) -> str:
-        """Show what is missing."""
-        return gap_text(row.gap_count, row.gap_seconds)
-
-    @display(description="Jitter", ordering="jitter_us")
-    def jitter(self, row: Track) -> str:
-        """Show how unevenly packets came."""
-        return f"{row.jitter_us / 1000:.1f} ms"
-
-    @display(description="Complete", ordering="completeness")
-    def complete(self, row: Track) -> str | SafeString:
-        """Show the received share."""
-        return bar(row.completeness, "completeness")
+JOURNAL_COLOURS = {
+    "open": "info",
+    "sealed": "info",
+    "torn": "warning",
+    "kept": "success",
+    "missing": "danger",
+}
 
 
 @admin.register(Subscription)
@@ -209,10 +38,10 @@ class SubscriptionAdmin(OfCallAdmin):
         "shown_call",
         "state",
         "encoding",
-        "sample_rate",
+        "rate",
         "channels",
-        "is_mixed",
-        "is_bidirectional",
+        "streams",
+        "ways",
         "started",
         "ended",
     )
@@ -224,6 +53,16 @@ class SubscriptionAdmin(OfCallAdmin):
     )
     search_fields = ("subscription_id", "call__connection_id")
     date_hierarchy = "started_at"
+
+    @display(description="Streams", ordering="is_mixed")
+    def streams(self, row: Subscription) -> str:
+        """Show whether all speak in one stream."""
+        return {True: "Mixed", False: "Unmixed", None: formats.NOTHING}[row.is_mixed]
+
+    @display(description="Ways", ordering="is_bidirectional")
+    def ways(self, row: Subscription) -> str:
+        """Show whether audio may be sent into the call."""
+        return "Both" if row.is_bidirectional else "From ACS"
 
     @display(description="Started", ordering="started_at")
     def started(self, row: Subscription) -> str:
@@ -252,7 +91,7 @@ class ConnectionAdmin(OfCallAdmin):
         "unknown",
         "unjournaled",
         "close_code",
-        "journal_state",
+        "journal",
     )
     list_filter = (
         ("journal_state", ChoicesDropdownFilter),
@@ -273,6 +112,11 @@ class ConnectionAdmin(OfCallAdmin):
         """Show how long it was open."""
         return formats.clock((row.closed_at or timezone.now()) - row.opened_at)
 
+    @display(description="Journal", ordering="journal_state", label=JOURNAL_COLOURS)
+    def journal(self, row: Connection) -> tuple[str, str]:
+        """Show in a word where the bytes are."""
+        return row.journal_state, row.journal_state.capitalize()
+
     @display(description="PCM", ordering="bytes")
     def megabytes(self, row: Connection) -> str:
         """Show how much audio came."""
@@ -289,7 +133,7 @@ class RecordingAdmin(OfCallAdmin):
         "verified",
         "state",
         "length",
-        "sample_rate",
+        "rate",
         "megabytes",
         "error",
     )
@@ -369,12 +213,3 @@ class IngestProcessAdmin(FactAdmin):
     def renewed(self, row: IngestProcess) -> str:
         """Show when it renewed its lease."""
         return formats.moment(row.renewed_at)
-
-
-def gap_text(number: int | None, seconds: float | None) -> str | SafeString:
-    """Return how many gaps there are and how long they are together."""
-    if not number:
-        return formats.NOTHING if number is None else "0"
-    return format_html(
-        '<span class="console-bad">{} · {}</span>', number, formats.brief(seconds or 0)
-    )

@@ -210,6 +210,7 @@ function buildCall(item) {
   }
   if (rights.hangUp) {
     row.parts.hangUp = orderButton("call_end", "Hang up", "danger");
+    row.parts.hangUp.title = "Hang up for everyone";
     row.parts.hangUp.addEventListener("click", () => confirmHangUp(row));
     orders.append(row.parts.hangUp);
   }

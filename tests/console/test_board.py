@@ -9,7 +9,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from calls.board import Board, board, board_facts
+from calls.board import board, board_facts
+from calls.board_types import Board
 from calls.live import LiveProcess
 from tests.console.snapshots import live_call, live_track, snapshot
 from tests.factories import (

@@ -1,0 +1,191 @@
+"""Participants and their tracks."""
+
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.db.models import F, FloatField, Max, QuerySet, Sum
+from django.db.models.functions import Cast, NullIf
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
+from unfold.decorators import display
+
+from calls import formats
+from calls.admin.base import OfCallAdmin
+from calls.admin.filters import CompletenessFilter
+from calls.markup import bar, party
+from calls.models import (
+    Participant,
+    Track,
+)
+
+
+@admin.register(Participant)
+class ParticipantAdmin(OfCallAdmin):
+    """Who was in a call, with the figures of all of their tracks."""
+
+    list_display = (
+        "shown_party",
+        "shown_call",
+        "joined",
+        "packets",
+        "silence",
+        "talk",
+        "level",
+        "gaps",
+    )
+    list_filter = (
+        ("call__state", ChoicesDropdownFilter),
+        ("joined_at", RangeDateTimeFilter),
+        "is_muted",
+        "is_on_hold",
+    )
+    search_fields = ("raw_id", "display_name", "call__connection_id")
+    ordering = ("-joined_at", "raw_id")
+    readonly_fields = ("packets", "silence", "talk", "level", "gaps")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Participant]:
+        """Return participants with the sums of their tracks, in one query."""
+        rate = F("tracks__sample_rate")
+        rows: QuerySet[Participant] = super().get_queryset(request)
+        return rows.annotate(
+            packet_sum=Sum("tracks__packets"),
+            silence_ratio=Cast(Sum("tracks__silent_packets"), FloatField())
+            / NullIf(Sum("tracks__packets"), 0),
+            talk_seconds=Sum(Cast(F("tracks__talk_samples"), FloatField()) / rate),
+            gap_seconds=Sum(Cast(F("tracks__gap_samples"), FloatField()) / rate),
+            gap_sum=Sum("tracks__gap_count"),
+            # One track is the rule; of two, the louder one says more.
+            rms=Max("tracks__rms_dbfs"),
+        )
+
+    @display(description="Participant", ordering="raw_id")
+    def shown_party(self, row: Participant) -> str | SafeString:
+        """Show the name, else the number."""
+        return party(row.raw_id, row.display_name)
+
+    @display(description="Joined", ordering="joined_at")
+    def joined(self, row: Participant) -> str:
+        """Show when they joined."""
+        return formats.moment(row.joined_at)
+
+    @display(description="Packets", ordering="packet_sum")
+    def packets(self, row: Any) -> str:
+        """Show how many packets of theirs came."""
+        return formats.count(row.packet_sum)
+
+    @display(description="Silence", ordering="silence_ratio")
+    def silence(self, row: Any) -> str | SafeString:
+        """Show the share of packets that ACS flagged silent."""
+        return bar(row.silence_ratio, "silence")
+
+    @display(description="Talk time", ordering="talk_seconds")
+    def talk(self, row: Any) -> str:
+        """Show how long they talked."""
+        return formats.clock(row.talk_seconds)
+
+    @display(description="Level", ordering="rms")
+    def level(self, row: Any) -> str:
+        """Show how loud they were."""
+        return formats.dbfs(row.rms)
+
+    @display(description="Gaps", ordering="gap_seconds")
+    def gaps(self, row: Any) -> str:
+        """Show how much of theirs is missing."""
+        return gap_text(row.gap_sum, row.gap_seconds)
+
+
+@admin.register(Track)
+class TrackAdmin(OfCallAdmin):
+    """One participant's audio: timeline and figures."""
+
+    list_display = (
+        "shown_party",
+        "shown_call",
+        "first_packet",
+        "length",
+        "packets",
+        "silence",
+        "talk",
+        "level",
+        "peak",
+        "gaps",
+        "late",
+        "duplicates",
+        "jitter",
+        "complete",
+    )
+    list_filter = (
+        CompletenessFilter,
+        "sample_rate",
+        "is_final",
+        ("first_packet_at", RangeDateTimeFilter),
+    )
+    list_select_related: ClassVar[tuple[str, ...]] = ("call", "participant")
+    search_fields = (
+        "participant__raw_id",
+        "participant__display_name",
+        "call__connection_id",
+    )
+    ordering = ("-first_packet_at",)
+    date_hierarchy = "first_packet_at"
+
+    @display(description="Participant", ordering="participant__raw_id")
+    def shown_party(self, row: Track) -> str | SafeString:
+        """Show whose audio it is."""
+        return party(row.participant.raw_id, row.participant.display_name)
+
+    @display(description="First packet", ordering="first_packet_at")
+    def first_packet(self, row: Track) -> str:
+        """Show when it begins."""
+        return formats.moment(row.first_packet_at)
+
+    @display(description="Length", ordering="samples")
+    def length(self, row: Track) -> str:
+        """Show the length of the timeline."""
+        return formats.clock(row.seconds)
+
+    @display(description="Silence")
+    def silence(self, row: Track) -> str | SafeString:
+        """Show the share of silent packets."""
+        return bar(row.silence_ratio, "silence")
+
+    @display(description="Talk time", ordering="talk_samples")
+    def talk(self, row: Track) -> str:
+        """Show how long they talked."""
+        return formats.clock(row.talk_seconds)
+
+    @display(description="Level", ordering="rms_dbfs")
+    def level(self, row: Track) -> str:
+        """Show how loud it is."""
+        return formats.dbfs(row.rms_dbfs)
+
+    @display(description="Peak", ordering="peak_dbfs")
+    def peak(self, row: Track) -> str:
+        """Show the loudest sample."""
+        return formats.dbfs(row.peak_dbfs)
+
+    @display(description="Gaps", ordering="gap_samples")
+    def gaps(self, row: Track) -> str:
+        """Show what is missing."""
+        return gap_text(row.gap_count, row.gap_seconds)
+
+    @display(description="Jitter", ordering="jitter_us")
+    def jitter(self, row: Track) -> str:
+        """Show how unevenly packets came."""
+        return f"{row.jitter_us / 1000:.1f} ms"
+
+    @display(description="Complete", ordering="completeness")
+    def complete(self, row: Track) -> str | SafeString:
+        """Show the received share."""
+        return bar(row.completeness, "completeness")
+
+
+def gap_text(number: int | None, seconds: float | None) -> str | SafeString:
+    """Return how many gaps there are and how long they are together."""
+    if not number:
+        return formats.NOTHING if number is None else "0"
+    return format_html(
+        '<span class="console-bad">{} · {}</span>', number, formats.brief(seconds or 0)
+    )

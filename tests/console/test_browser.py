@@ -1,0 +1,274 @@
+"""The pages in a real browser, served by a real Daphne with a real Redis."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+import redis
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from demo.redis import redis_server
+
+pytestmark = pytest.mark.browser
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 60
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--autoplay-policy=no-user-gesture-required",
+)
+# Runs in a process of its own, because the console's database is not the tests' one.
+FILL = """
+import io, json, sys
+import django
+django.setup()
+import numpy as np
+from django.contrib.auth.models import User
+from django.core.management import call_command
+call_command("migrate", verbosity=0)
+from tests.factories import CallFactory, TrackFactory
+from tests.console.conftest import stored_recording
+User.objects.create_superuser("root", password="secret")
+live = CallFactory(live=True, caller_name="<img src=x onerror=alert(1)>")
+track = TrackFactory(call=live, participant__display_name="Ada Okafor", is_final=False)
+over = CallFactory(ended=True, from_raw_id="4:+12065550100")
+for seconds, mix in ((6, True), (4, False), (5, False)):
+    noise = np.random.default_rng(seconds).integers(-9000, 9000, seconds * 16000)
+    found = {"call": over, "track": None if mix else TrackFactory(call=over)}
+    offset = 0 if mix else (6 - seconds) * 1_000_000
+    stored_recording(
+        noise.astype(np.int16), origin_us=over.origin_us + offset, **found
+    )
+print(json.dumps({"live": str(live.pk), "over": str(over.pk),
+                  "raw_id": track.participant.raw_id}))
+"""
+
+
+@dataclass(frozen=True)
+class Console:
+    """A running console: where it is, what is in it, and its Redis."""
+
+    url: str
+    facts: dict[str, str]
+    redis_url: str
+    pid: int
+
+    def hear(self) -> None:
+        """Write what an ingest process would, good for a while."""
+        call = {
+            "call_id": self.facts["live"],
+            "connections": 1,
+            "sample_rate": 16_000,
+            "mixed": False,
+            "packets": 500,
+            "malformed": 0,
+            "unknown": 0,
+            "last_packet_at": time.time(),
+            "completeness": 1.0,
+            "overtalk_ms": 0,
+            "tracks": [
+                {
+                    "raw_id": self.facts["raw_id"],
+                    "packets": 500,
+                    "silent_packets": 125,
+                    "silence_ratio": 0.25,
+                    "talk_ms": 7_500,
+                    "ms": 10_000,
+                    "rms_dbfs": -24.0,
+                    "peak_dbfs": -6.0,
+                    "gap_count": 0,
+                    "gap_ms": 0,
+                    "late": 0,
+                    "duplicates": 0,
+                    "jitter_ms": 1.0,
+                    "last_packet_at": time.time(),
+                    "is_talking": True,
+                }
+            ],
+        }
+        process = {
+            "process": "p1",
+            "node": "n1",
+            "pid": 1,
+            "at": time.time(),
+            "streams": 7,
+            "packets_per_second": 50.0,
+            "refused": 0,
+            "journal": {"pending_bytes": 0, "error": None},
+            "calls": [call],
+        }
+        with redis.Redis.from_url(self.redis_url) as client:
+            client.set("acsstream:live:p1", json.dumps(process))
+            client.zadd("acsstream:live", {"p1": time.time() + 3_600})
+
+
+@pytest.fixture(scope="module")
+def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    folder = tmp_path_factory.mktemp("console")
+    with redis_server(folder) as redis_url, contextlib.ExitStack() as stack:
+        environment = os.environ | {
+            "DJANGO_SETTINGS_MODULE": "acsstream.settings",
+            "ACSSTREAM_DATA_DIR": str(folder),
+            "DATABASE_URL": f"sqlite:///{folder / 'console.sqlite3'}",
+            "REDIS_URL": redis_url,
+            "DEBUG": "1",
+            "PYTHONPATH": str(ROOT),
+        }
+        python = [sys.executable]
+        made = subprocess.run(
+            [*python, "-c", FILL],
+            env=environment,
+            cwd=ROOT,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        facts = json.loads(made.stdout.splitlines()[-1])
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port = probe.getsockname()[1]
+        log = stack.enter_context((folder / "daphne.log").open("wb"))
+        daphne = subprocess.Popen(
+            [*python, "-m", "daphne", "-p", str(port), "acsstream.asgi:application"],
+            env=environment,
+            cwd=ROOT,
+            stdout=log,
+            stderr=log,
+        )
+        stack.callback(daphne.wait, 10)
+        stack.callback(daphne.terminate)
+        url = f"http://127.0.0.1:{port}"
+        wait_for(f"{url}/healthz")
+        yield Console(url, facts, redis_url, daphne.pid)
+
+
+def wait_for(url: str) -> None:
+    """Wait until the console answers."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            urlopen(url, timeout=5).close()  # noqa: S310 our own console
+        except (URLError, OSError):
+            assert time.monotonic() < deadline, "the console did not start"
+            time.sleep(0.1)
+        else:
+            return
+
+
+@pytest.fixture(scope="module")
+def browser(chromium_path: Path) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=str(chromium_path), args=list(FLAGS)
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser, console: Console) -> Iterator[Page]:
+    """A page with the superuser logged in; a script error fails the test."""
+    faults: list[str] = []
+    page = browser.new_page(viewport={"width": 1600, "height": 1000})
+    page.set_default_timeout(PATIENCE * 1_000)
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("dialog", lambda dialog: faults.append(f"a dialog: {dialog.message}"))
+    page.goto(f"{console.url}/admin/login/")
+    page.fill("[name=username]", "root")
+    page.fill("[name=password]", "secret")
+    page.click("#login-form button[type=submit]")
+    page.wait_for_url("**/admin/")
+    yield page
+    page.close()
+    assert faults == []
+
+
+def test_shows_live_calls_and_says_when_it_is_blind(
+    page: Page, console: Console
+) -> None:
+    console.hear()
+    page.goto(f"{console.url}/admin/")
+    expect(page.locator("#feed-state")).to_have_text("live", timeout=PATIENCE * 1_000)
+    row = page.locator("#live tbody tr")
+    expect(row).to_have_count(1)
+    # The hostile name is there to be read, and nothing else.
+    expect(row).to_contain_text("<img src=x onerror=alert(1)>")
+    expect(row).to_contain_text("Ada Okafor")
+    expect(row).to_contain_text("25.0 %")
+    assert page.locator("#dashboard img").count() == 0
+
+    # The row that has the focus is still the same a few pictures later.
+    row.focus()
+    first = page.locator("#live td").nth(2).inner_text()
+    expect(page.locator("#live td").nth(2)).not_to_have_text(first)
+    assert page.evaluate("document.activeElement.matches('#live tr')")
+
+    # Nothing closes the socket: only the silence tells.
+    os.kill(console.pid, signal.SIGSTOP)
+    try:
+        expect(page.locator("#feed-banner")).to_contain_text(
+            "Live feed down for", timeout=PATIENCE * 1_000
+        )
+        expect(page.locator("#feed-state")).to_have_text("not live")
+    finally:
+        os.kill(console.pid, signal.SIGCONT)
+    expect(page.locator("#feed-banner")).to_be_hidden(timeout=PATIENCE * 1_000)
+    expect(page.locator("#feed-state")).to_have_text("live")
+
+
+def test_orders_from_a_row_and_tells_what_became_of_it(
+    page: Page, console: Console
+) -> None:
+    console.hear()
+    page.goto(f"{console.url}/admin/")
+    row = page.locator("#live tbody tr")
+    row.get_by_title("Stop streaming").click()
+    expect(page.locator("#toasts")).to_contain_text("Stop streaming: queued")
+    expect(row).to_contain_text("Stop streaming: queued")
+    row.get_by_title("Hang up for everyone").click()
+    expect(page.locator("#confirm")).to_contain_text("ends for all participants")
+    page.keyboard.press("Escape")
+    expect(page.locator("#confirm")).to_be_hidden()
+    expect(row).not_to_contain_text("Hang up for everyone:")
+
+
+def test_plays_the_mix_and_the_tracks_in_step(page: Page, console: Console) -> None:
+    page.goto(f"{console.url}/admin/calls/call/{console.facts['over']}/change/")
+    playing = "() => [...document.querySelectorAll('.lane audio')].map(a => !a.paused)"
+    at = "() => [...document.querySelectorAll('.lane audio')].map(a => a.currentTime)"
+    page.keyboard.press("Space")
+    page.wait_for_function(f"({at})()[0] > 0.5")
+    assert page.evaluate(playing) == [True, False, False]
+    page.click("[data-do=all]")
+    page.wait_for_function(f"({at})()[1] > 0.5 && ({at})()[2] > 0.5")
+    assert page.evaluate(playing)[0] is False
+    later, sooner = page.evaluate(at)[1:]
+    by_length = {"0:04": 2.0, "0:05": 1.0}
+    lengths = page.locator(".lane .hear .console-dim").all_inner_texts()[1:]
+    offsets = [by_length[length] for length in lengths]
+    assert later + offsets[0] == pytest.approx(sooner + offsets[1], abs=0.2)
+    page.keyboard.press("Space")
+    assert page.evaluate(playing) == [False, False, False]
+    page.click("[data-speed='2']")
+    page.keyboard.press("Space")
+    # To the end, once, and there it stays.
+    expect(page.locator(".console-transport .time b")).to_have_text(
+        "0:06", timeout=PATIENCE * 1_000
+    )
+    page.wait_for_function(f"!({playing})().includes(true)")
