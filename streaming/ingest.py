@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from pathlib import Path
 from typing import TypeAlias
 from uuid import UUID
@@ -234,10 +235,11 @@ class MediaSession:
             frame_bytes=metadata.length,
             started_at=self.opening.opened_at + timedelta(microseconds=arrival_us),
         )
-        # A redial: the newer socket has the call; the older one is told to go.
-        for other in self.call.sessions:
-            if other is not self and other.superseded:
-                other.superseded()
+        # A redial: the newer socket has the call; those dialled before it are told to
+        # go, never one that was dialled later and has not spoken yet.
+        for older in takewhile(lambda other: other is not self, self.call.sessions):
+            if older.superseded:
+                older.superseded()
         return None
 
     def _audio(

@@ -1,0 +1,47 @@
+"""Ingest processes for the tests, and what their logs must never hold."""
+
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from tests.streaming.house import ROOT, House, environment
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a database with our tables and no rows."""
+    folder = tmp_path_factory.mktemp("migrated")
+    subprocess.run(
+        [sys.executable, "manage.py", "migrate", "--verbosity", "0"],
+        cwd=ROOT,
+        env=environment(folder),
+        check=True,
+    )
+    return folder / "acsstream.sqlite3"
+
+
+@pytest.fixture
+def build(tmp_path: Path, migrated: Path) -> Iterator[Callable[..., House]]:
+    """Return what makes a house; whatever runs in it ends with the test."""
+    houses: list[House] = []
+
+    def build(name: str = "house", **env: str) -> House:
+        house = House(tmp_path / name, migrated, **env)
+        houses.append(house)
+        return house
+
+    yield build
+    for house in houses:
+        house.close()
+        if house.log.exists():
+            assert "Traceback" not in house.log.read_text()
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as client:
+        yield client
