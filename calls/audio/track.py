@@ -206,12 +206,11 @@ def _overlap(pause: Pause, window: Window) -> tuple[float, float] | None:
     start, end = pause.start_us, pause.end_us
     opens = window.start_us
     closes = end if window.end_us is None else window.end_us
+    if closes <= start or opens >= end:
+        return None
     if opens - EFFECT_US <= start:
         opens = min(opens, start)
     if closes + EFFECT_US >= end:
         closes = max(closes, end)
-    first, last = max(opens, start), min(closes, end)
-    if first >= last:
-        return None
     length = end - start
-    return (first - start) / length, (last - start) / length
+    return (max(opens, start) - start) / length, (min(closes, end) - start) / length
