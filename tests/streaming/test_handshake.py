@@ -33,8 +33,7 @@ class Keys(BaseHTTPRequestHandler):
     """ACS's discovery document and its keys."""
 
     def do_GET(self) -> None:
-        host, port = self.server.server_address[:2]
-        document: dict[str, Any] = {"jwks_uri": f"http://{host!s}:{port}/keys"}
+        document: dict[str, Any] = {"jwks_uri": f"http://{self.headers['Host']}/keys"}
         if self.path == "/keys":
             to_jwk = jwt.algorithms.RSAAlgorithm.to_jwk
             key: dict[str, Any] = to_jwk(OURS.public_key(), as_dict=True)

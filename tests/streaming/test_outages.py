@@ -11,8 +11,9 @@ import pytest
 from pytest_django import Settings
 
 from calls.journal import Kind, read
+from streaming.ingest import Opening
 from streaming.recorder import NoRoomError, Recorder
-from tests.streaming.desk import OPENED, Opening
+from tests.streaming.desk import OPENED
 from tests.streaming.house import ENDED, House, closing, eventually
 from tests.streaming.wire import ALICE, BOB, audio, metadata
 
