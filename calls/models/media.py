@@ -150,7 +150,7 @@ class Track(models.Model):
     peak_dbfs = models.FloatField("peak (dBFS)", null=True, blank=True)
     clipped_samples = models.BigIntegerField(default=0)
     completeness = models.FloatField(null=True, blank=True)
-    ledger = models.JSONField(default=list)
+    ledger = models.JSONField(default=dict)
     is_final = models.BooleanField(default=False)
 
     class Meta:
