@@ -36,7 +36,12 @@ def logging_config(*, level: str, style: str) -> dict[str, Any]:
     renderer: Any = (
         structlog.processors.JSONRenderer()
         if style == "json"
-        else structlog.dev.ConsoleRenderer(colors=False)
+        else structlog.dev.ConsoleRenderer(
+            colors=False,
+            # The default prints local variables where rich is installed: requests,
+            # numbers, secrets.
+            exception_formatter=structlog.dev.plain_traceback,
+        )
     )
     return {
         "version": 1,

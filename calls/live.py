@@ -81,6 +81,7 @@ class LiveProcess(TypedDict):
     packets_per_second: float
     refused: int
     journal: LiveJournal
+    database: str | None
     calls: list[LiveCall]
 
 

@@ -52,7 +52,7 @@ TrackKey: TypeAlias = tuple[str, int]
 
 
 @dataclass(slots=True)
-class LiveTrack:
+class HeardTrack:
     """A track, and what its last second was like."""
 
     audio: "TrackAudio[MediaSession]"
@@ -68,21 +68,21 @@ class CallAudio:
 
     def __init__(self, call_id: UUID) -> None:
         self.call_id = call_id
-        self.tracks: dict[TrackKey, LiveTrack] = {}
+        self.tracks: dict[TrackKey, HeardTrack] = {}
         self.sessions: list[MediaSession] = []
         self.stops: Sequence[Window] = ()
         self.overtalk_ms = 0
         self._overtalk = Overtalk()
         self.idle_since: float | None = None
 
-    def track(self, raw_id: str, rate: int) -> LiveTrack | None:
+    def track(self, raw_id: str, rate: int) -> HeardTrack | None:
         """Return the track of a participant, made on first use; None if too many."""
         key = (raw_id, rate)
         track = self.tracks.get(key)
         if track is None:
             if len(self.tracks) >= MAX_TRACKS:
                 return None
-            track = self.tracks[key] = LiveTrack(TrackAudio(rate))
+            track = self.tracks[key] = HeardTrack(TrackAudio(rate))
         return track
 
     def measure(self) -> None:

@@ -1,7 +1,7 @@
 """The live view's source: once a second, what this process hears, into Redis.
 
-Snapshots, never deltas: a reader that misses one misses nothing. Keys, read by
-`streaming.dashboard`:
+Snapshots, never deltas: a reader that misses one misses nothing. Keys and shapes
+are those of `calls.live`, which reads them:
 
     acsstream:live            sorted set: process ids, scored by when they last wrote
     acsstream:live:<process>  JSON of one process, gone five seconds after it stops
@@ -10,7 +10,7 @@ Redis may be absent: the recorder does not notice, and the live view says so.
 """
 
 import logging
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import msgspec
@@ -22,80 +22,22 @@ from redis.exceptions import RedisError
 
 from calls.audio.ledger import State
 from calls.audio.pcm import samples_to_us
+from calls.live import LIVE_KEY, LiveCall, LiveProcess, LiveTrack
 
 if TYPE_CHECKING:
-    from streaming.ingest import CallAudio, LiveTrack
+    from streaming.ingest import CallAudio, HeardTrack
 
 log = logging.getLogger(__name__)
 
-PROCESSES = "acsstream:live"
 LIFETIME = 5  # seconds
-
-
-class TrackSnapshot(TypedDict):
-    """One participant now. Lengths in ms, levels of the last second in dBFS."""
-
-    raw_id: str
-    packets: int
-    silent_packets: int
-    silence_ratio: float | None
-    talk_ms: int
-    ms: int
-    rms_dbfs: float | None
-    peak_dbfs: float | None
-    gap_count: int
-    gap_ms: int
-    late: int
-    duplicates: int
-    jitter_ms: float
-    last_packet_at: float
-    is_talking: bool
-
-
-class CallSnapshot(TypedDict):
-    """One call now, as one process hears it."""
-
-    call_id: str
-    connections: int
-    sample_rate: int
-    mixed: bool
-    packets: int
-    malformed: int
-    unknown: int
-    last_packet_at: float | None
-    completeness: float | None
-    overtalk_ms: int
-    tracks: list[TrackSnapshot]
-
-
-class JournalSnapshot(TypedDict):
-    """How the way to the disk is doing."""
-
-    pending_bytes: int
-    error: str | None
-
-
-class ProcessSnapshot(TypedDict):
-    """One ingest process now."""
-
-    process: str
-    node: str
-    pid: int
-    at: float
-    streams: int
-    packets_per_second: float
-    refused: int
-    journal: JournalSnapshot
-    database: str | None
-    calls: list[CallSnapshot]
 
 
 def process_key(process_id: UUID | str) -> str:
     """Return the key under which a process writes its snapshot."""
-    return f"{PROCESSES}:{process_id}"
+    return f"{LIVE_KEY}:{process_id}"
 
 
-def call_snapshot(call: "CallAudio") -> CallSnapshot:
+def call_snapshot(call: "CallAudio") -> LiveCall:
     """Return what is known of a call at this moment."""
     tracks = [_track(raw_id, track) for (raw_id, _), track in call.tracks.items()]
     received = expected = 0
@@ -119,7 +61,7 @@ def call_snapshot(call: "CallAudio") -> CallSnapshot:
     }
 
 
-def _track(raw_id: str, track: "LiveTrack") -> TrackSnapshot:
+def _track(raw_id: str, track: "HeardTrack") -> LiveTrack:
     audio = track.audio
     ledger, rate = audio.ledger, audio.rate
     level = track.level
@@ -157,14 +99,14 @@ class LivePublisher:
             retry=Retry(NoBackoff(), 0),
         )
 
-    async def publish(self, snapshot: ProcessSnapshot) -> None:
+    async def publish(self, snapshot: LiveProcess) -> None:
         """Write one snapshot. A Redis that is down is noted, never raised."""
         try:
             async with self._redis.pipeline(transaction=False) as pipe:
                 key = process_key(snapshot["process"])
                 pipe.set(key, msgspec.json.encode(snapshot), ex=LIFETIME)
-                pipe.zadd(PROCESSES, {snapshot["process"]: snapshot["at"]})
-                pipe.zremrangebyscore(PROCESSES, 0, snapshot["at"] - 2 * LIFETIME)
+                pipe.zadd(LIVE_KEY, {snapshot["process"]: snapshot["at"]})
+                pipe.zremrangebyscore(LIVE_KEY, 0, snapshot["at"] - 2 * LIFETIME)
                 await pipe.execute()
         except (RedisError, OSError) as exc:
             self._note(f"{type(exc).__name__}: {exc}")
@@ -174,7 +116,7 @@ class LivePublisher:
     async def leave(self, process_id: UUID) -> None:
         """Take this process out of the live view."""
         try:
-            await self._redis.zrem(PROCESSES, str(process_id))
+            await self._redis.zrem(LIVE_KEY, str(process_id))
             await self._redis.delete(process_key(process_id))
         except (RedisError, OSError) as exc:
             self._note(f"{type(exc).__name__}: {exc}")

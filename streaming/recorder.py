@@ -20,10 +20,11 @@ from django.conf import settings
 
 from calls.drafts import ArchiveBatch, CallFacts
 from calls.journal import JournalError, JournalHeader
+from calls.live import LiveProcess
 from streaming.archive import Archive
 from streaming.ingest import CallAudio, MediaSession, Opening
 from streaming.journal import JournalWriter, free_bytes
-from streaming.live import LivePublisher, ProcessSnapshot, call_snapshot
+from streaming.live import LivePublisher, call_snapshot
 from streaming.resume import call_of, is_behind, windows
 
 log = logging.getLogger(__name__)
@@ -275,7 +276,7 @@ class Recorder:
         )
         self.archive.put(batch)
 
-    def snapshot(self) -> ProcessSnapshot:
+    def snapshot(self) -> LiveProcess:
         """Return what this process hears, for the live view."""
         health = self.journals.health()
         return {

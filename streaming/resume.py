@@ -12,7 +12,7 @@ from calls.audio.ledger import LedgerJson
 from calls.audio.track import TrackAudio, Window
 from calls.drafts import CallFacts, StopWindow, TrackDraft
 from calls.journal_format import microseconds
-from streaming.ingest import CallAudio, LiveTrack, MediaSession
+from streaming.ingest import CallAudio, HeardTrack, MediaSession
 
 
 def windows(stops: Iterable[StopWindow]) -> list[Window]:
@@ -44,7 +44,7 @@ def is_behind(call: CallAudio, facts: CallFacts | None) -> bool:
     return sum(draft.packets for draft in facts.tracks) > here
 
 
-def _track_of(draft: TrackDraft) -> LiveTrack:
+def _track_of(draft: TrackDraft) -> HeardTrack:
     audio: TrackAudio[MediaSession] = TrackAudio.resume(
         cast(LedgerJson, draft.ledger),
         origin_us=draft.origin_us,
@@ -56,4 +56,4 @@ def _track_of(draft: TrackDraft) -> LiveTrack:
             microseconds(draft.last_packet_at),
         ),
     )
-    return LiveTrack(audio, packets_reported=audio.packets)
+    return HeardTrack(audio, packets_reported=audio.packets)

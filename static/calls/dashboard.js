@@ -272,7 +272,7 @@ function fillCall(row, item) {
   }
   say(parts.complete, percent(item.completeness));
   mark(parts.complete, "state", item.completeness !== null && item.completeness < 1 ? "bad" : "");
-  say(parts.malformed, item.measured ? `${number(item.malformed)} malformed` : "");
+  say(parts.malformed, item.malformed ? `${number(item.malformed)} malformed` : "");
   mark(parts.malformed, "state", item.malformed ? "bad" : "");
   mark(row, "measured", item.measured);
   fillOrders(parts, item);

@@ -71,6 +71,7 @@ def snapshot(
         "streams": streams,
         "packets_per_second": 50.0 * streams,
         "refused": refused,
+        "database": None,
         "journal": {"pending_bytes": 640, "error": error},
         "calls": [live_call(one) if isinstance(one, Call) else one for one in calls],
     }
