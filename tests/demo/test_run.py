@@ -240,6 +240,7 @@ def test_names_the_part_that_fails_and_ends_the_others(
     ("options", "message"),
     [
         (["--calls", "0"], "--calls: must be a whole number"),
+        (["--port", "99999"], "--port: must be a whole number"),
         (["--seconds", "2"], "--seconds: must be a number, 8 or more"),
         (["--audio", "/nowhere"], "/nowhere: not a folder"),
         (["--audio", str(BASE_DIR / "docs")], "no .wav or .flac file in it"),

@@ -83,7 +83,7 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--port",
-            type=int,
+            type=_port,
             metavar="P",
             help="port of the console, 0 for any (default: 8000, or any if taken)",
         )
@@ -122,6 +122,12 @@ class Command(BaseCommand):
 def _calls(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise ArgumentTypeError("must be a whole number, 1 or more")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65_535:
+        raise ArgumentTypeError("must be a whole number, 0 to 65535")
     return int(text)
 
 
