@@ -24,8 +24,10 @@ from typing import Self, TypedDict
 
 from calls.audio.pcm import slot_samples
 
-# Packets after which the origin is no longer suspected first.
+# Packets after which the origin is no longer suspected first, and after which a fuzzy
+# clock's jitter is known well enough to tell what it hides.
 WATCHED = 16
+_MEASURED = 64
 # Packets over which a crisp clock's bias is measured, and a fuzzy one's.
 CALIBRATION = 128
 REFINEMENT = 2048
@@ -37,7 +39,7 @@ _WOBBLE_GAIN = 1 / 32
 _CRISP_GAIN = 1 / 1024
 _FUZZY_GAIN = 1 / 64
 _WANDER_GAIN = 1 / 512
-_WANDER_SEEN = 1024
+_WANDER_SEEN = 256
 _JITTER_GAIN = 1 / 64
 # A crisp track is put right when it leans by so many packets.
 _LIMIT = 0.8
@@ -119,7 +121,10 @@ class Clock:
     def _choose(self) -> None:
         # A little less to be crisp again than to become fuzzy: no flicker.
         self._wobble_limit = self.unit / (10 if self.crisp else 12)
-        self.tolerance = self.unit * 0.75
+        if self.crisp:
+            self.tolerance = self.unit * 0.75
+        else:
+            self._widen()
         # The lean below which nothing is ever done: what `place` asks first.
         self.patience = _LIMIT_SILENT * self.unit
 
@@ -196,7 +201,7 @@ class Clock:
         self._proof = _PROOF * self.variance / self.unit
         if self.seen < REFINEMENT:
             self._refine(excess)
-        if self.seen < WATCHED:
+        if self.seen < _MEASURED:
             return
         if self._above > self._proof:
             self.lean = float(self.unit)
@@ -243,14 +248,15 @@ class Clock:
         return self._jitter * ratio * (2 * ratio - 1)
 
     def _refine(self, excess: float) -> None:
-        """Make the bias better: a mean at first, as far as no loss is suspected.
+        """Make the bias better, unless a loss is suspected.
 
-        Once chance moves that by less than a tenth of a packet, by the slow mean, of
-        which whole packets may be losses and do not count.
+        By a mean of all, at first. Once chance moves that by less than a tenth of a
+        packet, by the slow mean, of which whole packets may be losses and do not count.
         """
+        if self._is_suspicious:
+            return
         if self.variance > self.seen * (self.unit / 10) ** 2:
-            if not self._is_suspicious:
-                self.bias += excess / (self.seen + 1)
+            self.bias += excess / (self.seen + 1)
             return
         rest = self.level - self.bias
         rest -= round(rest / self.unit) * self.unit

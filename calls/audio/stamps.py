@@ -80,9 +80,17 @@ class Stamps:
         """The timestamp of a packet that has none: it came as late as the last."""
         return arrival - self._transit
 
-    def is_plausible(self, off: float) -> bool:
-        """Whether a timestamp `off` samples from where it should be is one at all."""
-        return abs(off) <= _IMPLAUSIBLE_S * self._rate
+    def is_plausible(self, timestamp: int, arrival: int, off: float) -> bool:
+        """Whether a timestamp is a time at all.
+
+        It is if it lies near where it should be, from which it is `off` samples, or
+        if as much time passed on our own clock.
+        """
+        away = timestamp - self.guess(arrival)
+        return (
+            abs(off) <= _IMPLAUSIBLE_S * self._rate
+            or abs(away) <= _IMPLAUSIBLE_S * 1_000_000
+        )
 
     def was_wrong(self, timestamp: int, arrival: int) -> bool:
         """Whether not this timestamp is implausible but the origin."""

@@ -245,7 +245,7 @@ class Timeline(Generic[T]):
     ) -> list[Placement[T]]:
         """Take a packet that does not follow, or comes behind some that do not."""
         off = self._off(timestamp)
-        if not self._stamps.is_plausible(off):
+        if not self._stamps.is_plausible(timestamp, arrival, off):
             return self._place_implausible(timestamp, samples, silent, arrival, ref)
         if not self._run:
             self._stamps.doubt()

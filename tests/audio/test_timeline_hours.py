@@ -1,0 +1,261 @@
+"""An hour of everything: a track is as long as the call was, and says what was lost.
+
+Senders here are seeded, so each test is one certain hour, not a chance.
+"""
+
+from random import Random
+
+import pytest
+
+from calls.audio.ledger import State
+from calls.audio.timeline import Timeline, Verdict
+from tests.audio.streams import (
+    HOUR,
+    NOON,
+    SLOT,
+    SLOT_US,
+    Outcome,
+    Packet,
+    exact,
+    in_bursts,
+    jittered,
+    play,
+    some,
+    without,
+)
+
+
+def test_an_hour_with_500_single_losses_is_exact() -> None:
+    lost = some(Random(1), 500)
+
+    outcome = play(exact(without(lost)))
+
+    assert outcome.misplaced == []
+    assert outcome.off_by_ms() == 0
+    assert outcome.timeline.ledger.total(State.GAP) == len(lost) * SLOT
+    assert len(outcome.placements) == HOUR - 500
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5])
+def test_an_hour_of_heavy_losses_is_exact(share: float) -> None:
+    random = Random(2)
+    kept = [s for s in range(HOUR) if s in {0, HOUR - 1} or random.random() > share]
+
+    outcome = play(exact(kept))
+
+    assert outcome.misplaced == []
+    assert outcome.off_by_ms() == 0
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_an_hour_of_jitter_without_loss_has_no_gap(seed: int) -> None:
+    outcome = play(jittered(range(HOUR), Random(seed)))
+
+    assert outcome.misplaced == []
+    assert outcome.timeline.ledger.completeness == 1.0
+    assert outcome.off_by_ms() == 0
+
+
+@pytest.mark.parametrize("ms", [3, 20])
+def test_an_hour_of_less_jitter_has_none_either(ms: int) -> None:
+    outcome = play(jittered(range(HOUR), Random(ms), ms))
+
+    assert outcome.misplaced == []
+    assert outcome.timeline.ledger.completeness == 1.0
+
+
+@pytest.mark.parametrize("ms", [1, 5])
+def test_an_hour_of_losses_behind_little_jitter_is_as_long_as_it_was(ms: int) -> None:
+    random = Random(ms)
+    lost = some(random, 500)
+
+    outcome = play(jittered(without(lost), random, ms))
+
+    assert outcome.off_by_ms() == 0
+    assert outcome.timeline.ledger.total(State.GAP) == 500 * SLOT
+    assert all(abs(p.ref - (p.start or 0) / SLOT) <= 2 for p in outcome.misplaced)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_an_hour_of_losses_behind_jitter_is_as_long_as_it_was(seed: int) -> None:
+    # Nobody can know of a loss in the last second of such a stream.
+    random = Random(seed)
+    lost = some(random, 500, HOUR - 250)
+
+    outcome = play(jittered(without(lost), random))
+
+    assert abs(outcome.off_by_ms()) <= 20
+    gaps = outcome.timeline.ledger.total(State.GAP) / SLOT
+    assert 499 <= gaps <= 501
+    assert outcome.count(Verdict.DISCARDED) <= 1
+    assert all(abs(p.ref - (p.start or 0) / SLOT) <= 6 for p in outcome.misplaced)
+
+
+def test_an_hour_of_bursts_is_contiguous() -> None:
+    outcome = play(in_bursts(range(HOUR)))
+
+    assert outcome.misplaced == []
+    assert outcome.timeline.ledger.completeness == 1.0
+
+
+def test_an_hour_of_bursts_with_losses_is_exact() -> None:
+    lost = some(Random(3), 500)
+
+    outcome = play(in_bursts(without(lost)))
+
+    assert outcome.off_by_ms() == 0
+    assert outcome.timeline.ledger.total(State.GAP) == 500 * SLOT
+    assert all(abs(p.ref - (p.start or 0) / SLOT) <= 3 for p in outcome.misplaced)
+
+
+@pytest.mark.parametrize("ppm", [100, -100])
+def test_an_hour_of_a_clock_that_drifts_follows_the_clock(ppm: int) -> None:
+    stamps = [NOON + round(s * SLOT_US * (1 + ppm / 1e6)) for s in range(HOUR)]
+    timeline: Timeline[int] = Timeline(16_000)
+
+    worst = 0.0
+    for slot, stamp in enumerate(stamps):
+        # One packet in ten is silent, and one of those should bear the correction.
+        timeline.place(stamp // 1000 * 1000, SLOT, slot % 10 == 0, stamp, slot)
+        worst = max(worst, abs(timeline.end - SLOT - (stamp - NOON) * 0.016) / 16)
+
+    ledger = timeline.ledger
+    expected = round(HOUR * ppm / 1e6)
+    corrected = ledger.total(State.GAP) // SLOT - ledger.discarded
+    assert worst < 20
+    assert abs(corrected - expected) <= 1
+    assert ledger.gap_count == 0 or ledger.discarded == 0
+    assert ledger.duplicates == ledger.late == 0
+    # Every packet that was dropped was a silent one.
+    assert ledger.total(State.RECEIVED) == HOUR * 9 // 10 * SLOT
+
+
+def test_a_drift_without_silence_is_followed_too() -> None:
+    packets = [Packet(s, NOON + round(s * SLOT_US * 0.9999)) for s in range(HOUR)]
+
+    outcome = play(packets)
+
+    assert abs(outcome.off_by_ms(HOUR * 0.9999)) < 20
+    assert outcome.count(Verdict.DISCARDED) in {17, 18}
+
+
+def test_an_hour_of_late_packets_and_duplicates_is_exact() -> None:
+    random = Random(4)
+    late = some(random, 300, HOUR - 100)
+    twice = some(random, 300, HOUR - 100)
+    keys = {s: s + random.randint(2, 20) + 0.5 if s in late else s for s in range(HOUR)}
+    order = sorted(keys, key=lambda slot: keys[slot])
+
+    outcome = play(exact(s for slot in order for s in [slot] * (1 + (slot in twice))))
+
+    assert outcome.misplaced == []
+    assert outcome.off_by_ms() == 0
+    assert outcome.timeline.ledger.completeness == 1.0
+    assert len(outcome.placements) == HOUR + 300
+    assert outcome.count(Verdict.DUPLICATE) == 300
+
+
+def test_an_hour_of_redials_is_exact() -> None:
+    slots: list[int] = []
+    for minute in range(60):
+        begin = minute * 3_000
+        # Each minute the socket breaks; half of them replay, half have missed some.
+        begin += 150 if minute % 2 else -40
+        slots += range(max(begin, 0), (minute + 1) * 3_000)
+
+    outcome = play(exact(slots))
+
+    assert outcome.misplaced == []
+    assert outcome.off_by_ms() == 0
+    assert outcome.gaps() == [(m * 3_000, 150) for m in range(1, 60, 2)]
+    assert outcome.count(Verdict.DUPLICATE) == 29 * 40
+
+
+def test_an_hour_of_everything_at_once_is_as_long_as_it_was() -> None:
+    random = Random(5)
+    lost = some(random, 500)
+    slots: list[int] = []
+    for slot in without(lost):
+        slots.append(slot)
+        if slot % 30_000 == 29_999:
+            slots += range(slot - 49, slot + 1)
+    packets = exact(slots)
+    for at in range(1_000, len(packets) - 10, 997):
+        for i in range(at, at + 4):
+            packets[i] = Packet(packets[i].slot, packets[at + 4].stamp)
+
+    outcome = play(packets)
+
+    ledger = outcome.timeline.ledger
+    assert outcome.off_by_ms() == 0
+    assert ledger.total(State.GAP) == pytest.approx(500 * SLOT, abs=5 * SLOT)
+    assert len(outcome.placements) == len(packets)
+
+
+def test_jitter_that_begins_in_mid_call_and_ends_is_learnt_and_forgotten() -> None:
+    random = Random(6)
+    outcome = Outcome(Timeline(16_000))
+
+    outcome.send(exact(range(5_000)))
+    outcome.send(jittered(range(5_000, 20_000), random))
+    outcome.send(exact(range(20_000, 22_000)))
+    outcome.send(exact(range(22_003, 25_000)))
+
+    assert abs(outcome.off_by_ms(25_000)) <= 20
+    gaps = [gap for gap in outcome.gaps() if gap[0] > 20_500]
+    assert [slots for _, slots in gaps] == [3]
+
+
+def test_a_hole_behind_jitter_is_found_within_a_slot() -> None:
+    random = Random(7)
+    packets = jittered([*range(2_000), *range(2_050, 6_000)], random)
+
+    outcome = play(packets)
+
+    assert abs(outcome.off_by_ms(6_000)) <= 20
+    first = outcome.gaps()[0]
+    assert abs(first[0] - 2_000) <= 2
+    assert abs(first[1] - 50) <= 1
+
+
+def test_a_replay_behind_jitter_does_not_lengthen_the_track() -> None:
+    random = Random(8)
+    packets = jittered(range(3_000), random)
+
+    outcome = play([*packets, *packets[2_900:], *jittered(range(3_000, 6_000), random)])
+
+    assert abs(outcome.off_by_ms(6_000)) <= 20
+    assert outcome.timeline.ledger.duplicates == pytest.approx(100, abs=2)
+
+
+def test_a_jittery_stream_that_ends_behind_a_hole_ends_when_it_ended() -> None:
+    random = Random(9)
+
+    outcome = play(jittered([*range(2_000), *range(2_100, 2_103)], random))
+
+    assert abs(outcome.off_by_ms(2_103)) <= 60
+
+
+def test_a_jittery_track_tells_its_origins_error() -> None:
+    random = Random(10)
+    packets = [Packet(0, NOON + 55_000), *jittered(range(1, 3_000), random)]
+
+    outcome = play(packets)
+
+    assert outcome.misplaced == []
+    assert outcome.timeline.bias_us == pytest.approx(-55_000, abs=4_000)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_timestamps_that_wander_move_nothing_while_they_stay_within_limits(
+    seed: int,
+) -> None:
+    random = Random(seed)
+    wander, packets = 0.0, []
+    for slot in range(HOUR // 6):
+        wander = 0.8 * wander + random.gauss(0, 12)
+        packets.append(Packet(slot, NOON + slot * SLOT_US + round(wander * 1000)))
+
+    outcome = play(packets)
+
+    assert outcome.misplaced == []
