@@ -214,7 +214,8 @@ class Clock:
 
         Much less proof than for a `lean`: the last word on a track that has ended.
         """
-        return not self.crisp and self._above > self._proof / 3
+        is_measured = not self.crisp and self.seen >= _MEASURED
+        return is_measured and self._above > self._proof / 3
 
     @property
     def _is_suspicious(self) -> bool:

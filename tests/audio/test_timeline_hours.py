@@ -236,6 +236,53 @@ def test_a_jittery_stream_that_ends_behind_a_hole_ends_when_it_ended() -> None:
     assert abs(outcome.off_by_ms(2_103)) <= 60
 
 
+def test_a_loss_just_before_a_jittery_stream_ends_is_a_gap_at_its_end() -> None:
+    random = Random(11)
+
+    outcome = play(jittered(without({1_994}, 2_000), random, ms=10))
+
+    assert outcome.off_by_ms(2_000) == 0
+    assert outcome.timeline.end == 2_000 * SLOT
+    assert len(outcome.gaps()) == 1
+
+
+def test_a_jittery_stream_that_ends_goes_on_where_it_should() -> None:
+    random = Random(11)
+    packets = jittered(without({1_994}, 4_000), random, ms=10)
+    outcome = Outcome(Timeline(16_000))
+
+    outcome.send(packets[:1_999])
+    outcome.placements += outcome.timeline.flush()
+    outcome.send(packets[1_999:])
+
+    assert outcome.off_by_ms(4_000) == 0
+    assert len(outcome.gaps()) == 1
+
+
+@pytest.mark.parametrize("ms", [-150, 100])
+def test_a_first_timestamp_far_from_all_others_moves_the_origin(ms: int) -> None:
+    random = Random(12)
+    packets = jittered(range(1, 3_000), random)
+
+    outcome = play([Packet(0, NOON - ms * 1_000), *packets])
+
+    assert outcome.misplaced == []
+    assert outcome.timeline.bias_us == pytest.approx(ms * 1_000, abs=5_000)
+
+
+def test_a_jittery_clock_that_was_set_costs_no_audio() -> None:
+    packets = jittered(range(12_000), Random(13))
+
+    outcome = play(
+        packet if packet.slot < 10_000 else Packet(packet.slot, stamp - 120_000_000)
+        for packet in packets
+        if (stamp := packet.stamp) is not None
+    )
+
+    assert abs(outcome.off_by_ms(12_000)) <= 20
+    assert len(outcome.misplaced) < 2_001
+
+
 def test_a_jittery_track_tells_its_origins_error() -> None:
     random = Random(10)
     packets = [Packet(0, NOON + 55_000), *jittered(range(1, 3_000), random)]
