@@ -18,7 +18,7 @@ from calls.audio.timeline import Placement
 from calls.audio.track import Window
 from calls.batches import (
     UNFINISHED,
-    call_figures_refresh,
+    calls_figures_refresh,
     chunks_store,
     track_finalise,
 )
@@ -180,7 +180,7 @@ class Assembly:
         Connection.objects.filter(pk__in=sockets).update(
             journal_state=Connection.JournalState.KEPT
         )
-        call_figures_refresh(self.call_id)
+        calls_figures_refresh([self.call_id])
         ledgers = [
             (draft.origin_us, self.replay.tracks[key].ledger)
             for key, draft in drafts.items()

@@ -110,9 +110,16 @@ def batch_store(batch: ArchiveBatch, *, is_finishing: bool = False) -> None:
         batches.chunks_store(batch.chunks)
         calls = {draft.call_id for draft in batch.connections}
         calls |= {draft.call_id for draft in batch.tracks}
-        for call_id in calls:
-            batches.call_figures_refresh(call_id)
+        batches.calls_figures_refresh(calls)
+    # Nearly all sockets of nearly all batches say again what is known.
+    streaming = set(
+        Call.objects.filter(
+            pk__in=calls, streaming_state=StreamingState.STREAMING
+        ).values_list("pk", flat=True)
+    )
     for draft in batch.connections:
+        if draft.closed_at is None and draft.call_id in streaming:
+            continue
         if _streaming_tell(draft) and not is_finishing:
             call_finish_soon(draft.call_id)
 

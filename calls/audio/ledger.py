@@ -13,7 +13,7 @@ They are counters beside the runs.
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
-from operator import sub
+from operator import attrgetter, sub
 from typing import NamedTuple, Self, TypedDict
 
 from calls.audio.pcm import samples_to_us, us_to_samples
@@ -35,6 +35,9 @@ class State(StrEnum):
     def is_missing(self) -> bool:
         """Whether there is no audio, for whatever reason."""
         return self is State.GAP or self is State.STOPPED
+
+
+_letter = attrgetter("_value_")
 
 
 class Run(NamedTuple):
@@ -223,7 +226,15 @@ class Ledger:
         ends = [*self._starts[1:], self.samples] if self._starts else []
         return {
             "rate": self.rate,
-            "runs": list(zip(self._states, map(sub, ends, self._starts), strict=True)),
+            # Plain letters: tuples of members of an enum would be looked at by every
+            # garbage collection, a million of them for 300 long calls.
+            "runs": list(
+                zip(
+                    map(_letter, self._states),
+                    map(sub, ends, self._starts),
+                    strict=True,
+                )
+            ),
             "late": self.late,
             "duplicates": self.duplicates,
             "discarded": self.discarded,

@@ -122,7 +122,7 @@ class TrackAudio(Generic[R]):
         first = bisect_left(pauses, window.start_us, key=lambda pause: pause.end_us)
         for index in range(first, len(pauses)):
             pause = pauses[index]
-            if window.end_us and pause.start_us >= window.end_us + EFFECT_US:
+            if window.end_us is not None and pause.start_us >= window.end_us:
                 return
             yield pause
 

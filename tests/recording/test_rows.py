@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from calls import identity
-from calls.batches import call_figures_refresh, track_finalise
+from calls.batches import calls_figures_refresh, track_finalise
 from calls.drafts import (
     ArchiveBatch,
     ChunkDraft,
@@ -390,7 +390,7 @@ def test_nobody_wanted_audio_between_a_stop_and_the_start_after_it() -> None:
 def test_a_call_without_tracks_has_no_figures() -> None:
     call = CallFactory.create(completeness=None)
 
-    call_figures_refresh(call.id)
+    calls_figures_refresh([call.id])
 
     call.refresh_from_db()
     assert (call.completeness, call.origin_us) == (None, None)

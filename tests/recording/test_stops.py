@@ -91,14 +91,6 @@ def test_an_order_far_from_any_pause_marks_nothing() -> None:
     assert seconds(track, State.STOPPED) == 0
 
 
-def test_an_order_may_take_a_while_to_be_obeyed() -> None:
-    track = track_of((0, 11), (12.5, 20))
-
-    track.mark_stopped([window(10, 10.5)])
-
-    assert seconds(track, State.STOPPED) == 1.5
-
-
 def test_what_was_lost_just_before_the_order_is_lost() -> None:
     track = track_of((0, 8), (9.8, 10), (20, 21))
 
