@@ -271,7 +271,9 @@ def chunks_store(drafts: Iterable[ChunkDraft]) -> None:
 
 def calls_figures_refresh(calls: Collection[UUID]) -> None:
     """Bring calls' own figures in line with their tracks', in a few queries."""
-    figures = {call_id: _CallFigures() for call_id in calls}
+    # Not of calls that were removed: writing figures must not bring them back.
+    known = Call.objects.filter(pk__in=calls).values_list("pk", flat=True)
+    figures = {call_id: _CallFigures() for call_id in known}
     for track in Track.objects.filter(call_id__in=figures).defer("ledger"):
         figures[track.call_id].add(track)
     # All of these calls have rows, so nothing is inserted: an upsert is the cheapest

@@ -10,9 +10,11 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from threading import Barrier, BrokenBarrierError
 from typing import Generic, TypeVar
 from uuid import UUID
 
@@ -44,6 +46,7 @@ T = TypeVar("T")
 MAX_CHUNKS = 200_000
 MAX_SOCKETS = 50_000
 MAX_TRACKS = 10_000
+READERS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ class Archive:
         # Drafts that were never written: too many waited, or none takes them.
         self.dropped = 0
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="archive-write")
-        self._reader = ThreadPoolExecutor(2, thread_name_prefix="archive-read")
+        self._reader = ThreadPoolExecutor(READERS, thread_name_prefix="archive-read")
         self._connections: dict[UUID, ConnectionDraft] = {}
         self._subscriptions: dict[tuple[UUID, str], SubscriptionDraft] = {}
         self._tracks: dict[UUID, TrackDraft] = {}
@@ -161,12 +164,14 @@ class Archive:
         """Say that this process ends in good order."""
         await self._write(partial(services.process_leave, process_id, at))
 
-    def close(self) -> None:
-        """End the worker threads; does not wait for a database that hangs."""
-        for pool, threads in ((self._writer, 1), (self._reader, 2)):
+    def close(self, *, wait: bool = False) -> None:
+        """End the worker threads; does not `wait` for a database that hangs."""
+        for pool, threads in ((self._writer, 1), (self._reader, READERS)):
+            # Each thread has a connection of its own, and each must come to close it.
+            meeting = Barrier(threads)
             for _ in range(threads):
-                pool.submit(connections.close_all)
-            pool.shutdown(wait=False)
+                pool.submit(_close_connection, meeting)
+            pool.shutdown(wait=wait)
 
     async def _write(self, work: Callable[[], T]) -> Answer[T]:
         answer = await _in(self._writer, work)
@@ -180,6 +185,12 @@ class Archive:
 
 async def _in(pool: ThreadPoolExecutor, work: Callable[[], T]) -> Answer[T]:
     return await asyncio.get_running_loop().run_in_executor(pool, _guarded, work)
+
+
+def _close_connection(meeting: Barrier) -> None:
+    with suppress(BrokenBarrierError):
+        meeting.wait(1.0)
+    connections.close_all()
 
 
 def _guarded(work: Callable[[], T]) -> Answer[T]:

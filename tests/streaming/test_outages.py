@@ -192,7 +192,7 @@ async def test_a_full_disk_is_no_room(house_of_settings: Settings) -> None:
 
     assert recorder.no_room() is not None
     assert recorder.calls == {}
-    recorder.archive.close()
+    recorder.archive.close(wait=True)
 
 
 @pytest.mark.django_db(transaction=True)
