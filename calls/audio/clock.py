@@ -113,7 +113,7 @@ class Clock:
     def resize(self, samples: int) -> None:
         """Packets are `samples` long from now on: losses come in that size."""
         slot = slot_samples(self.rate)
-        unit = min(max(samples, slot // 4), slot)
+        unit = min(max(samples, slot // 4, 1), slot)
         if unit != self.unit:
             self.unit = unit
             self._choose()

@@ -12,21 +12,26 @@ apart. What follows can:
    (see `clock`), is placed there at once. That is nearly every packet.
 2. Any other becomes a *suspect* and waits, and so do those behind it, until
    - a timestamp is back where it was expected: it was jitter, a burst stamped with one
-     time, or packets out of order. They are placed in order of arrival, unless their
-     timestamps fill the very same place in another order, exactly;
+     time, or packets out of order. They are placed in order of arrival, unless a crisp
+     clock has a place of its own for each of them, before the one that came back;
    - three timestamps agree on a new place, on a crisp clock: there was a hole, or the
      stream stepped back. Then each packet goes where its own timestamp says;
-   - 50 packets of a fuzzy clock (25 of any other) have come and still no answer: their
-     mean decides.
-3. What is too slow for that is a clock that runs fast or slow, or, on a fuzzy clock,
-   a loss that drowned in jitter. It shows in the slow mean of the timestamps, and is
-   put right when that reaches 16 ms (13 ms if the packet at hand is silent): by a hole
-   of one packet, or by one packet less.
+   - up to 50 packets of a fuzzy clock (25 of a crisp one) have come and still no
+     answer: their mean decides.
+3. What does not show in single packets is a clock that runs fast or slow, or, on a
+   fuzzy clock, a loss that drowned in jitter. The clock's slow measures show it, and
+   it is put right by a hole of one packet, or by one packet less: on a crisp clock when
+   the track leans by 16 ms (13 ms if the packet at hand is silent and nobody hears it).
 
 Stepping back is how late packets, and replays after a redial, look. A packet whose
 place is a gap fills it, and is `LATE`; one whose place holds audio is a `DUPLICATE`;
 one that fits nowhere is `DISCARDED`. Neither of the last two is placed, the caller
 keeps them aside, and no track grows by them.
+
+What nobody can know is not claimed. Behind jitter of ±60 ms a single loss is certain
+some three seconds after it happened; its gap lies where it became certain, and a loss
+in the last second may never be. Where the very first packets share one timestamp, two
+are taken for a duplicate and three for a burst.
 
 Nothing here reads a clock or tosses a coin: the same packets with the same arrival
 times in the same order end in the same ledger, live and years later.

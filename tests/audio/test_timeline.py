@@ -207,6 +207,16 @@ def test_one_odd_timestamp_moves_nothing(ms: int) -> None:
     assert outcome.gaps() == []
 
 
+def test_a_few_milliseconds_do_not_make_a_packet_wait() -> None:
+    outcome = Outcome(Timeline(RATE))
+    outcome.send(exact(range(20)))
+
+    outcome.send([Packet(20, NOON + 20 * SLOT_US + 14_000)])
+
+    assert outcome.timeline.pending == 0
+    assert outcome.misplaced == []
+
+
 def test_a_burst_stamped_with_its_last_packets_time_is_contiguous() -> None:
     outcome = play(
         [*exact(range(50)), *in_bursts(range(50, 75)), *exact(range(75, 99))]
@@ -312,6 +322,14 @@ def test_a_late_packet_and_a_loss_at_once_are_both_seen() -> None:
     assert outcome.gaps() == [(26, 1)]
 
 
+def test_a_duplicate_and_a_loss_at_once_are_both_seen() -> None:
+    outcome = play(exact([*range(20), 21, 5, *range(22, 50)]))
+
+    assert outcome.misplaced == []
+    assert outcome.gaps() == [(20, 1)]
+    assert outcome.starts(Verdict.DUPLICATE) == {5: None}
+
+
 @pytest.mark.parametrize("at", [1, 10, 19])
 def test_a_duplicate_is_kept_aside(at: int) -> None:
     outcome = Outcome(Timeline(RATE))
@@ -383,6 +401,17 @@ def test_packets_without_timestamps_behind_a_hole_wait_with_the_others() -> None
     assert outcome.gaps() == [(20, 10)]
 
 
+def test_a_guessed_time_is_no_evidence() -> None:
+    outcome = Outcome(Timeline(RATE))
+    outcome.send([*exact([*range(20), 30]), blank(31), blank(32)])
+    assert outcome.timeline.pending == 3
+
+    outcome.send(exact([33, 34]))
+
+    assert outcome.timeline.pending == 0
+    assert outcome.misplaced == []
+
+
 def test_a_packet_without_a_timestamp_that_comes_much_later_is_behind_a_hole() -> None:
     outcome = play([*exact(range(20)), blank(40), blank(41), *exact(range(42, 60))])
 
@@ -445,6 +474,23 @@ def test_a_clock_that_was_set_costs_no_audio(seconds: int) -> None:
 
     assert outcome.misplaced == []
     assert outcome.gaps() == []
+
+
+def test_a_clock_an_hour_ahead_of_ours_has_holes_like_any_other() -> None:
+    outcome = Outcome(Timeline(RATE))
+    ahead = -3_600_000_000
+
+    outcome.send(exact([*range(20), *range(50_000, 50_020)]), delay=ahead)
+
+    assert outcome.misplaced == []
+    assert outcome.gaps() == [(20, 49_980)]
+
+
+def test_a_pause_of_a_working_day_is_a_hole_if_our_clock_saw_it_too() -> None:
+    outcome = play(exact([*range(20), *range(9 * HOURS, 9 * HOURS + 20)]))
+
+    assert outcome.misplaced == []
+    assert outcome.timeline.bad_timestamps == 0
 
 
 def test_a_stream_two_minutes_late_still_fills_its_gap() -> None:
