@@ -18,13 +18,16 @@ def web_application() -> Any:
     # Before anything that imports models.
     http = get_asgi_application()
 
+    from calls.checks import enforce
+
+    # No management command ran here, and with it none of Django's own checks.
+    enforce()
+
     from channels.auth import AuthMiddlewareStack
     from channels.routing import ProtocolTypeRouter, URLRouter
     from channels.security.websocket import AllowedHostsOriginValidator
     from django.urls import re_path
 
-    # Importing it makes it the application that this process sends tasks with.
-    from acsstream.celery import app as _celery  # noqa: F401
     from streaming.media_routing import media, refuse
     from streaming.routing import browser_urlpatterns
 

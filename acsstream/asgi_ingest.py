@@ -14,6 +14,10 @@ import django
 
 django.setup()
 
+from calls.checks import enforce  # noqa: E402 after setup
+
+enforce()
+
 from streaming.media_routing import media  # noqa: E402 after setup
 from streaming.recorder import recorder, recorder_stop  # noqa: E402 after setup
 

@@ -5,10 +5,13 @@ Absolute figures belong to the machine and its mood; compare the ratios.
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable
 
 from benchmarks import finishing, receiving
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "acsstream.settings")
 
 BENCHMARKS: dict[str, Callable[[], dict[str, float]]] = {
     "receiving": receiving.measure,

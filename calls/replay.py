@@ -65,7 +65,7 @@ class CallReplay:
         self.counts: list[JournalCount] = []
         self._placed = placed
         self._aside = aside
-        self._chunks: dict[tuple[UUID, UUID, int], list[int]] = {}
+        self._chunks: dict[tuple[str, int, UUID, int], list[int]] = {}
 
     def run(self, paths: Iterable[Path]) -> None:
         """Replay the journals at `paths` to the end.
@@ -87,8 +87,9 @@ class CallReplay:
 
     def chunks(self) -> Iterator[ChunkDraft]:
         """Return the index rows of everything that was placed."""
-        for (track_id, connection_id, number), figures in self._chunks.items():
+        for (raw_id, rate, connection_id, number), figures in self._chunks.items():
             start, samples, packets, silent = figures
+            track_id = identity.track_id(self.call_id, raw_id, rate)
             yield ChunkDraft(
                 track_id, connection_id, number, start, samples, packets, silent
             )
@@ -152,7 +153,8 @@ class CallReplay:
         self, raw_id: str, rate: int, placement: Placement[PacketRef], start: int
     ) -> None:
         key = (
-            identity.track_id(self.call_id, raw_id, rate),
+            raw_id,
+            rate,
             placement.ref.count.header.connection_id,
             max(start, 0) // (rate * CHUNK_SECONDS),
         )
