@@ -18,6 +18,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import DatabaseError
+from django.utils import timezone
 
 from calls.assembly import Assembly, NotYetError
 from calls.journal import JournalError, is_live, read
@@ -63,6 +64,7 @@ def call_finish(call_id: UUID) -> Finished:
                 Call.objects.filter(pk=call_id).update(
                     archive_state=ArchiveState.FAILED,
                     archive_error=(str(exc) or type(exc).__name__)[:500],
+                    archive_failed_at=timezone.now(),
                 )
             raise
 
@@ -134,6 +136,7 @@ def _settle_without_journals(call_id: UUID) -> None:
         call.update(
             archive_state=ArchiveState.FAILED,
             archive_error=f"{missing} journals are not on node {settings.NODE}",
+            archive_failed_at=timezone.now(),
         )
     elif Recording.objects.filter(call_id=call_id).exists():
         call.update(archive_state=ArchiveState.FINISHED, archive_error="")

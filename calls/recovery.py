@@ -23,6 +23,9 @@ from calls.services import call_finish_soon, calls_end_without_word, socket_lose
 
 log = logging.getLogger(__name__)
 
+# The task tries each minute for half an hour; this is for what outlasts it.
+FAILED_AGAIN_SECONDS = 600
+
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
@@ -137,10 +140,18 @@ def _journal(socket: Connection) -> Path:
 
 
 def _unfinished(now: datetime) -> list[UUID]:
-    """Return calls with journals to finish: ended, or long without a socket."""
+    """Return calls with journals to finish: ended, or long without a socket.
+
+    What failed is tried again after a while, for ever: its audio is in journals, and
+    whatever refused it (a storage that was down, a full disk) may have been mended.
+    """
     quiet = now - timedelta(seconds=settings.FINISH_GRACE)
     waiting = Call.objects.filter(
-        archive_state__in=(ArchiveState.LIVE, ArchiveState.PENDING)
+        Q(archive_state__in=(ArchiveState.LIVE, ArchiveState.PENDING))
+        | Q(
+            archive_state=ArchiveState.FAILED,
+            archive_failed_at__lt=now - timedelta(seconds=FAILED_AGAIN_SECONDS),
+        )
     )
     waiting = waiting.exclude(connections__closed_at=None)
     is_quiet = ~Q(connections__closed_at__gt=quiet)

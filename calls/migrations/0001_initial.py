@@ -41,6 +41,7 @@ class Migration(migrations.Migration):
                 ('streaming_at', models.DateTimeField(blank=True, help_text='When the evidence for that state came, by our clock.', null=True, verbose_name='streaming state since')),
                 ('archive_state', models.CharField(choices=[('none', 'No audio'), ('live', 'Receiving'), ('pending', 'To be finished'), ('finished', 'Finished and verified'), ('failed', 'Finishing failed')], db_index=True, default='none', max_length=12)),
                 ('archive_error', models.CharField(blank=True, max_length=500)),
+                ('archive_failed_at', models.DateTimeField(blank=True, null=True)),
                 ('origin_us', models.BigIntegerField(blank=True, help_text='Capture time of the first packet, µs since 1970 UTC.', null=True)),
                 ('completeness', models.FloatField(blank=True, help_text='Received share of what was expected, 0 to 1.', null=True)),
                 ('overtalk_ms', models.BigIntegerField(blank=True, null=True)),

@@ -181,6 +181,7 @@ class Call(models.Model):
         max_length=12, choices=ArchiveState, default=ArchiveState.NONE, db_index=True
     )
     archive_error = models.CharField(max_length=500, blank=True)
+    archive_failed_at = models.DateTimeField(null=True, blank=True)
     origin_us = models.BigIntegerField(
         null=True,
         blank=True,

@@ -482,6 +482,25 @@ def test_asks_for_recordings_of_calls_that_nobody_finished(
     assert (call.archive_state == ArchiveState.PENDING) == is_asked
 
 
+@pytest.mark.parametrize(("minutes", "is_asked"), [(11, True), (9, False)])
+def test_tries_again_what_failed_a_while_ago(
+    settings: Settings, now: datetime, minutes: int, is_asked: bool
+) -> None:
+    call = CallFactory.create(ended=True)
+    ConnectionFactory.create(
+        call=call, closed_at=now - timedelta(hours=1), journal_state="sealed"
+    )
+    Call.objects.update(
+        archive_state=ArchiveState.FAILED,
+        archive_failed_at=now - timedelta(minutes=minutes),
+    )
+
+    archive_sweep(now=now)
+
+    call.refresh_from_db()
+    assert (call.archive_state == ArchiveState.PENDING) == is_asked
+
+
 def test_a_damaged_journal_says_so_although_it_was_sealed(now: datetime) -> None:
     call_id = uuid4()
     path = journal(call_id, [audio(n) for n in range(50)])
