@@ -8,7 +8,6 @@ nothing here needs that.
 import asyncio
 import logging
 import time
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -27,6 +26,8 @@ log = logging.getLogger(__name__)
 FACTS_TIMEOUT = 2.0
 NO_CLOSE_FRAME = 1006
 TRY_AGAIN_LATER = 1013
+# Where a server does not send a code itself: 4007 for 1007, 4013 for 1013.
+PRIVATE_CODES = 3000
 
 
 class MediaConsumer(AsyncConsumer):
@@ -142,6 +143,15 @@ async def _close(send: Any, code: int, reason: str) -> None:
     """Close a socket that may be closed already, or gone."""
     # RFC 6455, 5.5: a close reason fits into 123 bytes.
     shown = reason.encode()[:123].decode(errors="ignore")
-    # Servers differ in how they say that there is nobody to say it to.
-    with suppress(OSError, RuntimeError):
-        await send({"type": "websocket.close", "code": code, "reason": shown})
+    for said in (code, code + PRIVATE_CODES):
+        try:
+            await send({"type": "websocket.close", "code": said, "reason": shown})
+        except (OSError, RuntimeError):
+            # Servers differ in how they say that there is nobody to say it to.
+            return
+        except Exception as exc:
+            # Daphne sends 1000 and private codes only, and says so by no better type.
+            if type(exc) is not Exception or said != code:
+                raise
+        else:
+            return

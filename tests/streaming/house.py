@@ -151,6 +151,12 @@ def environment(folder: Path) -> dict[str, str]:
         "SECRET_KEY": settings.SECRET_KEY,
         "REDIS_URL": NOWHERE,
         "ACSSTREAM_MEDIA_AUTH": "off",
+        "ACSSTREAM_ACS_ENDPOINT": "http://127.0.0.1:9",
+        "ACSSTREAM_ACS_ACCESS_KEY": "dGVzdHM=",
+        "ACSSTREAM_ACS_RESOURCE_ID": "7d0c7a1e-0d3c-4a37-8a7c-1f0b7d0c9b55",
+        "ACSSTREAM_PUBLIC_URL": "http://127.0.0.1:9",
+        "ACSSTREAM_MEDIA_URL": "ws://127.0.0.1:9",
+        "ACSSTREAM_EVENTGRID_SECRET": "tests only",
         "ACSSTREAM_NODE": "test-node",
     }
 
