@@ -428,6 +428,13 @@ def test_blank_packets_that_disagree_with_those_that_wait_are_doubted_too() -> N
     assert outcome.gaps() == []
 
 
+def test_a_blank_packet_may_come_behind_a_hole_of_its_own() -> None:
+    outcome = play([*exact([*range(20), 30]), blank(90), *exact(range(91, 99))])
+
+    assert outcome.misplaced == []
+    assert outcome.gaps() == [(20, 10), (31, 59)]
+
+
 def test_without_any_timestamp_arrivals_are_the_clock() -> None:
     outcome = play([blank(slot) for slot in [*range(20), *range(30, 60)]])
 
