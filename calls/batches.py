@@ -14,7 +14,7 @@ from uuid import UUID
 
 from calls import identity
 from calls.drafts import ChunkDraft, ConnectionDraft, SubscriptionDraft, TrackDraft
-from calls.lifecycle import connection_learn
+from calls.lifecycle import connection_learn, streaming_came_after_all
 from calls.models import (
     AudioChunk,
     Call,
@@ -291,6 +291,9 @@ def calls_figures_refresh(calls: Collection[UUID]) -> None:
         update_conflicts=True,
         unique_fields=["id"],
         update_fields=["origin_us", "completeness", "last_packet_at"],
+    )
+    streaming_came_after_all(
+        [call_id for call_id, of in figures.items() if of.origin_us is not None]
     )
     # A socket that came after the recording was made brings it up to date again.
     journals = Connection.objects.filter(

@@ -47,6 +47,9 @@ class Event:
         return integer_of(self.part(part), name)
 
 
+FIRST_YEAR, LAST_YEAR = 2000, 2100
+
+
 def events_of(raw: bytes) -> list[Event]:
     """Return the events of a posted body, whatever its Content-Type. See `Unreadable`.
 
@@ -88,13 +91,18 @@ def _identity(body: dict[str, Any]) -> str:
 
 
 def moment(text: str) -> datetime | None:
-    """Return an aware time. ACS writes 0 to 7 fraction digits; 6 of them are kept."""
+    """Return an aware time. ACS writes 0 to 7 fraction digits; 6 of them are kept.
+
+    A time that cannot be an event's is none: year 1 has no local time in New York, and
+    would break every page that shows it.
+    """
     try:
         parsed = datetime.fromisoformat(text)
         aware = parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
-        return aware.astimezone(UTC)
+        at = aware.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+    return at if FIRST_YEAR <= at.year <= LAST_YEAR else None
 
 
 def text_of(part: dict[str, Any], name: str) -> str:

@@ -5,6 +5,7 @@ said. Each function is one conditional UPDATE: whoever comes second changes noth
 """
 
 import logging
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
@@ -41,6 +42,8 @@ _TOLD_FROM: dict[StreamingState, tuple[str, ...]] = {
     StreamingState.STOPPED: tuple(StreamingState.values),
     StreamingState.FAILED: tuple(StreamingState.values),
 }
+
+NOTHING_CAME = "The call ended and no audio ever came."
 
 
 def connection_learn(call_id: UUID, connection_id: str) -> None:
@@ -115,11 +118,38 @@ def call_ended(
         end_reason=reason[:500],
         incoming_call_context="",
     )
+    _nothing_came(calls)
     calls.exclude(
         streaming_state__in=(StreamingState.OFF, StreamingState.FAILED)
     ).update(streaming_state=StreamingState.STOPPED, streaming_reason="")
     Participant.objects.filter(call_id=call_id, left_at=None).update(left_at=at)
     return bool(ended)
+
+
+def _nothing_came(calls: CallQuerySet) -> None:
+    """Note that streaming failed if it was wanted to the end and no packet ever came.
+
+    A reason that is known (ACS's word, a refused handshake) stays.
+    """
+    silent = calls.filter(
+        state=CallState.ENDED,
+        desired_streaming=True,
+        last_packet_at=None,
+        streaming_state__in=(
+            StreamingState.REQUESTED,
+            StreamingState.CONNECTING,
+            StreamingState.STALLED,
+        ),
+    )
+    silent.filter(streaming_reason="").update(streaming_reason=NOTHING_CAME)
+    silent.update(streaming_state=StreamingState.FAILED)
+
+
+def streaming_came_after_all(calls: Collection[UUID]) -> None:
+    """Take back that nothing came of these: the rows of their packets were late."""
+    Call.objects.filter(
+        pk__in=calls, state=CallState.ENDED, streaming_reason=NOTHING_CAME
+    ).update(streaming_state=StreamingState.STOPPED, streaming_reason="")
 
 
 def streaming_seen(

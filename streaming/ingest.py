@@ -92,11 +92,15 @@ class CallAudio:
             track.level = audio.meter.take()
             track.is_talking = track.level.rms_dbfs > TALK_DBFS
 
+    def explain(self) -> None:
+        """Let pauses that were ordered count as stopped, not as loss."""
+        for track in self.tracks.values():
+            track.audio.mark_stopped(self.stops)
+
     def settle(self) -> None:
         """Bring figures that need the whole ledger up to date: stops and overtalk."""
+        self.explain()
         tracks = [track.audio for track in self.tracks.values()]
-        for audio in tracks:
-            audio.mark_stopped(self.stops)
         if len(tracks) > 1:
             starts = [(audio.timeline.origin or 0, audio.ledger) for audio in tracks]
             self.overtalk_ms = self._overtalk.update(starts) // 1000

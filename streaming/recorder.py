@@ -152,6 +152,8 @@ class Recorder:
         call = self.calls.get(call_id)
         if call is None or is_behind(call, facts):
             call = self.calls[call_id] = call_of(call_id, facts)
+        elif facts:
+            call.stops = windows(facts.stops)
         session = MediaSession(call, connection_id, journal, opening)
         session.superseded = superseded
 
@@ -186,6 +188,7 @@ class Recorder:
         for call in list(self.calls.values()):
             if call.sessions:
                 call.measure()
+                call.explain()
                 # Hundreds of calls in one go would hold up their packets.
                 await asyncio.sleep(0)
         self._count_packets(time.monotonic())

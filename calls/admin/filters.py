@@ -36,6 +36,8 @@ class CompletenessFilter(DropdownFilter):
             case "yes":
                 return queryset.filter(completeness__gte=1)
             case "no":
+                if isinstance(queryset, CallQuerySet):
+                    return queryset.incomplete()
                 return queryset.filter(completeness__lt=1)
             case "under99":
                 return queryset.filter(completeness__lt=0.99)

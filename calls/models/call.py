@@ -123,8 +123,17 @@ class CallQuerySet(models.QuerySet["Call"]):
         return self.exclude(state__in=LIVE_STATES)
 
     def incomplete(self) -> CallQuerySet:
-        """Return calls of which not everything expected was received."""
-        return self.filter(completeness__lt=1)
+        """Return calls of which not everything expected was received.
+
+        A call that was to be streamed and of which nothing ever came has no
+        completeness, and is the worst of them.
+        """
+        nothing_came = models.Q(
+            completeness=None,
+            state=CallState.ENDED,
+            streaming_state=StreamingState.FAILED,
+        )
+        return self.filter(models.Q(completeness__lt=1) | nothing_came)
 
 
 class Call(models.Model):

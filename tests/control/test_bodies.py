@@ -200,6 +200,13 @@ def test_reads_times_with_any_fraction(text: str, microsecond: int) -> None:
     assert moment(text) == datetime(2025, 5, 6, 16, 31, 49, microsecond, tzinfo=UTC)
 
 
+@pytest.mark.parametrize(
+    "text", ["0001-01-01T00:00:00Z", "1999-12-31T23:59:59Z", "9999-12-31T23:59:59Z"]
+)
+def test_a_time_that_can_be_no_events_is_none(text: str) -> None:
+    assert moment(text) is None
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),

@@ -427,7 +427,9 @@ def test_ends_a_call_that_only_sockets_made_known(
     settings: Settings, now: datetime
 ) -> None:
     closed = now - timedelta(seconds=300)
-    call = CallFactory.create(live=True, streaming_state="stalled")
+    call = CallFactory.create(
+        live=True, streaming_state="stalled", last_packet_at=closed
+    )
     ConnectionFactory.create(call=call, closed_at=closed - timedelta(seconds=5))
     ConnectionFactory.create(call=call, closed_at=closed)
 
