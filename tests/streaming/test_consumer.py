@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import aiohttp
 import pytest
@@ -150,6 +150,16 @@ async def test_the_recorder_outlives_a_fault_in_its_own_work(
     await server.end()
 
 
+async def rows_of(house: Recorder, call_id: UUID, packets: int) -> None:
+    """Wait until the database knows of so many packets."""
+    for _ in range(1_000):
+        facts = await house.archive.facts(call_id, 20)
+        if facts and sum(track.packets for track in facts.tracks) == packets:
+            return
+        await asyncio.sleep(0.02)
+    pytest.fail("the rows did not come")
+
+
 async def test_a_call_that_went_on_elsewhere_is_taken_up_where_it_is(
     house: Recorder,
 ) -> None:
@@ -158,8 +168,8 @@ async def test_a_call_that_went_on_elsewhere_is_taken_up_where_it_is(
     first.receive(metadata(), *(audio(n) for n in range(50)))
     await eventually(lambda: house.streams == 1)
     await first.end()
-    await house.archive.flush()
     [call] = house.calls.values()
+    await rows_of(house, call.call_id, 50)
     elsewhere = Recorder()
     recorder_module._recorder = elsewhere
     second = Server(x_ms_call_connection_id="far")
