@@ -145,6 +145,21 @@ def _nothing_came(calls: CallQuerySet) -> None:
     silent.update(streaming_state=StreamingState.FAILED)
 
 
+def streaming_refused(call_id: UUID, reason: str) -> bool:
+    """Note on a live call why ACS was not let in at our media socket."""
+    calls = Call.objects.filter(
+        pk=call_id,
+        state__in=LIVE_STATES,
+        streaming_state__in=(
+            StreamingState.OFF,
+            StreamingState.REQUESTED,
+            StreamingState.CONNECTING,
+        ),
+    )
+    words = f"ACS was refused at the media socket: {reason}"
+    return bool(calls.update(streaming_reason=words[:500]))
+
+
 def streaming_came_after_all(calls: Collection[UUID]) -> None:
     """Take back that nothing came of these: the rows of their packets were late."""
     Call.objects.filter(

@@ -37,6 +37,7 @@ from calls.drafts import (
     SubscriptionDraft,
     TrackDraft,
 )
+from calls.lifecycle import streaming_refused
 
 log = logging.getLogger(__name__)
 K = TypeVar("K")
@@ -159,6 +160,10 @@ class Archive:
             services.process_renew, process_id, streams=streams, refused=refused
         )
         await self._write(work)
+
+    async def note_refusal(self, call_id: UUID, reason: str) -> None:
+        """Let a call tell that its media socket was refused, and why."""
+        await self._write(partial(streaming_refused, call_id, reason))
 
     async def leave(self, process_id: UUID, at: datetime) -> None:
         """Say that this process ends in good order."""

@@ -23,10 +23,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a handshake is refused. `kind` is what it is counted under."""
+    """Why a handshake is refused. `kind` is what it is counted under.
+
+    `call_id` is the call whose secret it knew, so that the call can tell of it.
+    """
 
     kind: str
     reason: str
+    call_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ async def call_of(caller: Caller) -> UUID | Refusal:
     if settings.MEDIA_AUTH == "log_only":
         log.warning("call %s: media socket taken although %s", call_id, reason)
         return call_id
-    return Refusal("token", reason)
+    return Refusal("token", reason, call_id)
 
 
 async def _token_fault(authorization: str) -> str | None:
@@ -82,7 +86,9 @@ async def _token_fault(authorization: str) -> str | None:
     return None
 
 
-def connection_fault(caller: Caller, facts: CallFacts | None) -> Refusal | None:
+def connection_fault(
+    caller: Caller, call_id: UUID, facts: CallFacts | None
+) -> Refusal | None:
     """Say if a handshake names another connection than ACS told us of the call.
 
     Unknown (the answer's response is not in yet, or the database is silent) is no
@@ -92,4 +98,4 @@ def connection_fault(caller: Caller, facts: CallFacts | None) -> Refusal | None:
         return None
     if caller.call_connection_id in ("", facts.connection_id):
         return None
-    return Refusal("connection", "x-ms-call-connection-id names another call")
+    return Refusal("connection", "x-ms-call-connection-id names another call", call_id)

@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 FACTS_TIMEOUT = 2.0
 NO_CLOSE_FRAME = 1006
 TRY_AGAIN_LATER = 1013
+# A superseded socket is closed when it was quiet for so long, or after so long.
+QUIET_SECONDS = 1.0
+DRAIN_SECONDS = 10.0
 # Where a server does not send a code itself: 4007 for 1007, 4013 for 1013.
 PRIVATE_CODES = 3000
 
@@ -46,6 +49,8 @@ class MediaConsumer(AsyncConsumer):
             log.warning("media socket refused: %s", admitted.reason)
             # Before accept: the server answers the handshake with 403.
             await send({"type": "websocket.close"})
+            if admitted.call_id:
+                await house.archive.note_refusal(admitted.call_id, admitted.reason)
             return
         # No subprotocol: ACS asks for none.
         await send({"type": "websocket.accept"})
@@ -72,9 +77,8 @@ class MediaConsumer(AsyncConsumer):
         tasks: set[asyncio.Task[None]] = set()
 
         def superseded() -> None:
-            """Close this socket: ACS has dialled a newer one for the call."""
-            closing = _close(send, 1000, "superseded by a newer socket")
-            task = loop.create_task(closing)
+            """Let this socket finish: ACS has dialled a newer one for the call."""
+            task = loop.create_task(_close_drained(session, send))
             tasks.add(task)
             task.add_done_callback(tasks.discard)
 
@@ -95,7 +99,7 @@ class MediaConsumer(AsyncConsumer):
         if isinstance(call_id, Refusal):
             return call_id
         facts = await house.archive.facts(call_id, FACTS_TIMEOUT)
-        return connection_fault(caller, facts) or (call_id, facts)
+        return connection_fault(caller, call_id, facts) or (call_id, facts)
 
     async def _keep(
         self, house: Recorder, session: MediaSession, receive: Any, send: Any
@@ -137,6 +141,19 @@ async def _receive(session: MediaSession, receive: Any, send: Any) -> tuple[int,
             refused = verdict
         await _close(send, refused.close_code, refused.reason)
         return refused.close_code, refused.reason
+
+
+async def _close_drained(session: MediaSession, send: Any) -> None:
+    """Close a superseded socket once nothing more comes over it.
+
+    What was on its way when ACS dialled again (after a stall of ours, seconds of it) is
+    audio like any other, and is placed by the time it was captured.
+    """
+    end, heard = time.monotonic() + DRAIN_SECONDS, -1
+    while heard != session.stream.messages and time.monotonic() < end:
+        heard = session.stream.messages
+        await asyncio.sleep(QUIET_SECONDS)
+    await _close(send, 1000, "superseded by a newer socket")
 
 
 async def _close(send: Any, code: int, reason: str) -> None:

@@ -118,6 +118,8 @@ class Recorder:
             return f"the journal folder cannot be used: {exc.strerror}"
         if free < settings.MIN_FREE_MB * 1_000_000:
             return f"only {free // 1_000_000} MB are free for journals"
+        for error in self.journals.health().errors:
+            return f"journals cannot be written: {error}"
         return None
 
     def open(

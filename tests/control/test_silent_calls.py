@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from calls.batches import calls_figures_refresh
-from calls.lifecycle import NOTHING_CAME, call_ended
+from calls.lifecycle import NOTHING_CAME, call_ended, streaming_refused
 from calls.models import Call, StreamingState
 from tests.factories import CallFactory, TrackFactory
 
@@ -68,3 +68,15 @@ def test_rows_that_come_late_take_it_back() -> None:
     call.refresh_from_db()
     assert call.streaming_state == StreamingState.STOPPED
     assert call.streaming_reason == ""
+
+
+def test_a_refused_socket_is_told_on_the_call_to_its_end() -> None:
+    call = CallFactory.create(live=True, streaming_state="requested")
+    Call.objects.update(desired_streaming=True, last_packet_at=None)
+
+    streaming_refused(call.pk, "its token was refused: it has expired")
+    call_ended(call.pk, at=NOW, code=200, reason="over")
+
+    call.refresh_from_db()
+    assert call.streaming_state == StreamingState.FAILED
+    assert "token was refused: it has expired" in call.streaming_reason
