@@ -109,6 +109,28 @@ async def test_a_superseded_socket_may_be_gone(
     assert "exception" not in caplog.text.lower()
 
 
+async def test_a_superseded_socket_may_finish_what_it_had_on_its_way(
+    house: Recorder,
+) -> None:
+    old = Server(x_ms_call_connection_id="one")
+    old.receive(metadata(), audio(0))
+    await eventually(lambda: house.streams == 1)
+    [call] = house.calls.values()
+    [session] = call.sessions
+    new = Server("/media/other", x_ms_call_connection_id="one")
+    new.receive(metadata(), audio(50))
+    await eventually(lambda: house.streams == 2 and session.superseded is None)
+
+    # The backlog of a stall: sent before the newer socket spoke, read after it.
+    old.receive(*(audio(number) for number in range(1, 50)))
+    await eventually(lambda: old.sent[-1]["type"] == "websocket.close")
+
+    assert session.counts.packets == 50
+    assert old.sent[-1]["code"] == 1000
+    await old.end()
+    await new.end()
+
+
 async def test_a_task_that_is_cancelled_seals_its_journal(house: Recorder) -> None:
     server = Server()
     server.receive(metadata(), audio(0))
