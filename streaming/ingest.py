@@ -243,7 +243,8 @@ class MediaSession:
         # go, never one that was dialled later and has not spoken yet.
         for older in takewhile(lambda other: other is not self, self.call.sessions):
             if older.superseded:
-                older.superseded()
+                tell, older.superseded = older.superseded, None
+                tell()
         return None
 
     def _audio(
