@@ -35,6 +35,8 @@ def missing_names() -> list[str]:
     }
     if "off" not in (settings.MEDIA_AUTH, settings.CALLBACK_AUTH):
         needed["ACSSTREAM_ACS_RESOURCE_ID"] = settings.ACS_RESOURCE_ID
+    if settings.CALLBACK_AUTH != "off":
+        needed["ACSSTREAM_EVENTGRID_SECRET"] = settings.EVENTGRID_SECRET
     return [name for name, value in needed.items() if not value]
 
 
@@ -196,7 +198,7 @@ def check_names(**_: object) -> list[CheckMessage]:
 
 @register(Tags.security, deploy=True)
 def check_authentication(**_: object) -> list[CheckMessage]:
-    """W004 media, W005 callbacks, W006 Event Grid: an open or a shut door."""
+    """W004 media, W005 callbacks, W006 Event Grid: what lets in who proves nothing."""
     found: list[CheckMessage] = []
     if settings.MEDIA_AUTH != "required":
         found.append(
@@ -214,11 +216,13 @@ def check_authentication(**_: object) -> list[CheckMessage]:
                 id="acsstream.W005",
             )
         )
-    if not settings.EVENTGRID_SECRET:
+    # With verified callbacks Event Grid is refused without a secret: that is W001.
+    if settings.CALLBACK_AUTH == "off" and not settings.EVENTGRID_SECRET:
         found.append(
             Warning(
-                "ACSSTREAM_EVENTGRID_SECRET is not set: incoming calls are not seen.",
-                hint="Set a long random text and subscribe Event Grid to"
+                "ACSSTREAM_EVENTGRID_SECRET is not set: anybody can ring.",
+                hint="Whoever reaches the console can have calls answered. Set a long"
+                " random text and subscribe Event Grid to"
                 " <public URL>/webhooks/eventgrid?secret=<it>.",
                 id="acsstream.W006",
             )

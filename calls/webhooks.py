@@ -7,6 +7,7 @@ for delivered is kept; orders to ACS follow from a worker.
 
 import hmac
 import logging
+from functools import cache
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -29,13 +30,12 @@ log = logging.getLogger(__name__)
 def eventgrid(request: HttpRequest) -> HttpResponse:
     """Take Event Grid's validation and incoming calls.
 
-    ACS does not sign these: the secret in the query proves the sender, if one is set.
+    ACS does not sign these: the secret in the query proves the sender. Without one in
+    the settings everything is refused, unless callbacks are not verified either.
     """
-    secret = request.GET.get("secret", "").encode()
-    expected = settings.EVENTGRID_SECRET.encode()
-    if expected and not hmac.compare_digest(secret, expected):
-        log.warning("Event Grid called with a wrong secret")
-        return HttpResponse("The secret is wrong.", status=401)
+    refusal = _secret_refusal(request.GET.get("secret", ""))
+    if refusal:
+        return HttpResponse(f"{refusal}\n", status=401)
     try:
         events = events_of(_body(request))
     except Unreadable as exc:
@@ -69,6 +69,29 @@ def callback(request: HttpRequest, secret: str) -> HttpResponse:
     if not callbacks_take(call_id, events, received_at=timezone.now()):
         return HttpResponse("There is no such call.", status=404)
     return HttpResponse(status=200)
+
+
+def _secret_refusal(secret: str) -> str:
+    """Return why what Event Grid showed proves nothing; empty if it does."""
+    expected = settings.EVENTGRID_SECRET
+    if not expected:
+        if settings.CALLBACK_AUTH == "off":
+            return ""
+        _secret_missing()
+        return "No secret is configured."
+    if not hmac.compare_digest(secret.encode(), expected.encode()):
+        log.warning("Event Grid called with a wrong secret")
+        return "The secret is wrong."
+    return ""
+
+
+@cache
+def _secret_missing() -> None:
+    """Say it once per process: Event Grid repeats what is refused for a day."""
+    log.error(
+        "Event Grid is refused, and with it every incoming call:"
+        " ACSSTREAM_EVENTGRID_SECRET is not set"
+    )
 
 
 def _token_refusal(request: HttpRequest) -> str:

@@ -20,6 +20,7 @@ os.environ.setdefault(
 )
 os.environ.setdefault("ACSSTREAM_PUBLIC_URL", "http://127.0.0.1:9")
 os.environ.setdefault("ACSSTREAM_MEDIA_URL", "ws://127.0.0.1:9")
+os.environ.setdefault("ACSSTREAM_EVENTGRID_SECRET", "event grid's secret")
 
 from acsstream import settings as _settings  # noqa: E402 after the environment
 from acsstream.settings import *  # noqa: E402,F403 after the environment

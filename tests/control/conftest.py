@@ -6,14 +6,13 @@ import pytest
 from pytest_django import Settings
 
 from tests.control.bench import Bench, running_bench
-
-SECRET = "event grid's secret"
+from tests.control.wire import eventgrid_query
 
 
 @pytest.fixture(scope="session")
 def emulator_bench() -> Iterator[Bench]:
     """Run one emulator for all tests of this process."""
-    with running_bench("?secret=event%20grid's%20secret") as bench:
+    with running_bench(eventgrid_query()) as bench:
         yield bench
 
 
@@ -28,7 +27,6 @@ def bench(emulator_bench: Bench, settings: Settings) -> Bench:
     )
     settings.PUBLIC_URL = emulator_bench.public_url
     settings.MEDIA_URL_BASE = emulator_bench.media_url
-    settings.EVENTGRID_SECRET = SECRET
     settings.CALLBACK_AUTH = "required"
     while not emulator_bench.letters.empty():
         emulator_bench.letters.get_nowait()

@@ -19,6 +19,7 @@ from tests.control.wire import (
     cloud_event,
     connected,
     disconnected,
+    eventgrid_query,
     participants,
     post_body,
     post_callback,
@@ -55,7 +56,7 @@ def without_tokens(settings: Settings) -> None:
 def test_an_unreadable_body_is_refused_and_leaves_nothing(body: bytes) -> None:
     call = call_made()
 
-    assert post_body("/webhooks/eventgrid", body).status_code == 400
+    assert post_body(f"/webhooks/eventgrid{eventgrid_query()}", body).status_code == 400
     assert post_body(f"/webhooks/calls/{call_secret(call.id)}", body).status_code == 400
 
     assert CallEvent.objects.count() == 0

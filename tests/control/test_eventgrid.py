@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
+from calls import webhooks
 from calls.models import (
     Call,
     CallEvent,
@@ -16,7 +17,7 @@ from calls.models import (
     StreamingProfile,
     StreamingState,
 )
-from tests.control.wire import CALLER, incoming_call, post_body, post_eventgrid
+from tests.control.wire import CALLER, incoming_call, post_eventgrid
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
@@ -150,6 +151,33 @@ def test_the_right_secret_is_accepted(settings: Settings) -> None:
     assert Call.objects.count() == 1
 
 
+def test_without_a_configured_secret_everything_is_refused(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.EVENTGRID_SECRET = ""
+    webhooks._secret_missing.cache_clear()
+
+    for query in ("", "?secret=", "?secret=guess"):
+        assert post_eventgrid(incoming_call(), query=query).status_code == 401
+        assert post_eventgrid(VALIDATION, query=query).status_code == 401
+
+    assert CallEvent.objects.count() == 0
+    assert Call.objects.count() == 0
+    told = [line for line in caplog.messages if "ACSSTREAM_EVENTGRID_SECRET" in line]
+    assert len(told) == 1
+
+
+def test_an_installation_that_verifies_nothing_needs_no_secret(
+    settings: Settings,
+) -> None:
+    settings.EVENTGRID_SECRET = ""
+    settings.CALLBACK_AUTH = "off"
+
+    assert post_eventgrid(VALIDATION, query="").status_code == 200
+    assert post_eventgrid(incoming_call(), query="").status_code == 200
+    assert Call.objects.count() == 1
+
+
 def test_only_posts_are_taken() -> None:
     assert Client().get("/webhooks/eventgrid").status_code == 405
 
@@ -158,7 +186,7 @@ def test_names_that_are_no_text_do_no_harm() -> None:
     odd = incoming_call(to=["x"], callerDisplayName=7, serverCallId={"a": 1})
     odd["data"]["from"] = {"rawId": "4:" + "9" * 400}
 
-    response = post_body("/webhooks/eventgrid", [odd])
+    response = post_eventgrid(odd)
 
     call = Call.objects.get()
     assert response.status_code == 200

@@ -6,8 +6,10 @@ Shapes are those of recorded traffic: envelopes, member names, seven-digit fract
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 from uuid import uuid4
 
+from django.conf import settings
 from django.test import Client
 
 from calls.capability import call_secret
@@ -112,8 +114,14 @@ def post_callback(call: Call, *events: Any, **headers: str) -> Any:
     return post_body(f"/webhooks/calls/{call_secret(call.id)}", list(events), **headers)
 
 
-def post_eventgrid(*events: Any, query: str = "") -> Any:
-    return post_body(f"/webhooks/eventgrid{query}", list(events))
+def eventgrid_query() -> str:
+    """Return the query that proves Event Grid."""
+    return f"?{urlencode({'secret': settings.EVENTGRID_SECRET})}"
+
+
+def post_eventgrid(*events: Any, query: str | None = None) -> Any:
+    shown = eventgrid_query() if query is None else query
+    return post_body(f"/webhooks/eventgrid{shown}", list(events))
 
 
 def post_body(path: str, body: Any, **headers: str) -> Any:

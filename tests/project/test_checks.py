@@ -196,7 +196,6 @@ def test_w007_points_at_a_misspelt_variable(settings: Settings) -> None:
     [
         ("MEDIA_AUTH", "log_only", "W004"),
         ("CALLBACK_AUTH", "off", "W005"),
-        ("EVENTGRID_SECRET", "", "W006"),
     ],
 )
 def test_deployment_checks_warn_of_open_doors(
@@ -206,6 +205,16 @@ def test_deployment_checks_warn_of_open_doors(
 
     assert ids() == set()
     assert ids(deploy=True) == {expected}
+
+
+def test_w001_asks_for_the_event_grid_secret_unless_nothing_is_verified(
+    settings: Settings,
+) -> None:
+    settings.EVENTGRID_SECRET = ""
+    assert ids(deploy=True) == {"W001"}
+
+    settings.CALLBACK_AUTH = "off"
+    assert ids(deploy=True) == {"W005", "W006"}
 
 
 def test_enforce_lets_a_right_installation_start() -> None:
