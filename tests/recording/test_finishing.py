@@ -4,6 +4,7 @@ import base64
 import gzip
 import json
 import threading
+import time
 from pathlib import Path
 from typing import IO, Any
 from uuid import UUID, uuid4
@@ -20,7 +21,7 @@ from calls.finishing import call_finish
 from calls.journal import JournalHeader
 from calls.models import AudioChunk, Call, Connection, Recording, Track
 from calls.models.call import ArchiveState
-from calls.recordings import RecordingError
+from calls.recordings import RecordingError, verify
 from tests.recording.bench import (
     OPENED,
     call_ended,
@@ -446,29 +447,40 @@ def test_works_on_a_storage_that_is_no_folder(settings: Settings) -> None:
     assert stored_pcm(the_track(call.id, ALICE)) == timeline(range(150), 150)
 
 
-def test_a_second_finisher_waits_for_the_first(tmp_path: Path) -> None:
-    path, order = tmp_path / "call.lock", []
-    inside = threading.Event()
+def test_only_one_finisher_of_a_call_works_at_a_time(tmp_path: Path) -> None:
+    path = tmp_path / "call.lock"
+    alone = threading.Lock()
+    overlaps = 0
 
-    def first() -> None:
-        with finishing._alone(path):
-            inside.set()
-            order.extend([1] * 50)
-            order.extend([1] * 50)
+    def work() -> None:
+        nonlocal overlaps
+        for _ in range(20):
+            with finishing._alone(path):
+                if not alone.acquire(blocking=False):
+                    overlaps += 1
+                    continue
+                # Others open the lock file, wait, and find it removed.
+                time.sleep(0.001)
+                alone.release()
 
-    def later() -> None:
-        inside.wait()
-        with finishing._alone(path):
-            order.append(2)
-
-    threads = [threading.Thread(target=work) for work in (first, later, later)]
+    threads = [threading.Thread(target=work) for _ in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
 
-    assert order == [1] * 100 + [2, 2]
+    assert overlaps == 0
     assert not path.exists()
+
+
+def test_other_audio_of_the_same_length_is_not_what_was_written() -> None:
+    call = call_ended()
+    journal(call.id, [audio(n) for n in range(10)])
+    call_finish(call.id)
+    recording = the_track(call.id, ALICE)
+
+    with pytest.raises(RecordingError, match="other audio"):
+        verify(recording.audio, pcm_sha256="0" * 64, samples=recording.samples)
 
 
 def test_the_bytes_of_a_file_are_never_replaced(tmp_path: Path) -> None:

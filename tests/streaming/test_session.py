@@ -232,3 +232,38 @@ def test_closing_twice_is_closing_once(desk: Desk) -> None:
     assert session.close(1000, "again", OPENED) is None
 
     assert session.counts.close_code == 1001
+
+
+def test_closing_one_socket_leaves_the_other(desk: Desk) -> None:
+    one, other = desk.socket(), desk.socket()
+
+    desk.seal(one)
+
+    assert desk.call.sessions == [other]
+    assert feed(other, [metadata(), audio(0)]) is None
+
+
+def test_a_long_ledger_is_written_less_often(desk: Desk) -> None:
+    session = desk.socket()
+    feed(session, [metadata(), *(audio(n, silent=n % 2 == 0) for n in range(1000))])
+    written = [bool(list(desk.call.drafts(0.0)))]
+
+    for second in (1.0, 1.9, 2.1):
+        session.take(audio(1000 + second * 10), 20_100_000)
+        written.append(bool(list(desk.call.drafts(second))))
+
+    # A thousand runs, of which 500 are written per second.
+    assert written == [True, False, False, True]
+
+
+def test_the_last_figures_of_a_call_do_not_wait(desk: Desk) -> None:
+    session = desk.socket()
+    feed(session, [metadata(), *(audio(n, silent=n % 2 == 0) for n in range(1000))])
+    list(desk.call.drafts(0.0))
+    session.take(audio(1000), 20_100_000)
+    desk.seal(session)
+
+    [draft] = desk.call.drafts(0.1)
+
+    assert draft.packets == 1001
+    assert list(desk.call.drafts(0.2)) == []
