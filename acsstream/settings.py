@@ -190,6 +190,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 10.0,
         "options": {"expires": 9},
     },
+    "reconcile": {
+        "task": "calls.reconcile",
+        "schedule": 30.0,
+        "options": {"expires": 29},
+    },
 }
 
 # --- Azure Communication Services ------------------------------------------------

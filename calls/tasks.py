@@ -1,4 +1,7 @@
-"""Celery tasks: thin, with ids as arguments. What they do is in `calls.control`."""
+"""Celery tasks: thin, with ids as arguments.
+
+What they do is in `calls.control` and `calls.reconcile`.
+"""
 
 from uuid import UUID
 
@@ -6,6 +9,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from calls import control
+from calls.reconcile import calls_reconcile
 
 
 @shared_task(name="calls.send_command", acks_late=True, ignore_result=True)
@@ -20,6 +24,12 @@ def send_command(command_id: str) -> None:
 def sweep_commands() -> None:
     """Time out commands without evidence, and send those whose task was lost."""
     control.commands_sweep(timezone.now())
+
+
+@shared_task(name="calls.reconcile", ignore_result=True)
+def reconcile() -> None:
+    """End the calls whose end was never announced."""
+    calls_reconcile(timezone.now())
 
 
 # Registers `calls.finish_call` and `calls.sweep_calls` with the worker.
