@@ -26,7 +26,9 @@ from django.views.decorators.http import require_POST, require_safe
 from calls import control
 from calls.http_range import ByteRange, UnsatisfiableError, range_of
 from calls.models import Call, CommandKind, Recording
+from calls.recordings import slug
 from calls.storage import recording_exists, recording_open, recording_size
+from streaming.protocol import MIXED
 
 BLOCK_BYTES = 64 * 1024
 WAV_FRAMES = 32 * 1024
@@ -191,12 +193,23 @@ def wav_header(samples: int, rate: int) -> bytes:
 
 
 def attachment(recording: Recording, ending: str) -> str:
-    """Return a Content-Disposition with a name that sorts by time and tells who."""
+    """Return a Content-Disposition with a name that sorts by time and tells who.
+
+    By role, not by number: file names travel.
+    """
     start = timezone.localtime(recording.call.rang_at)
-    who = recording.track.participant.raw_id if recording.track else "mix"
-    safe = "".join(sign if sign.isalnum() else "-" for sign in who).strip("-")
-    name = f"{start:%Y%m%d-%H%M%S}_{str(recording.call_id)[:8]}_{safe}.{ending}"
-    return content_disposition_header(True, name) or "attachment"
+    name = f"{start:%Y%m%d-%H%M%S}_{str(recording.call_id)[:8]}_{role(recording)}"
+    return content_disposition_header(True, f"{name}.{ending}") or "attachment"
+
+
+def role(recording: Recording) -> str:
+    """Return who is heard: mix, caller, called, or what tells other parties apart."""
+    raw_id = recording.track.participant.raw_id if recording.track else MIXED
+    if raw_id == MIXED:
+        return "mix"
+    call = recording.call
+    roles = {call.to_raw_id: "called", call.from_raw_id: "caller"}
+    return roles.get(raw_id) or f"party-{slug(raw_id)}"
 
 
 def note_download(request: HttpRequest, recording: Recording, form: str) -> None:

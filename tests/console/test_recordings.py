@@ -184,8 +184,24 @@ def test_names_downloads_by_time_call_and_party(
     assert name.startswith('attachment; filename="')
     assert str(recording.call_id)[:8] in name
     assert name.endswith('.flac"')
-    assert track.participant.raw_id.removeprefix("4:+") in name
+    number = track.participant.raw_id.removeprefix("4:+")
+    assert number.isdecimal()
+    assert number not in name
+    assert "_party-" in name
     assert body(response)[:4] == b"fLaC"
+
+
+@pytest.mark.parametrize(
+    ("side", "role"), [("from_raw_id", "_caller."), ("to_raw_id", "_called.")]
+)
+def test_names_a_download_by_who_is_heard(
+    operator: Client, recording: Recording, side: str, role: str
+) -> None:
+    assert recording.track
+    setattr(recording.call, side, recording.track.participant.raw_id)
+    recording.call.save()
+    response = operator.head(url(recording, "download.flac"))
+    assert role in response["Content-Disposition"]
 
 
 def test_puts_no_header_of_its_own_into_a_file_name(
