@@ -36,7 +36,7 @@ class FactAdmin(ConsoleAdmin):
         return False
 
     def has_delete_permission(self, request: HttpRequest, *_: Any) -> Literal[False]:
-        """Facts leave by retention, together with their bytes."""
+        """Facts belong together with their bytes; a row alone must not go."""
         return False
 
 

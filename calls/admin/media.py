@@ -41,7 +41,6 @@ class SubscriptionAdmin(OfCallAdmin):
         "rate",
         "channels",
         "streams",
-        "ways",
         "started",
         "ended",
     )
@@ -58,11 +57,6 @@ class SubscriptionAdmin(OfCallAdmin):
     def streams(self, row: Subscription) -> str:
         """Show whether all speak in one stream."""
         return {True: "Mixed", False: "Unmixed", None: formats.NOTHING}[row.is_mixed]
-
-    @display(description="Ways", ordering="is_bidirectional")
-    def ways(self, row: Subscription) -> str:
-        """Show whether audio may be sent into the call."""
-        return "Both" if row.is_bidirectional else "From ACS"
 
     @display(description="Started", ordering="started_at")
     def started(self, row: Subscription) -> str:

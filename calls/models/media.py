@@ -50,7 +50,6 @@ class Subscription(models.Model):
     channels = models.PositiveSmallIntegerField()
     frame_bytes = models.PositiveIntegerField(null=True, blank=True)
     is_mixed = models.BooleanField(null=True, blank=True)
-    is_bidirectional = models.BooleanField(default=False)
     state = models.CharField(max_length=8, choices=State, default=State.ACTIVE)
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
@@ -233,7 +232,8 @@ class Recording(models.Model):
     leftovers = models.CharField(
         max_length=255,
         blank=True,
-        help_text="Received frames that have no place on the timeline, as a journal.",
+        help_text="Received frames that have no place on the timeline: JSON lines,"
+        " gzipped.",
     )
     sample_rate = models.PositiveIntegerField()
     samples = models.BigIntegerField()
