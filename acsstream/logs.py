@@ -4,6 +4,7 @@ Our own code and libraries go through one formatter, so that a log shipper meets
 shape. Secrets, phone numbers and audio never reach a log: callers log ids.
 """
 
+import logging
 import logging.config
 import re
 from typing import Any
@@ -24,6 +25,16 @@ def without_secrets(text: str) -> str:
 def hide_secrets(_: WrappedLogger, __: str, line: str) -> str:
     """Hide secrets in the finished line: message, fields and traceback alike."""
     return without_secrets(line)
+
+
+class OneLine(logging.Filter):
+    """Takes the traceback from what any stranger can cause as often as they like."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Keep every line."""
+        if record.name == "django.security.DisallowedHost":
+            record.exc_info = None
+        return True
 
 
 def logging_config(*, level: str, style: str) -> dict[str, Any]:
@@ -60,8 +71,13 @@ def logging_config(*, level: str, style: str) -> dict[str, Any]:
                 ],
             }
         },
+        "filters": {"one_line": {"()": OneLine}},
         "handlers": {
-            "stderr": {"class": "logging.StreamHandler", "formatter": "lines"}
+            "stderr": {
+                "class": "logging.StreamHandler",
+                "formatter": "lines",
+                "filters": ["one_line"],
+            }
         },
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {

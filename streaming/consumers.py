@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 # The database has this long to say what it knows of a call before it is taken anyway.
 FACTS_TIMEOUT = 2.0
+NO_CODE = 1005
 NO_CLOSE_FRAME = 1006
 TRY_AGAIN_LATER = 1013
 # A superseded socket is closed when it was quiet for so long, or after so long.
@@ -128,7 +129,7 @@ async def _receive(session: MediaSession, receive: Any, send: Any) -> tuple[int,
     while True:
         message = await receive()
         if message["type"] == "websocket.disconnect":
-            return message.get("code") or NO_CLOSE_FRAME, message.get("reason") or ""
+            return _ending(message)
         frame = message.get("text")
         if frame is None:
             frame = message["bytes"]
@@ -141,6 +142,18 @@ async def _receive(session: MediaSession, receive: Any, send: Any) -> tuple[int,
             refused = verdict
         await _close(send, refused.close_code, refused.reason)
         return refused.close_code, refused.reason
+
+
+def _ending(message: Any) -> tuple[int, str]:
+    """Return close code and reason of a disconnect.
+
+    uvicorn says 1005 (a close frame without a code) also where there was no close frame
+    at all; then it has no reason to give, not even an empty one.
+    """
+    code = message.get("code") or NO_CLOSE_FRAME
+    if code == NO_CODE and "reason" not in message:
+        code = NO_CLOSE_FRAME
+    return code, message.get("reason") or ""
 
 
 async def _close_drained(session: MediaSession, send: Any) -> None:

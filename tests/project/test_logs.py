@@ -102,3 +102,25 @@ def test_leaves_out_what_is_below_the_level() -> None:
 
 def test_keeps_the_azure_sdk_from_logging_requests() -> None:
     assert logged('logging.getLogger("azure.core").info("to: +1206555")') == ""
+
+
+RAISE = (
+    "number = '+1206' + '5550100'\n"
+    "try:\n    int(number + 'x')\n"
+    "except ValueError:\n    logging.getLogger({name!r}).exception('it failed')"
+)
+
+
+def test_a_strangers_host_header_costs_one_line() -> None:
+    written = logged(RAISE.format(name="django.security.DisallowedHost"), style="text")
+
+    assert written.count("\n") == 1
+    assert "it failed" in written
+
+
+def test_tracebacks_show_no_local_variables() -> None:
+    written = logged(RAISE.format(name="calls"), style="text")
+
+    assert "Traceback" in written
+    # Once in what the exception itself says; not as a variable.
+    assert written.count("+12065550100") == 1

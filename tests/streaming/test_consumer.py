@@ -304,8 +304,8 @@ async def test_daphne_serves_media_beside_the_console(
 
     # Daphne sends no 1007 for us; 4007 says the same.
     assert await closing(refused) == 4007
+    await eventually(lambda: all(read_seal(path) for path in daphne.journals))
     for path in daphne.journals:
         with read(path) as journal:
             kinds = [record.kind for record in journal.records()]
             assert kinds.count(Kind.AUDIO) in (0, 100)
-            assert kinds[-1] == Kind.SEAL
