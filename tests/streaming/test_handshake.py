@@ -7,7 +7,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -292,7 +292,7 @@ def test_answers_a_load_balancer(house: House) -> None:
 
 
 async def test_log_only_takes_a_false_token_but_no_false_secret(
-    build: Any, client: aiohttp.ClientSession, discovery: str
+    build: Callable[..., House], client: aiohttp.ClientSession, discovery: str
 ) -> None:
     house = build(
         ACSSTREAM_MEDIA_AUTH="log_only",
@@ -306,3 +306,28 @@ async def test_log_only_takes_a_false_token_but_no_false_secret(
 
     assert await refused(house, client, "wrong") == 403
     assert "its token was refused" in house.log.read_text()
+
+
+async def test_ends_in_good_order_while_handshakes_wait(
+    build: Callable[..., House], client: aiohttp.ClientSession
+) -> None:
+    # A key server that takes connections and never answers.
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        house = build(
+            ACSSTREAM_MEDIA_AUTH="required",
+            ACSSTREAM_ACS_RESOURCE_ID=RESOURCE,
+            ACSSTREAM_ACS_OPENID_URL=f"http://127.0.0.1:{mute.getsockname()[1]}/",
+        ).start()
+        dials = [
+            asyncio.create_task(house.dial(client, new_call(), **allowed()))
+            for _ in range(8)
+        ]
+        asked, _ = await asyncio.to_thread(mute.accept)
+
+        with asked:
+            ended = await asyncio.to_thread(house.end)
+
+    answers = await asyncio.gather(*dials, return_exceptions=True)
+    assert ended in ENDED
+    assert all(isinstance(answer, aiohttp.ClientError) for answer in answers)
+    assert house.journals == []
