@@ -15,7 +15,8 @@ from pathlib import Path
 from uuid import uuid4
 
 from calls.journal import JournalHeader
-from streaming.ingest import CallAudio, MediaSession, Opening
+from streaming.call_audio import CallAudio
+from streaming.ingest import MediaSession, Opening
 from streaming.journal import JournalWriter
 from streaming.protocol import decode
 

@@ -1,26 +1,21 @@
-"""What one media socket brings, and what a call's tracks make of it. No Django.
+"""What one media socket brings. No Django.
 
-`CallAudio` is a call as this process hears it: its tracks outlive its sockets, so a
-redial goes on where the last socket ended. `MediaSession` is one socket: it journals
-every frame, places every packet and counts everything. Nothing here waits.
+`MediaSession` is one socket: it journals every frame, places every packet on the tracks
+of its call (`CallAudio`) and counts everything. Nothing here waits.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from pathlib import Path
-from typing import TypeAlias
 from uuid import UUID
 
 from calls import identity
-from calls.audio.ledger import Overtalk
-from calls.audio.levels import Level
 from calls.audio.timeline import Placement
-from calls.audio.track import TrackAudio, Window
-from calls.drafts import ChunkDraft, ConnectionDraft, SubscriptionDraft, TrackDraft
-from calls.replay import track_draft
+from calls.drafts import ChunkDraft, ConnectionDraft, SubscriptionDraft
+from streaming.call_audio import CallAudio, TrackKey
 from streaming.chunks import ChunkIndex
 from streaming.journal import Journal
 from streaming.protocol import MIXED, AudioData, AudioMetadata
@@ -39,87 +34,8 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 POLICY_VIOLATION = 1008
 TOO_BIG = 1009
-# ACS sends the four most dominant speakers; they rotate, but a call has not this many.
-MAX_TRACKS = 250
 # One is usual, a few after orders to stop and start; each becomes a row.
 MAX_SUBSCRIPTIONS = 100
-# Of each track's ledger, how many runs are written per second at most, on average.
-RUNS_PER_SECOND = 500
-# A second louder than this counts as talking now, for the eye only.
-TALK_DBFS = -60.0
-
-TrackKey: TypeAlias = tuple[str, int]
-
-
-@dataclass(slots=True)
-class HeardTrack:
-    """A track, and what its last second was like."""
-
-    audio: "TrackAudio[MediaSession]"
-    level: Level | None = None
-    is_talking: bool = False
-    packets_reported: int = 0
-    # When its figures are to be written next, by a monotonic clock.
-    due: float = 0.0
-
-
-class CallAudio:
-    """A call's audio as this process receives it."""
-
-    def __init__(self, call_id: UUID) -> None:
-        self.call_id = call_id
-        self.tracks: dict[TrackKey, HeardTrack] = {}
-        self.sessions: list[MediaSession] = []
-        self.stops: Sequence[Window] = ()
-        self.overtalk_ms = 0
-        self._overtalk = Overtalk()
-        self.idle_since: float | None = None
-
-    def track(self, raw_id: str, rate: int) -> HeardTrack | None:
-        """Return the track of a participant, made on first use; None if too many."""
-        key = (raw_id, rate)
-        track = self.tracks.get(key)
-        if track is None:
-            if len(self.tracks) >= MAX_TRACKS:
-                return None
-            track = self.tracks[key] = HeardTrack(TrackAudio(rate))
-        return track
-
-    def measure(self) -> None:
-        """Close the last second: levels, who talks. Called once a second."""
-        for track in self.tracks.values():
-            audio = track.audio
-            track.level = audio.meter.take()
-            track.is_talking = track.level.rms_dbfs > TALK_DBFS
-
-    def explain(self) -> None:
-        """Let pauses that were ordered count as stopped, not as loss."""
-        for track in self.tracks.values():
-            track.audio.mark_stopped(self.stops)
-
-    def settle(self) -> None:
-        """Bring figures that need the whole ledger up to date: stops and overtalk."""
-        self.explain()
-        tracks = [track.audio for track in self.tracks.values()]
-        if len(tracks) > 1:
-            starts = [(audio.timeline.origin or 0, audio.ledger) for audio in tracks]
-            self.overtalk_ms = self._overtalk.update(starts) // 1000
-
-    def drafts(self, now: float) -> Iterator[TrackDraft]:
-        """Return the figures of tracks that received something since the last call.
-
-        A ledger with thousands of runs is written less often while sockets are open,
-        or an hour-long call would cost more each minute. `now` is a monotonic time.
-        """
-        for (raw_id, _), track in self.tracks.items():
-            audio = track.audio
-            if audio.packets == track.packets_reported or audio.timeline.origin is None:
-                continue
-            if self.sessions and now < track.due:
-                continue
-            track.packets_reported = audio.packets
-            track.due = now + audio.ledger.run_count / RUNS_PER_SECOND
-            yield track_draft(self.call_id, raw_id, audio)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from calls.audio.pcm import samples_to_us
 from calls.live import LIVE_KEY, LiveCall, LiveProcess, LiveTrack
 
 if TYPE_CHECKING:
-    from streaming.ingest import CallAudio, HeardTrack
+    from streaming.call_audio import CallAudio, HeardTrack
 
 log = logging.getLogger(__name__)
 

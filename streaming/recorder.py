@@ -22,7 +22,8 @@ from calls.drafts import ArchiveBatch, CallFacts
 from calls.journal import JournalError, JournalHeader
 from calls.live import LiveProcess
 from streaming.archive import Archive
-from streaming.ingest import CallAudio, MediaSession, Opening
+from streaming.call_audio import CallAudio
+from streaming.ingest import MediaSession, Opening
 from streaming.journal import JournalWriter, free_bytes
 from streaming.live import LivePublisher, call_snapshot
 from streaming.resume import call_of, is_behind, windows

@@ -12,7 +12,8 @@ from calls.audio.ledger import LedgerJson
 from calls.audio.track import TrackAudio, Window
 from calls.drafts import CallFacts, StopWindow, TrackDraft
 from calls.journal_format import microseconds
-from streaming.ingest import CallAudio, HeardTrack, MediaSession
+from streaming.call_audio import CallAudio, HeardTrack
+from streaming.ingest import MediaSession
 
 
 def windows(stops: Iterable[StopWindow]) -> list[Window]:

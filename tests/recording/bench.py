@@ -14,7 +14,8 @@ from django.conf import settings
 from calls.journal import JournalHeader
 from calls.models import Call, Recording
 from calls.storage import recording_open
-from streaming.ingest import CallAudio, MediaSession, Opening
+from streaming.call_audio import CallAudio
+from streaming.ingest import MediaSession, Opening
 from streaming.journal import JournalWriter
 from tests.streaming.wire import RATE, SAMPLES, START, metadata, voice
 

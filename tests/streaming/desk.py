@@ -9,7 +9,8 @@ from uuid import uuid4
 
 from calls.journal import JournalHeader, Record, read
 from calls.replay import CallReplay
-from streaming.ingest import CallAudio, MediaSession, Opening
+from streaming.call_audio import CallAudio
+from streaming.ingest import MediaSession, Opening
 from streaming.journal import JournalWriter
 from streaming.protocol.session import Refused
 

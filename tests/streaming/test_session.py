@@ -6,7 +6,8 @@ import pytest
 
 from calls.journal import Kind, read
 from calls.replay import track_draft
-from streaming.ingest import MAX_TRACKS, MediaSession
+from streaming.call_audio import MAX_TRACKS
+from streaming.ingest import MediaSession
 from streaming.protocol.session import Refused
 from tests.streaming.desk import OPENED, Desk, feed, records
 from tests.streaming.wire import (
