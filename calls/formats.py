@@ -8,9 +8,11 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
+from streaming.protocol import ParticipantKind, display, participant_kind
+
 NOTHING = "\N{EN DASH}"
 
-_PHONE = re.compile(r"4:\+?(\d{3,})\Z")
+_PHONE = re.compile(r"\+?([0-9]{3,})")
 # Calling codes have one to three digits and none begins another (ITU-T E.164).
 _ONE_DIGIT_CODES = {"1", "7"}
 # fmt: off
@@ -21,35 +23,25 @@ _TWO_DIGIT_CODES = {
     "95", "98",
 }
 # fmt: on
-# Beginnings of ACS raw ids and what stands behind them.
-_KINDS = (
-    ("8:acs:", "ACS user"),
-    ("8:spool:", "ACS user"),
-    ("8:orgid:", "Teams user"),
-    ("8:dod:", "Teams user"),
-    ("8:gcch:", "Teams user"),
-    ("8:teamsvisitor:", "Teams visitor"),
-    ("28:", "Bot"),
-)
 
 
 def party(raw_id: str) -> str:
-    """Return a raw id as a person reads it; itself if it is of no known kind.
+    """Return a raw id as the protocol names it for people, numbers in groups.
+
+    Empty for an empty one: who calls is then not known.
 
     >>> party("4:+12065550100")
     '+1 206 555 0100'
     >>> party("8:acs:9d7c_00000013-1a2b")
-    'ACS user …13-1a2b'
+    'ACS user 00000013-1a2b'
     """
-    if raw_id == "mixed":
-        return "Mixed audio"
-    match = _PHONE.match(raw_id)
-    if match:
-        return phone(match[1])
-    for start, kind in _KINDS:
-        if raw_id.startswith(start):
-            return f"{kind} …{raw_id[len(start) :][-7:]}"
-    return raw_id
+    if not raw_id:
+        return ""
+    name = display(raw_id)
+    number = _PHONE.fullmatch(name)
+    if number and participant_kind(raw_id) is ParticipantKind.PHONE:
+        return phone(number[1])
+    return name or raw_id
 
 
 def phone(digits: str) -> str:
