@@ -95,17 +95,31 @@ def board(
     workers: int | None = None,
     reason: str = "",
 ) -> Board:
-    """Return the snapshot. `processes` None: the live feed is down, for `reason`."""
+    """Return the snapshot. `processes` None: the live feed is down.
+
+    `reason` says what is down; what ingest cannot reach is added to it.
+    """
     measured = _by_call(processes or [])
     rows = [call_row(call, measured.get(call.pk), at) for call in facts.calls]
+    faults = [reason, *_database_faults(processes or [])]
     return {
         "at": at.timestamp(),
         "live": processes is not None,
-        "reason": reason,
+        "reason": " ".join(filter(None, faults)),
         "cards": _cards(facts, processes, rows, workers),
         "calls": rows,
         "ended": [ended_row(call) for call in facts.ended],
     }
+
+
+def _database_faults(processes: Iterable[LiveProcess]) -> list[str]:
+    """Return what to tell of nodes whose ingest cannot reach the database."""
+    # A process of an older release does not say.
+    nodes = sorted({one["node"] for one in processes if one.get("database")})
+    return [
+        f"Ingest on {node} cannot reach the database; recording goes on."
+        for node in nodes
+    ]
 
 
 class Measured(NamedTuple):

@@ -61,6 +61,7 @@ def snapshot(
     refused: int = 0,
     calls: Sequence[Call | LiveCall] = (),
     error: str | None = None,
+    database: str | None = None,
 ) -> LiveProcess:
     """One process with these calls."""
     return {
@@ -71,7 +72,7 @@ def snapshot(
         "streams": streams,
         "packets_per_second": 50.0 * streams,
         "refused": refused,
-        "database": None,
+        "database": database,
         "journal": {"pending_bytes": 640, "error": error},
         "calls": [live_call(one) if isinstance(one, Call) else one for one in calls],
     }

@@ -117,6 +117,21 @@ def test_sums_up_processes() -> None:
     assert cards["journal_error"] == "No space left on device"
 
 
+def test_says_which_ingest_cannot_reach_the_database() -> None:
+    lost = [snapshot(node="recorder-2", database="OperationalError")] * 2
+    picture = board(
+        board_facts(),
+        [snapshot(), *lost],
+        at=timezone.now(),
+        reason="Something else is down.",
+    )
+    assert picture["reason"] == (
+        "Something else is down."
+        " Ingest on recorder-2 cannot reach the database; recording goes on."
+    )
+    assert board_now(snapshot())["reason"] == ""
+
+
 def test_counts_processes_that_died_without_a_word() -> None:
     now = timezone.now()
     ProcessFactory.create(renewed_at=now)
