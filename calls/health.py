@@ -1,7 +1,8 @@
 """Probes and figures for machines: /healthz, /readyz, /metrics.
 
 None needs a login and none tells a name, a number or an id of a call: a proxy should
-still keep them inside.
+still keep them inside. They are behind `ALLOWED_HOSTS` like every page: a probe by IP
+address gets 400 unless it sends a Host that is allowed.
 """
 
 from collections.abc import Iterator

@@ -27,6 +27,14 @@ def with_redis(settings: Any, redis_url: str) -> str:
     return redis_url
 
 
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+def test_a_probe_must_send_a_host_that_is_allowed(settings: Any, path: str) -> None:
+    settings.ALLOWED_HOSTS = ["console.example.com"]
+    settings.DEBUG = False
+
+    assert Client(SERVER_NAME="192.0.2.7").get(path).status_code == 400
+
+
 def samples(client: Client) -> dict[tuple[str, str], float]:
     """Each sample of /metrics by its name and first label."""
     response = client.get("/metrics")
