@@ -217,3 +217,14 @@ def test_offers_no_orders_to_auditors(auditor: Client) -> None:
     page = auditor.get(page_url(CallFactory.create(live=True))).content.decode()
     assert "-streaming/" not in page
     assert "hang-up/" not in page
+
+
+@pytest.mark.django_db
+def test_claims_no_direction_of_a_subscription(operator: Client) -> None:
+    call = finished_call()
+
+    page = operator.get(page_url(call)).content.decode()
+
+    assert "Subscription <code>" in page
+    assert "one-way" not in page
+    assert "bidirectional" not in page
