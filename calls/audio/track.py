@@ -6,7 +6,7 @@ times, both say the same, which is why the figures on the screen and the figures
 the archive agree. All times are microseconds since 1970, UTC.
 """
 
-from bisect import bisect_left
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, Self, TypeVar
@@ -106,20 +106,20 @@ class TrackAudio(Generic[R]):
         """
         for window in windows:
             for pause in self._pauses_in(window):
-                share = _overlap(pause, window)
-                hole = self._hole_after(pause.after_sample) if share else None
-                if share is None or hole is None:
+                hole = self._hole_after(pause.after_sample)
+                if hole is None:
                     continue
                 start, end = hole
-                length = end - start
+                first, last = _overlap(pause, window)
                 self.ledger.mark_stopped(
-                    start + round(share[0] * length), start + round(share[1] * length)
+                    start + round(first * (end - start)),
+                    start + round(last * (end - start)),
                 )
 
     def _pauses_in(self, window: Window) -> Iterator[Pause]:
-        """Yield the pauses that `window` may touch; a long call has thousands."""
+        """Yield the pauses that overlap `window`; a long call has thousands."""
         pauses = self.pauses
-        first = bisect_left(pauses, window.start_us, key=lambda pause: pause.end_us)
+        first = bisect_right(pauses, window.start_us, key=lambda pause: pause.end_us)
         for index in range(first, len(pauses)):
             pause = pauses[index]
             if window.end_us is not None and pause.start_us >= window.end_us:
@@ -201,13 +201,15 @@ class TrackAudio(Generic[R]):
         return track
 
 
-def _overlap(pause: Pause, window: Window) -> tuple[float, float] | None:
-    """Return which part of `pause` lies in `window`, as two shares of its length."""
+def _overlap(pause: Pause, window: Window) -> tuple[float, float]:
+    """Return which part of `pause` lies in `window`, as two shares of its length.
+
+    They overlap. What is left beside the window is the pause's own only if it is longer
+    than an order takes to have its effect.
+    """
     start, end = pause.start_us, pause.end_us
     opens = window.start_us
     closes = end if window.end_us is None else window.end_us
-    if closes <= start or opens >= end:
-        return None
     if opens - EFFECT_US <= start:
         opens = min(opens, start)
     if closes + EFFECT_US >= end:
