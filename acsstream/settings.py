@@ -291,8 +291,8 @@ FINISH_GRACE = env.number(
     "ACSSTREAM_FINISH_GRACE",
     120,
     least=0,
-    purpose="Seconds without a socket after which a call's audio is finished, and ACS is"
-    " asked whether the call is over if nobody has said so.",
+    purpose="Seconds without a socket after which a call's audio is finished, and ACS"
+    " is asked whether the call is over if nobody has said so.",
 )
 STORAGE_BACKEND = env.text(
     "ACSSTREAM_STORAGE_BACKEND",
