@@ -34,3 +34,10 @@ STORAGES = {
 # WhiteNoise warns of a missing folder, and warnings are errors here.
 STATIC_ROOT = Path(_settings.DATA_DIR) / "static_root"
 STATIC_ROOT.mkdir(parents=True, exist_ok=True)
+DATABASES = {"default": dict(_settings.DATABASES["default"])}
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    # A file, as in production. The in-memory database that Django's tests use by
+    # default refuses a second thread at once ("table is locked"), whatever the timeout.
+    DATABASES["default"]["TEST"] = {
+        "NAME": str(Path(_settings.DATA_DIR) / "tests.sqlite3")
+    }
