@@ -1,10 +1,10 @@
 """WebSocket for ingest: uvicorn outside, frames parsed in C inside. No Django.
 
-uvicorn takes any asyncio protocol class for WebSockets. Ours answers the handshake with
-`websockets` and leaves frames to picows; for the application it is plain ASGI, so ingest
-runs on uvicorn's own classes as well, and on any other ASGI server.
+uvicorn takes any asyncio protocol class for WebSockets. Ours answers the handshake
+with `websockets` and leaves frames to picows; for the application it is plain ASGI, so
+ingest runs on uvicorn's own classes as well, and on any other ASGI server.
 
-    protocol   the class uvicorn is given: ASGI events on one side, a socket on the other
+    protocol   the class uvicorn is given: ASGI on one side, a socket on the other
     handshake  the opening request: what is answered to it, and the scope it makes
     frames     frames to messages (RFC 6455): fragments, control frames, closing
     http       uvicorn's HTTP class with a deadline for those who never send a request

@@ -10,6 +10,7 @@ the kernel send a reset, which can overtake the reason.
 import asyncio
 import codecs
 import logging
+import sys
 from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
@@ -331,7 +332,8 @@ class _Quiet:
 
     def exception(self, message: str, *args: object) -> None:
         """Tell of an exception in `Frames`: a fault of ours."""
-        log.error(message, *args, exc_info=True)
+        # Only called while the exception is handled, whatever a linter sees.
+        log.error(message, *args, exc_info=sys.exc_info())
 
 
 class _Farewell(asyncio.Protocol):
