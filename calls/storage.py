@@ -12,6 +12,14 @@ from django.core.files import File
 from django.core.files.storage import FileSystemStorage, Storage, storages
 
 BLOCK = 1 << 20
+# By what option a storage writes over a name that is taken, and how to forbid it: S3
+# and Google (where it is the default), Azure, FTP and a local folder, Dropbox.
+OVERWRITING = {
+    "file_overwrite": '"file_overwrite": false',
+    "overwrite_files": '"overwrite_files": false',
+    "allow_overwrite": '"allow_overwrite": false',
+    "write_mode": '"write_mode": "add"',
+}
 
 
 def _storage() -> Storage:
@@ -65,6 +73,19 @@ def _sync(storage: Storage, name: str) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def overwriting_option(storage: Storage) -> str:
+    """Return the option by which `storage` writes over what is there; "" if none.
+
+    `recording_save` relies on a storage that finds another name instead.
+    """
+    for option in OVERWRITING:
+        value = getattr(storage, option, None) or getattr(storage, f"_{option}", None)
+        # Dropbox's says how it writes: "add", "update" or "overwrite".
+        if value is True or value == "overwrite":
+            return option
+    return ""
 
 
 def recording_size(name: str) -> int:
