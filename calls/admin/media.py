@@ -83,12 +83,12 @@ class ConnectionAdmin(OfCallAdmin):
         "node",
         "remote_address",
         "length",
+        "lost",
         "packets",
         "megabytes",
         "malformed",
         "unknown",
         "unjournaled",
-        "lost",
         "close_code",
         "journal",
     )
