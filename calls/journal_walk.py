@@ -111,7 +111,8 @@ class JournalCount:
             opened_at=header.opened_at,
             subscription_id=next(reversed(self.subscriptions), None),
             messages=self.messages,
-            packets=self.packets,
+            # What came, as ingest counts it: also what the disk did not take.
+            packets=self.packets + self.unjournaled,
             bytes=self.bytes,
             malformed=self.malformed,
             unknown=self.unknown,

@@ -5,11 +5,15 @@ Azure Blob Storage or any other django-storages backend by settings.
 """
 
 import os
+import posixpath
+from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import IO, cast
 
 from django.core.files import File
 from django.core.files.storage import FileSystemStorage, Storage, storages
+from django.utils import timezone
 
 BLOCK = 1 << 20
 # By what option a storage writes over a name that is taken, and how to forbid it: S3
@@ -102,3 +106,30 @@ def recording_delete(name: str) -> None:
     """Remove what is stored under `name`, if anything is."""
     if name:
         _storage().delete(name)
+
+
+def recording_changed_at(name: str) -> datetime:
+    """Return when what is stored under `name` was last changed.
+
+    `NotImplementedError` if the storage cannot tell.
+    """
+    at = _storage().get_modified_time(name)
+    return at if timezone.is_aware(at) else timezone.make_aware(at)
+
+
+def recordings_list() -> Iterator[list[str]]:
+    """Yield the names of all stored files, folder by folder.
+
+    A folder that is not there (yet, or any more) holds none. `NotImplementedError` if
+    the storage cannot list.
+    """
+    storage = _storage()
+    folders = [""]
+    while folders:
+        folder = folders.pop()
+        try:
+            below, files = storage.listdir(folder)
+        except FileNotFoundError:
+            continue
+        folders += [posixpath.join(folder, name) for name in sorted(below)]
+        yield [posixpath.join(folder, name) for name in sorted(files)]
