@@ -84,19 +84,18 @@ def losses_store(
             one.header.connection_id for one in counts if journal_end(one) == end
         ]
         Connection.objects.filter(pk__in=sockets).update(journal_end=end)
-    of_journals = Loss.objects.filter(
-        connection_id__in=[count.header.connection_id for count in counts]
-    )
-    of_journals.delete()
     Loss.objects.bulk_create(
-        Loss(
-            connection_id=cut.connection_id,
-            track_id=cut.track_id,
-            start_sample=cut.sample,
-            is_end=cut.is_end,
-        )
-        for count in counts
-        for cut in cuts(count)
+        [
+            Loss(
+                connection_id=cut.connection_id,
+                track_id=cut.track_id,
+                start_sample=cut.sample,
+                is_end=cut.is_end,
+            )
+            for count in counts
+            for cut in cuts(count)
+        ],
+        ignore_conflicts=True,
     )
     # Of a track whose recording was removed nothing is left to measure.
     losses = list(

@@ -221,7 +221,9 @@ def test_packets_the_disk_did_not_take_are_told_although_the_seal_is_missing() -
 
     recover()
 
-    assert Connection.objects.get().unjournaled == 7
+    socket = Connection.objects.get()
+    assert (socket.packets, socket.unjournaled) == (107, 7)
+    call_command("verify_archive", stdout=io.StringIO())
     assert "7 packets not written to disk" in page_of(call).troubles
     assert torn_row(call).sentences[-1].startswith("7 packets were received and lost")
 

@@ -1,5 +1,6 @@
 """A clean archive is clean, and every kind of damage is found."""
 
+import fcntl
 import gzip
 import io
 import json
@@ -22,10 +23,17 @@ from calls.finishing import call_finish
 from calls.journal import JournalHeader
 from calls.management.commands.verify_archive import Command
 from calls.models import AudioChunk, Call, Connection, Loss, Recording, Track
-from calls.verification import Finding, archive
+from calls.verification import Finding, archive, orphans
 from calls.verification.rows import CallRows
 from tests.factories import CallFactory, ConnectionFactory
-from tests.recording.bench import OPENED, call_ended, journal, the_track, writer
+from tests.recording.bench import (
+    OPENED,
+    call_ended,
+    journal,
+    stored_files,
+    the_track,
+    writer,
+)
 from tests.streaming.wire import ALICE, BOB, START, audio, dtmf
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
@@ -54,7 +62,7 @@ def codes(*words: str) -> list[str]:
 
 
 @pytest.fixture
-def call() -> Call:
+def call(settings: Settings) -> Call:
     """A finished call with all that a call can have.
 
     Two speakers, silence, a gap, a stop, a torn journal and a redial, leftovers.
@@ -67,6 +75,8 @@ def call() -> Call:
     journal(call.id, frames, is_sealed=False)
     journal(call.id, [audio(n) for n in range(210, 300)], after=9)
     call_finish(call.id)
+    for path in stored_files():
+        old(stored(path, settings))
     return Call.objects.get(pk=call.pk)
 
 
@@ -205,7 +215,7 @@ def test_finds_files_that_are_gone(
 def test_finds_rows_that_name_no_file(call: Call, what: str) -> None:
     Recording.objects.filter(track=None).update(**{what: ""})
 
-    assert codes("--quick") == ["file-missing"]
+    assert codes("--quick") == ["file-missing", "file-unnamed"]
 
 
 def test_finds_another_waveform(call: Call, settings: Settings) -> None:
@@ -326,6 +336,15 @@ def test_finds_a_file_that_no_row_names(call: Call, settings: Settings) -> None:
         "2026/03/01/stray.flac",
     )
     assert codes("--call", str(call.pk)) == []
+
+
+def test_asks_of_every_file_who_names_it(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder may hold more files than one query asks about."""
+    monkeypatch.setattr(orphans, "AT_ONCE", 1)
+
+    assert codes() == []
 
 
 class Listless(FileSystemStorage):
@@ -454,13 +473,35 @@ def test_finds_that_packets_are_nowhere(settings: Settings) -> None:
     assert codes("--quick") == ["call-packets"]
 
 
-def test_packets_that_the_disk_did_not_take_are_no_fault_of_the_archive() -> None:
-    call = call_ended()
-    journal(call.id, [audio(n) for n in range(100)])
-    call_finish(call.id)
-    Connection.objects.update(packets=107, unjournaled=7)
+def test_packets_that_the_disk_did_not_take_are_no_fault_of_the_archive(
+    call: Call,
+) -> None:
+    Connection.objects.filter(packets=90).update(packets=97, unjournaled=7)
 
     assert codes() == []
+
+
+def test_a_lost_journal_is_one_error_and_not_many(call: Call) -> None:
+    lost = ConnectionFactory.create(
+        call=call,
+        subscription=None,
+        opened_at=OPENED,
+        journal_state="missing",
+        packets=50,
+    )
+    # What ingest had indexed of it while it was live.
+    AudioChunk.objects.create(
+        track=of(ALICE)[0],
+        connection=lost,
+        number=9,
+        start_sample=720_000,
+        samples=16_000,
+        packets=50,
+        silent_packets=0,
+    )
+    Call.objects.update(archive_state="failed")
+
+    assert codes() == ["journal-missing"]
 
 
 def test_looks_only_at_the_calls_it_is_told(call: Call) -> None:
@@ -553,8 +594,12 @@ def test_a_socket_that_is_open_long_after_its_call_is_an_error(
     socket_of(path, call, node=settings.NODE, closed_at=None, journal_state="open")
 
     assert codes() == ["socket-open"]
+    with path.open("rb") as held:
+        # As its writer does.
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert pending() == ["not-finished"]
     Call.objects.update(ended_at=timezone.now())
-    assert codes() == []
+    assert pending() == ["not-finished", "journal-torn"]
 
 
 def test_a_live_calls_sealed_journal_waits_for_its_end(settings: Settings) -> None:
@@ -679,7 +724,7 @@ def test_forgets_a_call_that_was_removed_meanwhile(
 
     monkeypatch.setattr(archive.Verification, "_look", removed)
 
-    assert codes() == []
+    assert codes("--call", str(call.pk)) == []
 
 
 # Usage.

@@ -145,8 +145,15 @@ async def test_a_kill_costs_less_than_a_second_and_it_is_on_record(
     page = page_of(house, call_id)
     assert f"recovered after a crash, {cost:.2f} s lost" in page
     assert f"is here, {cost:.2f} s missing after it." in page
+    assert_clean(house)
 
     same_without_a_database(blank, house, call_id)
+
+
+def assert_clean(house: House) -> None:
+    verified = house.manage("verify_archive", "--strict")
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    assert verified.stdout.startswith("Clean: 1 calls")
 
 
 def page_of(house: House, call_id: UUID) -> str:
@@ -174,6 +181,7 @@ def same_without_a_database(blank: Path, house: House, call_id: UUID) -> None:
     [done] = house.recover()
 
     assert done["call"] == str(call_id)
+    assert_clean(house)
     rebuilt = house.rows(RECORDINGS), house.rows(LOSSES)
     for row in (*before[0], *rebuilt[0]):
         row["ledger"] = json.loads(row["ledger"] or "null")
@@ -201,3 +209,5 @@ async def test_a_kill_without_a_redial_keeps_what_was_before_it(
         expected = timeline(range(track["packets"]), track["packets"])
         assert track["pcm_sha256"] == sha256(expected)
         assert track["gap_samples"] == 0
+    assert (done["torn"], done["lost_seconds"]) == (1, None)
+    assert_clean(house)
