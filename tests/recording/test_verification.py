@@ -730,6 +730,23 @@ def test_forgets_a_call_that_was_removed_meanwhile(
 # Usage.
 
 
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_says_on_a_terminal_how_far_it_is(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal, pipe = Terminal(), io.StringIO()
+    for stderr in (terminal, pipe):
+        monkeypatch.setattr("sys.stderr", stderr)
+        call_command("verify_archive", "--quick", stdout=io.StringIO())
+
+    assert terminal.getvalue() == "\r1 of 1 calls\r\x1b[K"
+    assert pipe.getvalue() == ""
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -36,15 +36,16 @@ class Command(BaseCommand):
             type=_call_id,
             default=[],
             metavar="ID",
-            help="only this call (our id, as in the address of its page); may be given"
-            " again",
+            help="only this call (our id, as in the address of its page) and its"
+            " journals; may be given again",
         )
         parser.add_argument(
             "--since",
             type=_moment,
             metavar="DATE",
             help="only calls that rang since then: 2026-03-01 or 2026-03-01T12:00,"
-            " in the server's time zone unless it names its own",
+            " in the server's time zone unless it names its own; neither journals nor"
+            " files that no row names are looked for",
         )
         parser.add_argument(
             "--quick",
@@ -67,9 +68,12 @@ class Command(BaseCommand):
         scope = Scope(options["call"], options["since"], options["quick"])
         _refuse_unknown(scope)
         total = scope.select().count()
-        work = Verification(scope, timezone.now(), _Progress(total))
+        progress = _Progress(total)
+        work = Verification(scope, timezone.now(), progress)
         for finding in work.findings():
+            progress.clear()
             self._say(finding, as_json=options["json"])
+        progress.clear()
         looked = work.looked
         is_clean = not looked.errors and not (options["strict"] and looked.pending)
         self._sum_up(work, is_clean=is_clean, as_json=options["json"])
@@ -105,16 +109,22 @@ class Command(BaseCommand):
 
 
 class _Progress:
-    """Says on a terminal how far it is; elsewhere nothing."""
+    """Says on a terminal how far it is, in one line; elsewhere nothing."""
 
     def __init__(self, total: int) -> None:
         self.total = total
         self.is_shown = sys.stderr.isatty()
 
     def __call__(self, calls: int) -> None:
+        self._write(f"\r{calls} of {self.total} calls")
+
+    def clear(self) -> None:
+        """Leave the line to others."""
+        self._write("\r\x1b[K")
+
+    def _write(self, text: str) -> None:
         if self.is_shown:
-            end = "\n" if calls == self.total else ""
-            sys.stderr.write(f"\r{calls} of {self.total} calls{end}")
+            sys.stderr.write(text)
             sys.stderr.flush()
 
 
