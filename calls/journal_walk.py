@@ -6,13 +6,22 @@ order, or the figures on the screen and in the archive would differ.
 """
 
 import heapq
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from calls.drafts import ConnectionDraft, SubscriptionDraft
-from calls.journal import NO_PARTICIPANT, JournalFile, JournalHeader, Record, read
+from calls.journal import (
+    NO_PARTICIPANT,
+    JournalFile,
+    JournalHeader,
+    Kind,
+    Record,
+    read,
+)
 from streaming.protocol import MIXED
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -21,6 +30,16 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def moment(us: int) -> datetime:
     """Return microseconds since 1970 as an aware datetime."""
     return EPOCH + timedelta(microseconds=us)
+
+
+class Break(NamedTuple):
+    """A place in a journal where records are missing: damage, or its torn end."""
+
+    # Of the first record behind it; the length of the file at its end.
+    offset: int
+    # When the last record before it had arrived, µs since the socket opened.
+    arrival_us: int
+    is_end: bool
 
 
 @dataclass(slots=True)
@@ -42,6 +61,10 @@ class JournalCount:
     last_arrival_us: int = 0
     has_mixed: bool = False
     damage: str | None = None
+    breaks: list[Break] = field(default_factory=list)
+    # Per (raw id, rate, breaks before it): where the audio between two breaks ends, and
+    # when the packet that ends it arrived.
+    ends: dict[tuple[str, int, int], tuple[int, int]] = field(default_factory=dict)
     close_code: int | None = None
     close_reason: str = ""
     is_sealed: bool = False
@@ -58,6 +81,16 @@ class JournalCount:
         return (
             named or f"participant {record.participant} of {self.header.connection_id}"
         )
+
+    def note_end(self, raw_id: str, rate: int, record: Record, end: int) -> None:
+        """Note that a record's audio was placed and ends at sample `end`."""
+        broken = 0
+        if self.breaks:
+            broken = sum(at.offset <= record.offset for at in self.breaks)
+        key = raw_id, rate, broken
+        known = self.ends.get(key)
+        if known is None or known[0] < end:
+            self.ends[key] = end, record.arrival_us
 
     @property
     def closed_at(self) -> datetime:
@@ -78,7 +111,8 @@ class JournalCount:
             opened_at=header.opened_at,
             subscription_id=next(reversed(self.subscriptions), None),
             messages=self.messages,
-            packets=self.packets,
+            # What came, as ingest counts it: also what the disk did not take.
+            packets=self.packets + self.unjournaled,
             bytes=self.bytes,
             malformed=self.malformed,
             unknown=self.unknown,
@@ -124,10 +158,13 @@ class Walk:
         record = next(self._records, None)
         if record is None:
             self._end(self._journal)
-        else:
-            self.count.last_arrival_us = max(
-                self.count.last_arrival_us, record.arrival_us
-            )
+            return None
+        count = self.count
+        if len(self._journal.resumed_at) > len(count.breaks):
+            count.breaks.append(Break(record.offset, count.last_arrival_us, False))
+        count.last_arrival_us = max(count.last_arrival_us, record.arrival_us)
+        if record.kind == Kind.NOTE:
+            count.unjournaled += _dropped(record)
         return record
 
     def _end(self, journal: JournalFile) -> None:
@@ -137,7 +174,15 @@ class Walk:
             count.is_sealed = True
             count.close_code, count.close_reason = seal.code, seal.reason
             count.unjournaled = seal.dropped_packets
+        if not journal.is_ended:
+            count.breaks.append(Break(journal.size, count.last_arrival_us, True))
         journal.close()
+
+
+def _dropped(note: Record) -> int:
+    """Return how many packets the disk had not taken, if that is what a NOTE says."""
+    remark = json.loads(note.text)
+    return int(remark["packets"]) if remark.get("event") == "dropped" else 0
 
 
 def walk_together(walks: Iterable[Walk]) -> Iterator[tuple[JournalCount, Record]]:

@@ -165,6 +165,8 @@ class CallReplay:
         chunk[1] += placement.samples
         chunk[2] += 1
         chunk[3] += placement.silent
+        ref = placement.ref
+        ref.count.note_end(raw_id, rate, ref.record, start + placement.samples)
 
     def _other(self, count: JournalCount, record: Record) -> None:
         if record.kind in (Kind.PARTICIPANT, Kind.SEAL, Kind.NOTE):
