@@ -15,7 +15,13 @@ from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from benchmarks.servers.stored import JournalStore, NoStore, PcmStore, Store
+from benchmarks.servers.stored import (
+    JournalStore,
+    NoStore,
+    PcmStore,
+    RowStore,
+    Store,
+)
 from demo.redis import free_port, redis_server
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -91,6 +97,18 @@ def ingest_environment(folder: Path) -> dict[str, str]:
     }
 
 
+def _daphne(port: int, folder: Path) -> list[str]:
+    application = "benchmarks.servers.rows.asgi:application"
+    return ["-m", "daphne", "-v", "0", "-p", str(port), application]
+
+
+def _rows_environment(folder: Path) -> dict[str, str]:
+    return {
+        "DJANGO_SETTINGS_MODULE": "benchmarks.servers.rows.settings",
+        "BENCH_FOLDER": str(folder),
+    }
+
+
 def _journals(folder: Path) -> Store:
     return JournalStore(folder / "journals")
 
@@ -110,6 +128,13 @@ SERVERS = {
             "sample + base64 + file",
             _module("benchmarks.servers.sample", "--store"),
             PcmStore,
+        ),
+        Server(
+            "rows",
+            "Channels, row per packet",
+            _daphne,
+            lambda folder: RowStore(folder / "rows.sqlite3"),
+            environment=_rows_environment,
         ),
         Server("ours", "ours", _ingest(), _journals, True, ingest_environment),
         Server(
@@ -145,7 +170,7 @@ def running(server: Server, folder: Path, cores: set[int]) -> Iterator[Running]:
 
 
 def _migrate(environment: Mapping[str, str]) -> None:
-    subprocess.run(  # noqa: S603 our own program
+    subprocess.run(
         [sys.executable, "manage.py", "migrate", "--verbosity", "0", "--skip-checks"],
         cwd=ROOT,
         env=environment,

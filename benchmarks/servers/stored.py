@@ -33,6 +33,9 @@ class Store(Protocol):
     def kept(self) -> dict[int, Kept]:
         """Return what is there of each stream."""
 
+    def so_far(self) -> int | None:
+        """Return the packets stored at this moment, where that is cheap to know."""
+
 
 class NoStore:
     """Nothing is kept."""
@@ -50,6 +53,10 @@ class NoStore:
     def kept(self) -> dict[int, Kept]:
         """None."""
         return {}
+
+    def so_far(self) -> int | None:
+        """Nobody knows."""
+        return None
 
 
 class PcmStore:
@@ -75,6 +82,10 @@ class PcmStore:
             int(path.stem): Kept(path.stat().st_size // PACKET_BYTES)
             for path in self.folder.glob("*.pcm")
         }
+
+    def so_far(self) -> int | None:
+        """Not cheap to know."""
+        return None
 
 
 class JournalStore:
@@ -124,6 +135,10 @@ class JournalStore:
             )
         return found
 
+    def so_far(self) -> int | None:
+        """Not cheap to know."""
+        return None
+
 
 class RowStore:
     """A database row per packet."""
@@ -146,6 +161,12 @@ class RowStore:
         with closing(sqlite3.connect(self.database, timeout=30)) as connection:
             rows = connection.execute("SELECT stream, COUNT(*) FROM packet GROUP BY 1")
             return {int(stream): Kept(count) for stream, count in rows}
+
+    def so_far(self) -> int | None:
+        """Return the number of rows."""
+        with closing(sqlite3.connect(self.database, timeout=30)) as connection:
+            (count,) = connection.execute("SELECT MAX(id) FROM packet").fetchone()
+            return int(count or 0)
 
 
 def lags(report: Path) -> list[tuple[float, float]]:

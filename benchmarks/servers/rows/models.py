@@ -1,0 +1,20 @@
+"""The table."""
+
+from django.db import models
+
+
+class Packet(models.Model):
+    """20 ms of one stream."""
+
+    stream = models.IntegerField(db_index=True)
+    timestamp = models.DateTimeField()
+    data = models.BinaryField()
+
+    objects = models.Manager["Packet"]()
+
+    class Meta:
+        app_label = "rows"
+        db_table = "packet"
+
+    def __str__(self) -> str:
+        return f"{self.stream} {self.timestamp}"
