@@ -19,6 +19,7 @@ from benchmarks.watching import Watch
 # Streams whose files are watched, spread over all.
 SAMPLED = 8
 SETTLE_SECONDS = 3.0
+PACKETS_PER_SECOND = 50
 # A row whose load itself was late more often than this says nothing.
 LATE_SHARE = 0.01
 
@@ -73,6 +74,8 @@ class Figures:
     seconds: float
     cpu_us: float
     cpu_share: float
+    # What others used of the server's core meanwhile, the kernel's network included.
+    others_share: float
     packets_per_second: float
     sent: int
     stored: int | None
@@ -92,6 +95,12 @@ class Figures:
         """Say if the load came when it was meant to."""
         return self.late_share <= LATE_SHARE
 
+    @property
+    def is_behind(self) -> bool:
+        """Say if the server took less than real time brought it."""
+        due = self.streams * PACKETS_PER_SECOND
+        return self.load != "flood" and self.packets_per_second < 0.97 * due
+
 
 def measure(server: Server, plan: Plan, cores: tuple[set[int], set[int]]) -> Figures:
     """Start the server, put the load on it, end it; return what was seen."""
@@ -101,7 +110,7 @@ def measure(server: Server, plan: Plan, cores: tuple[set[int], set[int]]) -> Fig
             os.sched_setaffinity(0, cores[1])
             stack.callback(os.sched_setaffinity, 0, cores[0] | cores[1])
         house = stack.enter_context(running(server, Path(name), cores[0]))
-        run = _Run(house, plan)
+        run = _Run(house, plan, cores[0])
         run.go()
         house.end()
         return run.figures()
@@ -110,12 +119,12 @@ def measure(server: Server, plan: Plan, cores: tuple[set[int], set[int]]) -> Fig
 class _Run:
     """One measurement while it is made."""
 
-    def __init__(self, house: Running, plan: Plan) -> None:
+    def __init__(self, house: Running, plan: Plan, core: set[int]) -> None:
         self.house, self.plan = house, plan
         counter = house.folder / "counter"
         counter.write_bytes(bytes(COUNTER.size))
         self.load = plan.load(house.port, counter)
-        self.account = Account(house.process.pid, house.port, counter)
+        self.account = Account(house.process.pid, house.port, counter, core)
 
     def go(self) -> None:
         """Put the load on the server and read its account around the window."""
@@ -156,6 +165,7 @@ class _Run:
             seconds=round(seconds, 3),
             cpu_us=cpu / max(packets, 1) * 1e6,
             cpu_share=cpu / seconds,
+            others_share=max(0.0, self.after.core - self.before.core - cpu) / seconds,
             packets_per_second=packets / seconds,
             sent=sum(report.sent),
             stored=stored,

@@ -6,10 +6,12 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -26,6 +28,7 @@ from demo.redis import free_port, redis_server
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 60.0
+DATABASE = "acsstream.sqlite3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,7 @@ def ingest_environment(folder: Path) -> dict[str, str]:
     return {
         "DJANGO_SETTINGS_MODULE": "acsstream.settings",
         "ACSSTREAM_DATA_DIR": str(folder),
-        "DATABASE_URL": f"sqlite://{folder / 'acsstream.sqlite3'}",
+        "DATABASE_URL": f"sqlite://{folder / DATABASE}",
         "SECRET_KEY": "benchmarks only: " + "k" * 50,
         "ACSSTREAM_MEDIA_AUTH": "off",
         "ACSSTREAM_ACS_ENDPOINT": "http://127.0.0.1:9",
@@ -149,33 +152,42 @@ SERVERS = {
 }
 
 
-@contextmanager
-def running(server: Server, folder: Path, cores: set[int]) -> Iterator[Running]:
-    """Run a server in `folder`, which must exist, on these cores; end it afterwards."""
-    inherited = {
+def inherited() -> dict[str, str]:
+    """Return our environment without what would change what is measured."""
+    return {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("ACSSTREAM_", "PYTHONDEV", "PYTHONASYNCIO"))
     }
-    environment = inherited | dict(server.environment(folder))
+
+
+@contextmanager
+def running(server: Server, folder: Path, cores: set[int]) -> Iterator[Running]:
+    """Run a server in `folder`, which must exist, on these cores; end it afterwards."""
+    environment = inherited() | dict(server.environment(folder))
     if not server.is_ours:
         with _started(server, folder, environment, cores) as house:
             yield house
         return
     with redis_server(folder) as url:
         environment["REDIS_URL"] = url
-        _migrate(environment)
+        (folder / DATABASE).write_bytes(migrated_database())
         with _started(server, folder, environment, cores) as house:
             yield house
 
 
-def _migrate(environment: Mapping[str, str]) -> None:
-    subprocess.run(
-        [sys.executable, "manage.py", "migrate", "--verbosity", "0", "--skip-checks"],
-        cwd=ROOT,
-        env=environment,
-        check=True,
-    )
+@cache
+def migrated_database() -> bytes:
+    """Return the file of a database with our tables and nothing in them."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        folder = Path(name)
+        subprocess.run(
+            [sys.executable, "manage.py", "migrate", "-v", "0", "--skip-checks"],
+            cwd=ROOT,
+            env=inherited() | ingest_environment(folder),
+            check=True,
+        )
+        return (folder / DATABASE).read_bytes()
 
 
 @contextmanager

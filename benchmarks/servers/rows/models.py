@@ -1,5 +1,7 @@
 """The table."""
 
+from typing import ClassVar
+
 from django.db import models
 
 
@@ -10,7 +12,7 @@ class Packet(models.Model):
     timestamp = models.DateTimeField()
     data = models.BinaryField()
 
-    objects = models.Manager["Packet"]()
+    objects: ClassVar[models.Manager["Packet"]] = models.Manager()
 
     class Meta:
         app_label = "rows"
