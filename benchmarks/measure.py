@@ -169,7 +169,7 @@ class _Run:
             packets_per_second=packets / seconds,
             sent=sum(report.sent),
             stored=stored,
-            is_complete=_is_complete(report, kept) if kept else None,
+            is_complete=is_complete(report, kept) if kept else None,
             to_disk_ms=spread(self._to_disk()),
             loop_lag_ms=self._loop_lag(),
             rss_kb_per_stream=self.rss / 1000 / plan.streams,
@@ -184,14 +184,13 @@ class _Run:
         """Return ms from the sending of each watched packet until it was in a file."""
         found: list[float] = []
         for stream, path in self.watch.paths.items():
-            sizes = iter(self.watch.sizes[stream])
-            at, size = 0, -1
             sent = self.report.times_ns[stream]
-            for sent_ns, end in zip(sent, self.house.store.ends(path), strict=False):
-                while size < end:
-                    at, size = next(sizes, (0, 1 << 62))
-                if at and self.before.at <= sent_ns / 1e9 < self.after.at:
-                    found.append((at - sent_ns) / 1e6)
+            seen = self.watch.seen(stream, self.house.store.ends(path))
+            found += [
+                (at - sent_ns) / 1e6
+                for sent_ns, at in zip(sent, seen, strict=False)
+                if self.before.at <= sent_ns / 1e9 < self.after.at
+            ]
         return found
 
     def _loop_lag(self) -> Spread | None:
@@ -206,7 +205,7 @@ class _Run:
         )
 
 
-def _is_complete(report: Report, kept: dict[int, Kept]) -> bool:
+def is_complete(report: Report, kept: dict[int, Kept]) -> bool:
     """Say if of every stream every packet is there, and no other."""
     for stream, (sent, stamps) in enumerate(
         zip(report.sent, report.stamp_sums, strict=True)

@@ -19,6 +19,9 @@ COLUMNS = (
 )
 UNDER = ("", "", "", "", "", "p50 / p95 / p99", "p50 / p99", "", "")
 
+# Above this, others on the server's core are worth a remark: times suffer first.
+CROWDED_SHARE = 0.1
+
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
@@ -102,6 +105,8 @@ def remarks(one: Figures) -> list[str]:
             f"NOT TRUSTWORTHY: the load itself was late with {one.late_share:.1%} of"
             f" its packets, worst {one.worst_late_ms:.0f} ms"
         )
+    if one.others_share > CROWDED_SHARE:
+        said.append(f"others used {one.others_share:.0%} of the server's core")
     if one.is_complete is False:
         said.append("LOST PACKETS")
     if one.is_behind:

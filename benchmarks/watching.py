@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 LOOK_SECONDS = 0.002
@@ -24,6 +24,23 @@ class Watch:
                 if not seen or seen[-1][1] != size:
                     seen.append((time.monotonic_ns(), size))
             time.sleep(LOOK_SECONDS)
+
+    def seen(self, key: int, ends: Iterable[int]) -> list[int]:
+        """Return when the file was first seen to reach each size; ns, monotonic.
+
+        Sizes must ascend. One that was never seen, and what follows, is left out.
+        """
+        looks = iter(self.sizes[key])
+        found: list[int] = []
+        at, size = 0, -1
+        for end in ends:
+            while size < end:
+                look = next(looks, None)
+                if look is None:
+                    return found
+                at, size = look
+            found.append(at)
+        return found
 
     def close(self) -> None:
         """Let go of the files."""

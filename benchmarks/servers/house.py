@@ -52,6 +52,7 @@ class Running:
     port: int
     folder: Path
     store: Store
+    redis_url: str = ""
 
     def health(self) -> dict[str, Any]:
         """Return what ours says of itself; nothing of others."""
@@ -204,7 +205,8 @@ def _started(
             stderr=log,
             start_new_session=True,
         )
-    house = Running(server, process, port, folder, server.store(folder))
+    store, redis_url = server.store(folder), environment.get("REDIS_URL", "")
+    house = Running(server, process, port, folder, store, redis_url)
     try:
         if cores:
             # At once: threads that it starts inherit it.

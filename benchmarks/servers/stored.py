@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from benchmarks.frames import PACKET_BYTES
-from calls.journal import JournalError, Kind, read
+from calls.journal import JournalError, JournalFile, Kind, read
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +93,9 @@ class JournalStore:
 
     has_files = True
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, name: str = "bench") -> None:
         self.folder = folder
+        self.name = name
 
     def files(self, streams: tuple[int, ...]) -> dict[int, Path]:
         """Return the first journals of these streams that are there already."""
@@ -102,8 +103,8 @@ class JournalStore:
         for path in self.folder.glob("*.journal"):
             # Its header may be half written.
             with suppress(JournalError), read(path) as journal:
-                stream = _stream(journal.header.call_connection_id)
-                if stream in streams:
+                stream = self._stream(journal)
+                if stream is not None and stream in streams:
                     found[stream] = path
         return found
 
@@ -123,8 +124,10 @@ class JournalStore:
         found: dict[int, Kept] = {}
         for path in self.folder.glob("*.journal"):
             with read(path) as journal:
-                stream = _stream(journal.header.call_connection_id)
+                stream = self._stream(journal)
                 packets = stamp_sum = 0
+                if stream is None:
+                    continue
                 for record in journal.records():
                     if record.kind == Kind.AUDIO:
                         packets += 1
@@ -138,6 +141,10 @@ class JournalStore:
     def so_far(self) -> int | None:
         """Not cheap to know."""
         return None
+
+    def _stream(self, journal: JournalFile) -> int | None:
+        name, _, number = journal.header.call_connection_id.rpartition("-")
+        return int(number) if name == self.name else None
 
 
 class RowStore:
@@ -174,7 +181,3 @@ def lags(report: Path) -> list[tuple[float, float]]:
     if not report.exists():
         return []
     return [(at, late) for at, late in json.loads(report.read_text("ascii"))]
-
-
-def _stream(name: str) -> int:
-    return int(name.rpartition("-")[2])
