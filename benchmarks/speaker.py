@@ -167,20 +167,29 @@ class Speaker:
             f"x-ms-call-connection-id: {self.name}\r\n\r\n"
         )
         wire = socket.create_connection(("127.0.0.1", self.port), HANDSHAKE_SECONDS)
+        try:
+            wire.sendall(request.encode())
+            _accepted(wire)
+            wire.sendall(metadata_frame(self.name))
+        except OSError:
+            wire.close()
+            raise
         # A frame must leave when it is due, not when the one before is acknowledged.
         wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        wire.sendall(request.encode())
-        answer = b""
-        while b"\r\n\r\n" not in answer:
-            piece = wire.recv(4096)
-            if not piece:
-                raise ConnectionError(f"no handshake: {answer[:80]!r}")
-            answer += piece
-        if b" 101 " not in answer.split(b"\r\n", 1)[0]:
-            raise ConnectionError(f"refused: {answer[:80]!r}")
-        wire.sendall(metadata_frame(self.name))
         wire.setblocking(False)
         return wire
+
+
+def _accepted(wire: socket.socket) -> None:
+    """Read the answer to a handshake. Raises ConnectionError if it is not 101."""
+    answer = b""
+    while b"\r\n\r\n" not in answer:
+        piece = wire.recv(4096)
+        if not piece:
+            break
+        answer += piece
+    if b" 101 " not in answer.split(b"\r\n", 1)[0]:
+        raise ConnectionError(f"no socket: {answer[:80]!r}")
 
 
 def _heard(wire: socket.socket) -> bytes | None:
