@@ -43,7 +43,7 @@ class Line:
         return speaker, server
 
     def answer(self, said: bytes) -> socket.socket:
-        """Accept a socket, answer its handshake, and read the metadata if it goes on."""
+        """Accept a socket, answer it, and read the metadata if it goes on."""
         server, _ = self.listener.accept()
         self._stack.enter_context(server)
         server.settimeout(PATIENCE)
