@@ -1,11 +1,10 @@
 """What the live dashboard costs the web process at 1,000 live calls.
 
-    python -m benchmarks.dashboard [--calls 1000] [--profile]
+    python -m benchmarks.scratch benchmarks.dashboard [--calls 1000] [--profile]
 
-Needs a house (`benchmarks.scratch`) with a database and a Redis: the calls are rows,
-each with two tracks, and an ingest process's snapshot of them lies in Redis.
-What is measured is `streaming.dashboard.Source.snapshot`, which the feed runs once a
-second for all browsers together, and the JSON that each browser is sent.
+The calls are rows, each with two tracks, and an ingest process's snapshot of them lies
+in Redis. What is measured is `streaming.dashboard.Source.snapshot`, which the feed runs
+once a second for all browsers together, and the JSON that each browser is sent.
 """
 
 import argparse

@@ -1,11 +1,11 @@
 """How much faster than real time a call is finished, per core.
 
-    python -m benchmarks.finishing [--minutes 10] [--profile]
+    python -m benchmarks.scratch benchmarks.finishing [--minutes 10] [--profile]
 
-Needs a house (`benchmarks.scratch`): the real `calls.finishing.call_finish` makes
-verified recordings of a sealed journal, with storage and database, of a call with one
-speaker and of one with two and their mix. Beside it stands what no recorder can save:
-FLAC encoding and decoding, SHA-256 and peaks of the same audio, by themselves.
+The real `calls.finishing.call_finish` makes verified recordings of a sealed journal,
+with storage and database, of a call with one speaker and of one with two and their mix.
+Beside it stands what no recorder can save: FLAC encoding and decoding, SHA-256 and
+peaks of the same audio, by themselves.
 
 × real time is seconds of speech received, of all speakers together, ÷ seconds of CPU,
 all threads of the process. The mix of two speakers is made too and counts as nothing.

@@ -21,13 +21,14 @@ COLOURS = {
 }
 # Above this a bar is cut and labelled: a row per packet would flatten all others.
 CUT_US = 80
+WIDTH = 0.17
 
 
 def draw(document: dict[str, Any], path: Path) -> None:
     """Draw cost per packet and the way to the disk, for each load."""
     rows = middle(document["rows"])
     figure, (cost, disk) = plt.subplots(1, 2, figsize=(13, 4.5), dpi=110)
-    _bars(cost, rows, "cpu_us", "CPU per packet, µs", CUT_US)
+    _bars(cost, rows, "cpu_us", f"CPU per packet, µs (cut at {CUT_US})", CUT_US)
     stored = [
         row | {"p99": row["to_disk_ms"]["p99"]} for row in rows if row["to_disk_ms"]
     ]
@@ -49,10 +50,20 @@ def middle(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     turns: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in rows:
         turns.setdefault((row["load"], row["server"]), []).append(row)
-    return [
+    order = list(COLOURS)
+    found = [
         sorted(some, key=lambda row: row["cpu_us"])[len(some) // 2]
         for some in turns.values()
     ]
+    # By load, a flood last; within a load as in the legend.
+    return sorted(
+        found,
+        key=lambda row: (
+            row["load"] == "flood",
+            row["streams"],
+            order.index(row["server"]),
+        ),
+    )
 
 
 def _bars(
@@ -66,14 +77,13 @@ def _bars(
     named: set[str] = set()
     for place, load in enumerate(loads):
         here = [row for row in rows if row["load"] == load]
-        width = 0.8 / max(len(here), 1)
         for number, row in enumerate(here):
-            height = min(row[field], cut) if cut else row[field]
-            at = place + (number - (len(here) - 1) / 2) * width
-            server = row["server"]
+            server, value = row["server"], row[field]
+            at = place + (number - (len(here) - 1) / 2) * WIDTH
+            height = min(value, cut) if cut else value
             label = None if server in named else row["label"]
-            axes.bar(at, height, width * 0.92, color=COLOURS[server], label=label)
-            shown = f"{row[field]:.0f}" if row[field] >= 10 else f"{row[field]:.1f}"
+            axes.bar(at, height, WIDTH * 0.9, color=COLOURS[server], label=label)
+            shown = f"{value:.0f}" if value >= 10 else f"{value:.1f}"
             axes.annotate(shown, (at, height), ha="center", va="bottom", fontsize=7)
             named.add(server)
     axes.set_xticks(range(len(loads)), loads, fontsize=8)

@@ -1,4 +1,7 @@
-"""A house of our own, empty and migrated, for parts that need Django and a database."""
+"""A house of our own, empty and migrated, for parts that need Django and a database.
+
+python -m benchmarks.scratch benchmarks.finishing --profile
+"""
 
 import json
 import os
@@ -10,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from benchmarks.machine import cores
 from benchmarks.servers.house import (
     DATABASE,
     ROOT,
@@ -17,6 +21,7 @@ from benchmarks.servers.house import (
     inherited,
     migrated_database,
 )
+from benchmarks.table import listed
 from demo.redis import redis_server
 
 
@@ -48,3 +53,15 @@ def figures_of(
     if process.returncode:
         raise RuntimeError(f"{module} ended with {process.returncode}")
     return dict(json.loads(said.splitlines()[-1]))
+
+
+def main() -> int:
+    """Run the module that is named, with its options, in such a house."""
+    with scratch_house() as house:
+        figures = figures_of(sys.argv[1], house, cores()[0], *sys.argv[2:])
+    sys.stdout.write(listed(sys.argv[1], figures))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -40,7 +40,9 @@ def table(found: Sequence[Figures]) -> str:
     """Return one line for each server and load; of several turns the middle one."""
     lines = [_row([name for name, _ in COLUMNS]), _row(UNDER)]
     load = ""
-    for turns in _turns(found).values():
+    # By load, a flood last; within a load in the order they came.
+    by_load = sorted(found, key=lambda one: (one.load == "flood", one.streams))
+    for turns in _turns(by_load).values():
         one = sorted(turns, key=lambda figures: figures.cpu_us)[len(turns) // 2]
         if one.load != load:
             lines.append("")
