@@ -153,7 +153,6 @@ class _Run:
         """Return everything, after the server has ended."""
         plan, report = self.plan, self.report
         kept = self.house.store.kept()
-        stored = sum(one.packets for one in kept.values()) if kept else None
         seconds = self.after.at - self.before.at
         cpu = self.after.cpu - self.before.cpu
         packets = self.packets
@@ -168,8 +167,8 @@ class _Run:
             others_share=max(0.0, self.after.core - self.before.core - cpu) / seconds,
             packets_per_second=packets / seconds,
             sent=sum(report.sent),
-            stored=stored,
-            is_complete=is_complete(report, kept) if kept else None,
+            stored=None if kept is None else sum(one.packets for one in kept.values()),
+            is_complete=None if kept is None else is_complete(report, kept),
             to_disk_ms=spread(self._to_disk()),
             loop_lag_ms=self._loop_lag(),
             rss_kb_per_stream=self.rss / 1000 / plan.streams,

@@ -30,8 +30,8 @@ class Store(Protocol):
     def ends(self, path: Path) -> list[int]:
         """Return at which size of the file each packet was wholly in it."""
 
-    def kept(self) -> dict[int, Kept]:
-        """Return what is there of each stream."""
+    def kept(self) -> dict[int, Kept] | None:
+        """Return what is there of each stream; None: nothing is meant to be kept."""
 
     def so_far(self) -> int | None:
         """Return the packets stored at this moment, where that is cheap to know."""
@@ -50,9 +50,8 @@ class NoStore:
         """None."""
         return []
 
-    def kept(self) -> dict[int, Kept]:
-        """None."""
-        return {}
+    def kept(self) -> None:
+        """Nothing is meant to be."""
 
     def so_far(self) -> int | None:
         """Nobody knows."""
