@@ -38,8 +38,8 @@ CROWD_SECONDS = 2.0
 LIVE_KEY = "acsstream:live"
 # 15 MB in an hour: 100 streams would have doubled what they may use.
 MAX_KB_PER_MINUTE = 256.0
-# A shorter run says nothing of a slope: Python's memory grows in steps.
-JUDGED_MINUTES = 5.0
+# A shorter run says nothing of a slope: caches fill for some minutes.
+JUDGED_MINUTES = 8.0
 
 
 @dataclass(frozen=True, slots=True)
