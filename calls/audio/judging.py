@@ -137,9 +137,8 @@ class Judge:
         final = suspects.whole_shift(mean + clock.near - clock.bias, clock)
         if self._is_clock_set(run, cursor, final):
             return self._set_clock(run, final, mean)
-        shifts = [final] * len(run)
-        if clock.crisp:
-            shifts = suspects.ordered_shifts(run, final, clock)
+        order = suspects.ordered_shifts if clock.crisp else suspects.fuzzy_shifts
+        shifts = order(run, final, clock)
         return Judgement(shifts, final, mean - final)
 
     def _rebase(self, run: Sequence[Suspect[T]], off: float) -> None:
