@@ -68,6 +68,13 @@ class JournalCount:
     close_code: int | None = None
     close_reason: str = ""
     is_sealed: bool = False
+    # (raw id, rate, number of the chunk): first sample, samples, packets, silent ones.
+    chunks: dict[tuple[str, int, int], list[int]] = field(default_factory=dict)
+    # `header.opened_at` in microseconds since 1970; asked for with every packet.
+    opened_us: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.opened_us = self.header.opened_at_us
 
     def raw_id(self, record: Record) -> str | None:
         """Return who a record is of; None if its frame named nobody.
@@ -141,7 +148,7 @@ class Walk:
     def __init__(self, path: Path) -> None:
         with read(path) as journal:
             self.count = JournalCount(path, journal.header)
-        self.opened_us = self.count.header.opened_at_us
+        self.opened_us = self.count.opened_us
         self._journal: JournalFile | None = None
         self._records: Iterator[Record] = iter(())
 
@@ -150,19 +157,24 @@ class Walk:
 
     def next(self) -> Record | None:
         """Return the next record; None at the end, when the journal is closed."""
-        if self._journal is None:
-            self._journal = read(self.count.path)
+        journal = self._journal
+        if journal is None:
+            journal = self._journal = read(self.count.path)
             # A damaged byte in the middle costs its record, not all that follow it.
-            self._records = self._journal.records(past_damage=True)
-            self.count.raw_ids = self._journal.participants
-        record = next(self._records, None)
+            self._records = journal.records(past_damage=True)
+            record = next(self._records, None)
+            # Asked for before the first record it would walk through all of them.
+            self.count.raw_ids = journal.participants
+        else:
+            record = next(self._records, None)
         if record is None:
-            self._end(self._journal)
+            self._end(journal)
             return None
         count = self.count
-        if len(self._journal.resumed_at) > len(count.breaks):
+        if len(journal.resumed_at) > len(count.breaks):
             count.breaks.append(Break(record.offset, count.last_arrival_us, False))
-        count.last_arrival_us = max(count.last_arrival_us, record.arrival_us)
+        if record.arrival_us > count.last_arrival_us:
+            count.last_arrival_us = record.arrival_us
         if record.kind == Kind.NOTE:
             count.unjournaled += _dropped(record)
         return record
@@ -196,10 +208,31 @@ def walk_together(walks: Iterable[Walk]) -> Iterator[tuple[JournalCount, Record]
         while waiting and (not active or waiting[-1].opened_us <= active[0][0]):
             walk = waiting.pop()
             _push(active, walk)
-        if active:
+        if len(active) == 1:
+            yield from _walk_alone(active, waiting[-1].opened_us if waiting else None)
+        elif active:
             _, walk, record = heapq.heappop(active)
             yield walk.count, record
             _push(active, walk)
+
+
+def _walk_alone(
+    active: list[tuple[int, Walk, Record]], until_us: int | None
+) -> Iterator[tuple[JournalCount, Record]]:
+    """Yield the records of the only open journal until another one is due.
+
+    That is nearly all of a call, and there is nothing to put in order.
+    """
+    at, walk, found = active.pop()
+    count, opened_us, after = walk.count, walk.opened_us, walk.next
+    record: Record | None = found
+    while record is not None and (until_us is None or at < until_us):
+        yield count, record
+        record = after()
+        if record is not None:
+            at = opened_us + record.arrival_us
+    if record is not None:
+        active.append((at, walk, record))
 
 
 def _push(active: list[tuple[int, Walk, Record]], walk: Walk) -> None:
@@ -210,4 +243,4 @@ def _push(active: list[tuple[int, Walk, Record]], walk: Walk) -> None:
 
 def speaker(count: JournalCount, record: Record) -> str:
     """Return the raw id of the track that an AUDIO record belongs to."""
-    return count.raw_id(record) or MIXED
+    return count.raw_ids.get(record.participant) or count.raw_id(record) or MIXED

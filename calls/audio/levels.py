@@ -18,10 +18,10 @@ from calls.audio.pcm import FULL_SCALE, Samples, decode
 # 20 log10(2 ** -16): where 16 bits end.
 FLOOR_DBFS = -96.33
 
-# Samples summed up at once. Squares are at most 2 ** 30, so up to 2 ** 22 of them are
-# exact in a float. From 10,000 on NumPy's BLAS shares a product out to threads of its
-# own, which for so little work costs 4 to 20 times the work itself.
-_AT_ONCE = 1 << 13
+# Squares are at most 2 ** 30, so up to 2 ** 22 of them sum up below 2 ** 53: exact in
+# a float. So few stay in the processor's cache, and OpenBLAS does not share the work
+# among threads, whose waking takes far longer than the work.
+_BLOCK = 1 << 13
 # Packets kept before they are measured: five seconds of them.
 _MOST_WAITING = 250
 
@@ -61,16 +61,17 @@ class _Sums:
     clipped: int = 0
 
     def add(self, samples: Samples) -> None:
-        for start in range(0, len(samples), _AT_ONCE):
-            block = samples[start : start + _AT_ONCE]
-            low, high = int(block.min()), int(block.max())
-            self.count += len(block)
-            exact = block.astype(np.float64)
-            self.squares += int(exact @ exact)
-            self.peak = max(self.peak, -low, high)
-            if low == -FULL_SCALE or high == FULL_SCALE - 1:
-                at_limit = (block == -FULL_SCALE) | (block == FULL_SCALE - 1)
-                self.clipped += int(np.count_nonzero(at_limit))
+        if not len(samples):
+            return
+        low, high = int(samples.min()), int(samples.max())
+        self.count += len(samples)
+        self.peak = max(self.peak, -low, high)
+        if low == -FULL_SCALE or high == FULL_SCALE - 1:
+            at_limit = (samples == -FULL_SCALE) | (samples == FULL_SCALE - 1)
+            self.clipped += int(np.count_nonzero(at_limit))
+        for start in range(0, len(samples), _BLOCK):
+            block = samples[start : start + _BLOCK].astype(np.float64)
+            self.squares += int(block @ block)
 
     def plus(self, other: "_Sums") -> "_Sums":
         return _Sums(
