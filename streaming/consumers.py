@@ -18,7 +18,9 @@ from django.conf import settings
 from calls.drafts import CallFacts
 from streaming.auth import Caller, Refusal, call_of, connection_fault
 from streaming.ingest import MediaSession, Opening
+from streaming.protocol.session import Refused
 from streaming.recorder import NoRoomError, Recorder, recorder
+from streaming.websocket import DELIVERY
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +65,7 @@ class MediaConsumer(AsyncConsumer):
             log.error("media socket refused: %s", exc)
             await _close(send, TRY_AGAIN_LATER, str(exc))
             return
-        await self._keep(house, session, receive, send)
+        await self._keep(house, session, scope, receive, send)
 
     def _open(
         self,
@@ -103,12 +105,21 @@ class MediaConsumer(AsyncConsumer):
         return connection_fault(caller, call_id, facts) or (call_id, facts)
 
     async def _keep(
-        self, house: Recorder, session: MediaSession, receive: Any, send: Any
+        self,
+        house: Recorder,
+        session: MediaSession,
+        scope: Any,
+        receive: Any,
+        send: Any,
     ) -> None:
         # Channels skips disconnect() after an exception or at shutdown: so `finally`.
         code, reason = NO_CLOSE_FRAME, "the socket's task was ended"
         try:
-            code, reason = await _receive(session, receive, send)
+            deliver = scope.get("extensions", {}).get(DELIVERY)
+            if deliver:
+                code, reason = await _listen(session, deliver, receive, send)
+            else:
+                code, reason = await _receive(session, receive, send)
         finally:
             house.close(session, code, reason)
             log.info(
@@ -121,27 +132,56 @@ class MediaConsumer(AsyncConsumer):
             )
 
 
+class _Intake:
+    """Gives a session each message with its arrival; keeps the reason to close."""
+
+    def __init__(self, session: MediaSession) -> None:
+        self._session = session
+        self._opened = time.monotonic_ns()
+        self._limit = settings.MAX_FRAME_BYTES
+        self.refused: asyncio.Future[Refused] = asyncio.Future()
+
+    def __call__(self, frame: str | bytes) -> None:
+        """Take one message; after a refusal there is nothing more to take."""
+        if self.refused.done():
+            return
+        arrival_us = (time.monotonic_ns() - self._opened) // 1000
+        if len(frame) > self._limit:
+            self.refused.set_result(self._session.take_too_big(frame, arrival_us))
+        elif (refused := self._session.take(frame, arrival_us)) is not None:
+            self.refused.set_result(refused)
+
+
+async def _listen(
+    session: MediaSession, deliver: Any, receive: Any, send: Any
+) -> tuple[int, str]:
+    """Have every message taken where it is read, without a task switch for each."""
+    intake = _Intake(session)
+    deliver(intake)
+    end = asyncio.ensure_future(receive())
+    try:
+        await asyncio.wait((end, intake.refused), return_when=asyncio.FIRST_COMPLETED)
+        if not intake.refused.done():
+            return _ending(end.result())
+        refused = intake.refused.result()
+        await _close(send, refused.close_code, refused.reason)
+        return refused.close_code, refused.reason
+    finally:
+        end.cancel()
+
+
 async def _receive(session: MediaSession, receive: Any, send: Any) -> tuple[int, str]:
     """Take every message until the socket ends; return its close code and reason."""
-    take, clock = session.take, time.monotonic_ns
-    opened = clock()
-    limit = settings.MAX_FRAME_BYTES
-    while True:
+    intake = _Intake(session)
+    while not intake.refused.done():
         message = await receive()
         if message["type"] == "websocket.disconnect":
             return _ending(message)
         frame = message.get("text")
-        if frame is None:
-            frame = message["bytes"]
-        arrival_us = (clock() - opened) // 1000
-        if len(frame) > limit:
-            refused = session.take_too_big(frame, arrival_us)
-        elif (verdict := take(frame, arrival_us)) is None:
-            continue
-        else:
-            refused = verdict
-        await _close(send, refused.close_code, refused.reason)
-        return refused.close_code, refused.reason
+        intake(message["bytes"] if frame is None else frame)
+    refused = intake.refused.result()
+    await _close(send, refused.close_code, refused.reason)
+    return refused.close_code, refused.reason
 
 
 def _ending(message: Any) -> tuple[int, str]:

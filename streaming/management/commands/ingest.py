@@ -10,6 +10,8 @@ import uvicorn
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from streaming.websocket.http import IngestHttpProtocol
+
 # Seconds: a peer that has vanished is noticed within a minute, whether we only listen
 # (keepalive) or have sent it something (user timeout, in milliseconds).
 KEEPALIVE = {
@@ -30,8 +32,9 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=8001, help="port to listen on")
         parser.add_argument(
             "--ws",
-            default="websockets-sansio",
-            help="uvicorn's WebSocket protocol class: a name, or module:Class",
+            default="streaming.websocket.protocol:PicowsProtocol",
+            help="uvicorn's WebSocket protocol class: a name of uvicorn's, such as"
+            " websockets-sansio, or module:Class (default: %(default)s)",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -43,6 +46,8 @@ class Command(BaseCommand):
         config = uvicorn.Config(
             "acsstream.asgi_ingest:application",
             ws=options["ws"],
+            http=IngestHttpProtocol,
+            loop="streaming.websocket.loop:new_event_loop",
             # Far above ours, so that our own limit answers with a counted 1009.
             ws_max_size=settings.MAX_FRAME_BYTES * 4,
             # A call was redialled twelve times because an app closed on a missing

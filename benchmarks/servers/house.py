@@ -1,0 +1,190 @@
+"""Starting a server to be measured, and ending it."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from benchmarks.servers.stored import JournalStore, NoStore, PcmStore, Store
+from demo.redis import free_port, redis_server
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A kind of server: how it is called, and how it is started in a folder."""
+
+    name: str
+    label: str
+    command: Callable[[int, Path], list[str]]
+    store: Callable[[Path], Store]
+    is_ours: bool = False
+    environment: Callable[[Path], Mapping[str, str]] = lambda _: {}
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server that listens."""
+
+    server: Server
+    process: "subprocess.Popen[bytes]"
+    port: int
+    folder: Path
+    store: Store
+
+    def health(self) -> dict[str, Any]:
+        """Return what ours says of itself; nothing of others."""
+        if not self.server.is_ours:
+            return {}
+        try:
+            with urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=10) as answer:
+                return dict(json.load(answer))
+        except (URLError, TimeoutError):
+            return {}
+
+    def end(self) -> None:
+        """Have it end in good order, by force if it does not within a minute."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def _module(name: str, *more: str) -> Callable[[int, Path], list[str]]:
+    return lambda port, folder: ["-m", name, str(port), str(folder), *more]
+
+
+def _ingest(*more: str) -> Callable[[int, Path], list[str]]:
+    return lambda port, _: ["manage.py", "ingest", "--port", str(port), *more]
+
+
+def ingest_environment(folder: Path) -> dict[str, str]:
+    """Return the settings of an ingest process that lives in `folder`."""
+    return {
+        "DJANGO_SETTINGS_MODULE": "acsstream.settings",
+        "ACSSTREAM_DATA_DIR": str(folder),
+        "DATABASE_URL": f"sqlite://{folder / 'acsstream.sqlite3'}",
+        "SECRET_KEY": "benchmarks only: " + "k" * 50,
+        "ACSSTREAM_MEDIA_AUTH": "off",
+        "ACSSTREAM_ACS_ENDPOINT": "http://127.0.0.1:9",
+        "ACSSTREAM_ACS_ACCESS_KEY": "YmVuY2g=",
+        "ACSSTREAM_ACS_RESOURCE_ID": "7d0c7a1e-0d3c-4a37-8a7c-1f0b7d0c9b55",
+        "ACSSTREAM_PUBLIC_URL": "http://127.0.0.1:9",
+        "ACSSTREAM_MEDIA_URL": "ws://127.0.0.1:9",
+        "ACSSTREAM_EVENTGRID_SECRET": "benchmarks only",
+        "ACSSTREAM_NODE": "benchmark",
+    }
+
+
+def _journals(folder: Path) -> Store:
+    return JournalStore(folder / "journals")
+
+
+SERVERS = {
+    server.name: server
+    for server in (
+        Server("floor", "floor", _module("benchmarks.servers.floor"), PcmStore),
+        Server(
+            "seed",
+            "sample, keeps nothing",
+            _module("benchmarks.servers.sample"),
+            lambda _: NoStore(),
+        ),
+        Server(
+            "seed-file",
+            "sample + base64 + file",
+            _module("benchmarks.servers.sample", "--store"),
+            PcmStore,
+        ),
+        Server("ours", "ours", _ingest(), _journals, True, ingest_environment),
+        Server(
+            "ours-sansio",
+            "ours, uvicorn's class",
+            _ingest("--ws", "websockets-sansio"),
+            _journals,
+            True,
+            ingest_environment,
+        ),
+    )
+}
+
+
+@contextmanager
+def running(server: Server, folder: Path, cores: set[int]) -> Iterator[Running]:
+    """Run a server in `folder`, which must exist, on these cores; end it afterwards."""
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("ACSSTREAM_", "PYTHONDEV", "PYTHONASYNCIO"))
+    }
+    environment = inherited | dict(server.environment(folder))
+    if not server.is_ours:
+        with _started(server, folder, environment, cores) as house:
+            yield house
+        return
+    with redis_server(folder) as url:
+        environment["REDIS_URL"] = url
+        _migrate(environment)
+        with _started(server, folder, environment, cores) as house:
+            yield house
+
+
+def _migrate(environment: Mapping[str, str]) -> None:
+    subprocess.run(  # noqa: S603 our own program
+        [sys.executable, "manage.py", "migrate", "--verbosity", "0", "--skip-checks"],
+        cwd=ROOT,
+        env=environment,
+        check=True,
+    )
+
+
+@contextmanager
+def _started(
+    server: Server, folder: Path, environment: Mapping[str, str], cores: set[int]
+) -> Iterator[Running]:
+    port = free_port()
+    with (folder / "server.log").open("ab") as log:
+        process = subprocess.Popen(  # noqa: S603 our own programs
+            [sys.executable, *server.command(port, folder)],
+            cwd=ROOT,
+            env=environment,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    house = Running(server, process, port, folder, server.store(folder))
+    try:
+        if cores:
+            # At once: threads that it starts inherit it.
+            os.sched_setaffinity(process.pid, cores)
+        _await_listening(house)
+        yield house
+    finally:
+        house.end()
+
+
+def _await_listening(house: Running) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", house.port)) == 0:
+                return
+        if house.process.poll() is not None or time.monotonic() > deadline:
+            log = (house.folder / "server.log").read_text(errors="replace")
+            raise RuntimeError(f"{house.server.name} does not start:\n{log[-2000:]}")
+        time.sleep(0.05)

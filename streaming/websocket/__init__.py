@@ -1,0 +1,22 @@
+"""WebSocket for ingest: uvicorn outside, frames parsed in C inside. No Django.
+
+uvicorn takes any asyncio protocol class for WebSockets. Ours answers the handshake
+with `websockets` and leaves frames to picows; for the application it is plain ASGI, so
+ingest runs on uvicorn's own classes as well, and on any other ASGI server.
+
+    protocol   the class uvicorn is given: ASGI on one side, a socket on the other
+    handshake  the opening request: what is answered to it, and the scope it makes
+    frames     frames to messages (RFC 6455): fragments, control frames, closing
+    http       uvicorn's HTTP class with a deadline for those who never send a request
+    loop       the event loop: transports in C, and sockets asked together under load
+"""
+
+from typing import Final
+
+# An ASGI extension of ours. `scope["extensions"][DELIVERY]` is a function: give it a
+# function of one message (text or bytes), and from then on that is called with each
+# message as it is read, on the event loop, in order, those that waited first;
+# `receive()` returns nothing more but the `websocket.disconnect`. It must not block.
+# What it raises closes the socket with 1011 and comes out of `receive()`. Without the
+# extension an application calls `receive()` for each message: a task switch each time.
+DELIVERY: Final = "acsstream.delivery"

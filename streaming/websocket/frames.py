@@ -1,0 +1,355 @@
+"""Frames to messages: what RFC 6455 asks of a server once a socket is open.
+
+picows parses frames in C and refuses what is wrong with their headers. What concerns
+more than one frame is here: fragments, UTF-8, sizes, pings, the closing handshake. And
+the end of a socket whose peer broke the rules: it is told why, and what it still sends
+is read and thrown away for a moment, because closing a socket with bytes unread makes
+the kernel send a reset, which can overtake the reason.
+"""
+
+import asyncio
+import codecs
+import logging
+import sys
+from collections.abc import Sequence
+from typing import Any, Final, Protocol
+
+from picows import (
+    WSAutoPingStrategy,
+    WSFrame,
+    WSListener,
+    WSMsgType,
+    WSTransport,
+    WSUpgradeRequest,
+    WSUpgradeResponse,
+    WSUpgradeResponseWithListener,
+)
+
+# Not in its stub, but what `ws_create_server` makes for each connection.
+from picows.picows import WSProtocol  # type: ignore[attr-defined]
+
+log = logging.getLogger(__name__)
+
+NO_CODE: Final = 1005
+NO_CLOSE_FRAME: Final = 1006
+PROTOCOL_ERROR: Final = 1002
+INVALID_DATA: Final = 1007
+TOO_BIG: Final = 1009
+
+# RFC 6455, 7.4: what may travel. 1004 to 1006 and 1015 never do, and beyond 4999
+# nothing is defined; picows lets some of them through.
+_CODES: Final = frozenset({*range(1000, 1004), *range(1007, 1015), *range(3000, 5000)})
+# picows doubles a connection's buffer when a read has filled it, and never makes it
+# smaller. Reads of three quarters at most: a burst after a stall leaves no trace.
+_BUFFER: Final = 16 * 1024
+_READ_MOST: Final = 12 * 1024
+# How long a peer that broke the rules may take to see why.
+_FAREWELL: Final = 1.0
+
+_TEXT: Final = WSMsgType.TEXT
+
+
+class Owner(Protocol):
+    """Whom a socket's messages are for."""
+
+    def message_received(self, message: str | bytes) -> None:
+        """Take a whole message."""
+
+    def close_received(self, code: int, reason: str) -> None:
+        """Learn that the peer closes; `code` is 1005 if it named none."""
+
+    def failed(self, code: int, reason: str) -> None:
+        """Learn that the peer broke the rules, and was told so."""
+
+    def lost(self) -> None:
+        """Learn that the connection is gone."""
+
+    def writing_paused(self, is_paused: bool) -> None:
+        """Learn that the peer reads too slowly, or no longer so."""
+
+
+class Frames(WSListener):
+    """One open socket: what comes over it goes to `owner`, message by message.
+
+    `headers` are added to the answer that opens it; `max_size` bounds a message, in
+    bytes. Reading from `transport` has been paused until `open`.
+    """
+
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        owner: Owner,
+        *,
+        headers: Sequence[tuple[str, str]],
+        max_size: int,
+    ) -> None:
+        self._owner = owner
+        self._transport = transport
+        self._max_size = max_size
+        # A message in fragments: its kind, what came of it, and its size so far.
+        self._kind: WSMsgType | None = None
+        self._parts: list[str | bytes] = []
+        self._size = 0
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        # Nothing is read behind a close frame or a fault.
+        self._is_deaf = False
+        self.close_sent = False
+        response = WSUpgradeResponse.create_101_response(headers)
+        self._parser = _parser(WSUpgradeResponseWithListener(response, self), max_size)
+        self._parser.frames = self
+
+    def open(self, key: str, early: bytes) -> None:
+        """Answer the handshake and begin to read.
+
+        `key` is the client's Sec-WebSocket-Key, `early` what it has sent already.
+        """
+        transport = self._transport
+        self._parser.connection_made(_Outlet(transport))
+        transport.set_protocol(self._parser)
+        self._feed(_REQUEST % key.encode("ascii") + early)
+        if not self._is_deaf:
+            transport.resume_reading()
+
+    def _feed(self, content: bytes) -> None:
+        """Give bytes to the parser as if they had just been read."""
+        while content and not self._is_deaf:
+            room = self._parser.get_buffer(-1)
+            count = min(len(room), len(content))
+            room[:count] = content[:count]
+            self._parser.buffer_updated(count)
+            content = content[count:]
+
+    # Sending.
+
+    def send(self, message: str | bytes) -> None:
+        """Send a whole message."""
+        kind = WSMsgType.TEXT if isinstance(message, str) else WSMsgType.BINARY
+        self._parser.transport.send(kind, message)
+
+    def close(self, code: int, reason: str) -> None:
+        """Begin the closing handshake, once; what the peer still sends is taken."""
+        if not self.close_sent:
+            self.close_sent = True
+            said = b"" if code == NO_CODE else code.to_bytes(2, "big")
+            # RFC 6455, 5.5: a control frame's payload fits into 125 bytes.
+            shown = reason.encode()[:123].decode(errors="ignore").encode()
+            self._parser.transport.send(WSMsgType.CLOSE, said + shown)
+
+    def fail(self, code: int, reason: str) -> None:
+        """Tell a peer that broke the rules why it is left, and leave it."""
+        self.close(code, reason)
+        self._leave(code, reason)
+
+    def parser_failed(self) -> None:
+        """Go on after picows: it refused a frame and sent the reason itself."""
+        if not self.close_sent:
+            self.close_sent = True
+            sent = self._parser.transport.close_handshake.sent
+            self._leave(int(sent.code), sent.reason)
+
+    def _leave(self, code: int, reason: str) -> None:
+        if not self._is_deaf:
+            self._is_deaf = True
+            self._owner.failed(code, reason)
+            _Farewell(self._transport, self._owner)
+
+    # What picows calls.
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        """Take a frame whose header is in order."""
+        if frame.rsv1 or frame.rsv2 or frame.rsv3:
+            self.fail(PROTOCOL_ERROR, "reserved bits are set")
+        elif self._is_deaf:
+            pass
+        elif frame.msg_type is _TEXT and frame.fin and self._kind is None:
+            # Nearly every frame of a media socket.
+            try:
+                text = frame.get_payload_as_utf8_text()
+            except UnicodeDecodeError:
+                self.fail(INVALID_DATA, "text that is not UTF-8")
+                return
+            self._owner.message_received(text)
+        else:
+            self._other(frame)
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:
+        """Tell the owner."""
+        self._is_deaf = True
+        self._owner.lost()
+
+    def pause_writing(self) -> None:
+        """Tell the owner."""
+        self._owner.writing_paused(True)
+
+    def resume_writing(self) -> None:
+        """Tell the owner."""
+        self._owner.writing_paused(False)
+
+    def _other(self, frame: WSFrame) -> None:
+        match frame.msg_type:
+            case WSMsgType.PING:
+                if not self.close_sent:
+                    self._parser.transport.send_pong(frame.get_payload_as_bytes())
+            case WSMsgType.PONG:
+                pass  # Nobody asked: we never ping.
+            case WSMsgType.CLOSE:
+                self._closed_by_peer(frame)
+            case WSMsgType.CONTINUATION:
+                self._continued(frame)
+            case WSMsgType.TEXT | WSMsgType.BINARY:
+                self._begun(frame)
+
+    def _begun(self, frame: WSFrame) -> None:
+        if self._kind is not None:
+            self.fail(PROTOCOL_ERROR, "a message within a fragmented message")
+        elif frame.fin:
+            # A whole text is not for here.
+            self._owner.message_received(frame.get_payload_as_bytes())
+        else:
+            self._kind = frame.msg_type
+            self._fragment(frame)
+
+    def _continued(self, frame: WSFrame) -> None:
+        if self._kind is None:
+            self.fail(PROTOCOL_ERROR, "a continuation of nothing")
+            return
+        if not self._fragment(frame) or not frame.fin:
+            return
+        parts, kind = self._parts, self._kind
+        self._parts, self._kind, self._size = [], None, 0
+        empty: Any = "" if kind is _TEXT else b""
+        self._owner.message_received(empty.join(parts))
+
+    def _fragment(self, frame: WSFrame) -> bool:
+        """Keep one fragment; False if it was one too many or no UTF-8."""
+        payload = frame.get_payload_as_bytes()
+        self._size += len(payload)
+        if self._size > self._max_size:
+            self.fail(TOO_BIG, f"a message of more than {self._max_size} bytes")
+            return False
+        if self._kind is not _TEXT:
+            self._parts.append(payload)
+            return True
+        try:
+            # A character may be cut by the border between two fragments.
+            self._parts.append(self._decoder.decode(payload, frame.fin))
+        except UnicodeDecodeError:
+            self.fail(INVALID_DATA, "text that is not UTF-8")
+            return False
+        return True
+
+    def _closed_by_peer(self, frame: WSFrame) -> None:
+        payload = frame.get_payload_as_bytes()
+        code = int.from_bytes(payload[:2], "big") if payload else NO_CODE
+        if payload and code not in _CODES:
+            self.fail(PROTOCOL_ERROR, "a close code that must not be sent")
+            return
+        self._is_deaf = True
+        # RFC 6455, 5.5.1: answered with the code that came. Then it is our turn to
+        # close the connection (7.1.1).
+        self.close(code, "")
+        self._owner.close_received(code, payload[2:].decode())
+        self._transport.close()
+
+
+# What picows wants to read before it reads frames. The real request has been answered
+# for by `handshake`; of it only the key matters here.
+_REQUEST: Final = (
+    b"GET / HTTP/1.1\r\nHost: -\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %b\r\n\r\n"
+)
+
+
+class _Parser(WSProtocol):  # type: ignore[misc] # untyped
+    """picows's protocol, which says when it refused a frame."""
+
+    frames: Frames
+
+    def get_buffer(self, sizehint: int) -> Any:
+        """Return where to read to; see _READ_MOST."""
+        return WSProtocol.get_buffer(self, sizehint)[:_READ_MOST]
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Parse what was read."""
+        WSProtocol.buffer_updated(self, nbytes)
+        # By picows alone: `Frames` sends its close frames as plain frames.
+        if self.transport.is_close_frame_sent:
+            self.frames.parser_failed()
+
+
+def _parser(answer: WSUpgradeResponseWithListener, max_size: int) -> _Parser:
+    def listener(_request: WSUpgradeRequest) -> WSUpgradeResponseWithListener:
+        return answer
+
+    return _Parser(
+        None,  # host and port, of clients
+        None,  # path, of clients
+        False,  # not a client
+        listener,
+        _Quiet(),
+        True,  # an exception ends the connection
+        None,  # no deadline: the handshake has come
+        False,  # a missing pong is no reason to close: no pings
+        1.0,
+        1.0,
+        WSAutoPingStrategy.PING_WHEN_IDLE,
+        False,  # pongs are ours: none after a close frame
+        max_size,
+        None,  # headers, of clients
+        _BUFFER,
+    )
+
+
+class _Outlet:
+    """The transport as picows may use it: to write. When it is closed is ours to say.
+
+    picows closes 10 ms after a fault, with the peer's bytes unread.
+    """
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self.get_extra_info = transport.get_extra_info
+        self.get_write_buffer_size = transport.get_write_buffer_size
+        self.write = transport.write
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    def abort(self) -> None:
+        """Do nothing."""
+
+
+class _Quiet:
+    """picows's log, which tells of each connection; faults in our code are ours."""
+
+    def isEnabledFor(self, _level: int) -> bool:  # noqa: N802 logging's name
+        """Return that nobody listens."""
+        return False
+
+    def info(self, *_: object) -> None:
+        """Do nothing: connections are the application's to log."""
+
+    error = warning = info
+
+    def exception(self, message: str, *args: object) -> None:
+        """Tell of an exception in `Frames`: a fault of ours."""
+        # Only called while the exception is handled, whatever a linter sees.
+        log.error(message, *args, exc_info=sys.exc_info())
+
+
+class _Farewell(asyncio.Protocol):
+    """The last protocol of a peer that broke the rules: it is read no more."""
+
+    def __init__(self, transport: asyncio.Transport, owner: Owner) -> None:
+        self._owner = owner
+        transport.set_protocol(self)
+        # Paused, if the owner was behind.
+        transport.resume_reading()
+        if transport.can_write_eof():
+            transport.write_eof()
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(_FAREWELL, transport.close)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the owner."""
+        self._timer.cancel()
+        self._owner.lost()
