@@ -11,7 +11,7 @@ import asyncio
 import codecs
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, Protocol
 
 from picows import (
@@ -72,7 +72,7 @@ class Frames(WSListener):
     """One open socket: what comes over it goes to `owner`, message by message.
 
     `headers` are added to the answer that opens it; `max_size` bounds a message, in
-    bytes. Reading from `transport` has been paused until `open`.
+    bytes. Reading from `transport` may have been paused until `open`.
     """
 
     def __init__(
@@ -106,9 +106,9 @@ class Frames(WSListener):
         transport = self._transport
         self._parser.connection_made(_Outlet(transport))
         transport.set_protocol(self._parser)
+        # Before what is early is taken: that may be enough to pause again.
+        transport.resume_reading()
         self._feed(_REQUEST % key.encode("ascii") + early)
-        if not self._is_deaf:
-            transport.resume_reading()
 
     def _feed(self, content: bytes) -> None:
         """Give bytes to the parser as if they had just been read."""
@@ -310,6 +310,14 @@ class _Outlet:
         self.get_extra_info = transport.get_extra_info
         self.get_write_buffer_size = transport.get_write_buffer_size
         self.write = transport.write
+
+    def writelines(self, parts: Iterable[bytes]) -> None:
+        """Write a message beyond 8 KiB: its header, and then itself.
+
+        In one piece, because the header lies where picows writes the next one, and
+        transports of Python 3.12 and later keep what they cannot send at once.
+        """
+        self.write(b"".join(parts))
 
     def close(self) -> None:
         """Do nothing."""

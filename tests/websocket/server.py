@@ -47,6 +47,7 @@ class Server:
                 "log_config": None,
                 "access_log": False,
                 "timeout_graceful_shutdown": 10,
+                **dialect.options,
                 **options,
             },
         )
@@ -63,7 +64,8 @@ class Server:
             self._loop = asyncio.get_running_loop()
             await self.uvicorn.serve(sockets=[self.listener])
 
-        asyncio.run(serve())
+        with asyncio.Runner(loop_factory=self.uvicorn.config.get_loop_factory()) as run:
+            run.run(serve())
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:

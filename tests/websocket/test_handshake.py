@@ -125,7 +125,11 @@ def test_refuses_any_method_but_get(
 
     client.write(request(method=method, headers={"Content-Length": "0"}))
 
-    assert client.response().status in (400, 405)
+    if dialect.answers_other_methods:
+        assert client.response().status in (400, 405)
+    else:
+        assert client.rest() == b""
+        server.log.lines.clear()
 
 
 def test_a_request_that_asks_for_no_upgrade_is_http(
@@ -197,11 +201,11 @@ def test_frames_may_follow_the_handshake_in_one_piece(
     client = knock()
 
     client.write(request() + frame(TEXT, text.encode()))
-    client.text("next")
-
     assert client.response().status == 101
-    assert client.message() == text
-    assert client.message() == "next"
+    if dialect.takes_frames_with_request:
+        assert client.message() == text
+        client.text("next")
+        assert client.message() == "next"
 
 
 def test_compression_is_offered_and_not_taken(knock: Dial) -> None:
