@@ -117,10 +117,12 @@ def main(arguments: Sequence[str]) -> int:
     for agent, cases in found.items():
         failed = [case for case in cases if verdict(cases[case]) not in PASSED]
         failures += len(failed)
-        print(f"{agent}: {len(cases) - len(failed)} of {len(cases)} cases passed")
-        print("\n".join(table(cases)))
-        for case in sorted(failed, key=order):
-            print(f"  FAILED {case}: {cases[case]}")
+        lines = [
+            f"{agent}: {len(cases) - len(failed)} of {len(cases)} cases passed",
+            *table(cases),
+            *(f"  FAILED {case}: {cases[case]}" for case in sorted(failed, key=order)),
+        ]
+        sys.stdout.write("\n".join(lines) + "\n")
     return 1 if failures else 0
 
 

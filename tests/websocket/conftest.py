@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from tests.websocket.applications import Application, echo
+from tests.websocket.applications import Application, echo, eventually
 from tests.websocket.client import Client, request
 from tests.websocket.dialects import DIALECTS, Dialect
-from tests.websocket.server import Server, eventually
+from tests.websocket.server import Server
 
 Dial = Callable[..., Client]
 
 
-@pytest.fixture(scope="session", params=DIALECTS.values(), ids=DIALECTS)
+@pytest.fixture(scope="session", params=[*DIALECTS.values()], ids=[*DIALECTS])
 def dialect(request: pytest.FixtureRequest) -> Dialect:
     """Return the WebSocket class under test: each test runs with every one."""
     found: Dialect = request.param

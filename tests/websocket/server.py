@@ -1,30 +1,26 @@
-"""A real uvicorn on a port of its own, in a thread, serving whatever a test hands it."""
+"""A real uvicorn on a port of its own, in a thread, serving what a test hands it."""
 
 import asyncio
 import logging
 import socket
 import threading
-import time
-from collections.abc import Callable
 from typing import Any
 
 import uvicorn
 
-from tests.websocket.applications import Application, Message, Receive, Send, echo
+from tests.websocket.applications import (
+    PATIENCE,
+    Application,
+    Message,
+    Receive,
+    Send,
+    echo,
+    eventually,
+)
 from tests.websocket.dialects import Dialect
 
-PATIENCE = 30.0
 # Far less than uvicorn's 16 MiB, so that tests can pass it without much work.
 MAX_SIZE = 2 * 1024 * 1024
-
-
-def eventually(claim: Callable[[], Any]) -> Any:
-    """Return what `claim` returns once that is true; a busy machine may take long."""
-    deadline = time.monotonic() + PATIENCE
-    while not (found := claim()):
-        assert time.monotonic() < deadline, "it did not come true"
-        time.sleep(0.002)
-    return found
 
 
 class Server:

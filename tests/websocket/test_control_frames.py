@@ -1,7 +1,10 @@
 """Pings, pongs and what may not be a control frame: RFC 6455, 5.5."""
 
+import asyncio
+
 import pytest
 
+from tests.websocket.applications import Message, Receive, Send, accepted
 from tests.websocket.client import (
     BINARY,
     CONTINUATION,
@@ -63,10 +66,6 @@ def test_a_ping_within_a_message_is_answered_before_it_ends(dial: Dial) -> None:
 def test_a_ping_is_answered_while_the_application_does_nothing(
     server: Server, dial: Dial
 ) -> None:
-    import asyncio
-
-    from tests.websocket.applications import Message, Receive, Send, accepted
-
     async def idle(scope: Message, receive: Receive, send: Send) -> None:
         await accepted(receive, send)
         await released.wait()
