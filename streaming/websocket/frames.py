@@ -10,8 +10,9 @@ the kernel send a reset, which can overtake the reason.
 import asyncio
 import codecs
 import logging
+import struct
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
 from picows import (
@@ -72,7 +73,7 @@ class Frames(WSListener):
     """One open socket: what comes over it goes to `owner`, message by message.
 
     `headers` are added to the answer that opens it; `max_size` bounds a message, in
-    bytes. Reading from `transport` has been paused until `open`.
+    bytes. Reading from `transport` may have been paused until `open`.
     """
 
     def __init__(
@@ -106,9 +107,9 @@ class Frames(WSListener):
         transport = self._transport
         self._parser.connection_made(_Outlet(transport))
         transport.set_protocol(self._parser)
+        # Before what is early is taken: that may be enough to pause again.
+        transport.resume_reading()
         self._feed(_REQUEST % key.encode("ascii") + early)
-        if not self._is_deaf:
-            transport.resume_reading()
 
     def _feed(self, content: bytes) -> None:
         """Give bytes to the parser as if they had just been read."""
@@ -123,8 +124,10 @@ class Frames(WSListener):
 
     def send(self, message: str | bytes) -> None:
         """Send a whole message."""
-        kind = WSMsgType.TEXT if isinstance(message, str) else WSMsgType.BINARY
-        self._parser.transport.send(kind, message)
+        if isinstance(message, str):
+            self._write(WSMsgType.TEXT, message.encode())
+        else:
+            self._write(WSMsgType.BINARY, message)
 
     def close(self, code: int, reason: str) -> None:
         """Begin the closing handshake, once; what the peer still sends is taken."""
@@ -133,19 +136,24 @@ class Frames(WSListener):
             said = b"" if code == NO_CODE else code.to_bytes(2, "big")
             # RFC 6455, 5.5: a control frame's payload fits into 125 bytes.
             shown = reason.encode()[:123].decode(errors="ignore").encode()
-            self._parser.transport.send(WSMsgType.CLOSE, said + shown)
+            self._write(WSMsgType.CLOSE, said + shown)
 
     def fail(self, code: int, reason: str) -> None:
         """Tell a peer that broke the rules why it is left, and leave it."""
         self.close(code, reason)
         self._leave(code, reason)
 
-    def parser_failed(self) -> None:
-        """Go on after picows: it refused a frame and sent the reason itself."""
-        if not self.close_sent:
-            self.close_sent = True
-            sent = self._parser.transport.close_handshake.sent
-            self._leave(int(sent.code), sent.reason)
+    def _write(self, kind: WSMsgType, payload: bytes) -> None:
+        size = len(payload)
+        # RFC 6455, 5.2: FIN and the opcode; no mask; the shortest form of the length.
+        first = 0x80 | kind.value
+        if size < 126:
+            head = struct.pack("!BB", first, size)
+        elif size < 1 << 16:
+            head = struct.pack("!BBH", first, 126, size)
+        else:
+            head = struct.pack("!BBQ", first, 127, size)
+        self._transport.write(head + payload)
 
     def _leave(self, code: int, reason: str) -> None:
         if not self._is_deaf:
@@ -189,7 +197,7 @@ class Frames(WSListener):
         match frame.msg_type:
             case WSMsgType.PING:
                 if not self.close_sent:
-                    self._parser.transport.send_pong(frame.get_payload_as_bytes())
+                    self._write(WSMsgType.PONG, frame.get_payload_as_bytes())
             case WSMsgType.PONG:
                 pass  # Nobody asked: we never ping.
             case WSMsgType.CLOSE:
@@ -272,9 +280,10 @@ class _Parser(WSProtocol):  # type: ignore[misc] # untyped
     def buffer_updated(self, nbytes: int) -> None:
         """Parse what was read."""
         WSProtocol.buffer_updated(self, nbytes)
-        # By picows alone: `Frames` sends its close frames as plain frames.
         if self.transport.is_close_frame_sent:
-            self.frames.parser_failed()
+            # So it believes: see _Outlet.
+            fault = self.transport.close_handshake.sent
+            self.frames.fail(int(fault.code), fault.reason)
 
 
 def _parser(answer: WSUpgradeResponseWithListener, max_size: int) -> _Parser:
@@ -301,15 +310,26 @@ def _parser(answer: WSUpgradeResponseWithListener, max_size: int) -> _Parser:
 
 
 class _Outlet:
-    """The transport as picows may use it: to write. When it is closed is ours to say.
+    """The transport as picows may use it: to answer the handshake, and no further.
 
-    picows closes 10 ms after a fault, with the peer's bytes unread.
+    picows parses one frame ahead. Its close frame for a faulty one would overtake our
+    answers to what came before it; behind a close frame, it would take their place. And
+    10 ms later it would close the connection, with the peer's bytes unread.
     """
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self.get_extra_info = transport.get_extra_info
-        self.get_write_buffer_size = transport.get_write_buffer_size
-        self.write = transport.write
+        self._answer: Callable[[bytes], None] | None = transport.write
+
+    def get_write_buffer_size(self) -> int:
+        """Return that something waits: else it writes past us, to the descriptor."""
+        return 1
+
+    def write(self, content: bytes) -> None:
+        """Write the answer to the handshake."""
+        answer, self._answer = self._answer, None
+        if answer is not None:
+            answer(content)
 
     def close(self) -> None:
         """Do nothing."""

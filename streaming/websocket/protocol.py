@@ -47,6 +47,8 @@ INTERNAL_ERROR: Final = 1011
 SERVICE_RESTART: Final = 1012
 # How long a peer may take to answer our close frame.
 CLOSE_TIMEOUT: Final = 5.0
+# A client may send so many bytes, and not many more, before it is answered.
+MOST_EARLY: Final = 64 * 1024
 # So many messages may wait for the application before reading pauses.
 MOST_WAITING: Final = 32
 
@@ -110,10 +112,11 @@ class PicowsProtocol(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Read the request; the application answers it."""
         if self._handshake.receive(data):
-            # What follows it is nobody's until it is answered.
-            self.transport.pause_reading()
-            self._is_reading = False
             self._begin()
+        # What follows it is nobody's until it is answered. Read all the same: who does
+        # not read does not learn that the peer has left.
+        if len(self._handshake.rest) > MOST_EARLY:
+            self.transport.pause_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the application, if it does not know."""

@@ -1,0 +1,72 @@
+"""The WebSocket classes under test, and what may differ between them.
+
+Every test runs against uvicorn's own class too: what both do alike is what an ASGI
+application may rely on. Where they differ is written down here, with the reason.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from streaming.websocket.http import IngestHttpProtocol
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """One WebSocket class of uvicorn's, and what it does its own way.
+
+    The defaults are what ours does.
+    """
+
+    name: str
+    # As `uvicorn --ws` takes it.
+    ws: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    # A client must wait for the answer to its handshake (RFC 6455, 4.1). What one sends
+    # before is lost by uvicorn's HTTP class, which does not hand it on.
+    takes_frames_with_request: bool = True
+    # `websockets` makes no request of a method that is not GET, which uvicorn's class
+    # does not notice: the connection hangs without an answer.
+    answers_other_methods: bool = True
+    # `websockets` holds a close frame within a fragmented message to be a fault. RFC
+    # 6455, 5.4: "Control frames MAY be injected in the middle of a fragmented message".
+    may_close_within_message: bool = True
+    # uvicorn's class looks for a fault in what it read before it hands on the messages
+    # that stand before it, and then does not.
+    keeps_what_came_before_a_fault: bool = True
+    # uvicorn's class logs an error behind each denial response, and raises over faulty
+    # frames that come before the application has answered.
+    is_calm_before_accept: bool = True
+    # RFC 6455, 7.1.5: without a close frame the code is 1006. uvicorn says 1005, which
+    # is a close frame without a code.
+    code_of_the_vanished: int = 1006
+    # When an application returns or raises, uvicorn just drops the connection.
+    says_why_it_ends: bool = True
+    # RFC 6455, 5.2: "the minimal number of bytes MUST be used to encode the length".
+    # `websockets` does not look.
+    refuses_long_lengths: bool = True
+
+
+SANSIO = Dialect(
+    name="websockets-sansio",
+    ws="websockets-sansio",
+    takes_frames_with_request=False,
+    answers_other_methods=False,
+    may_close_within_message=False,
+    keeps_what_came_before_a_fault=False,
+    is_calm_before_accept=False,
+    code_of_the_vanished=1005,
+    says_why_it_ends=False,
+    refuses_long_lengths=False,
+)
+# As `manage.py ingest` has it.
+OURS = Dialect(
+    name="picows",
+    ws="streaming.websocket.protocol:PicowsProtocol",
+    options={
+        "http": IngestHttpProtocol,
+        "loop": "streaming.websocket.loop:new_event_loop",
+    },
+)
+DIALECTS = {dialect.name: dialect for dialect in (SANSIO, OURS)}
