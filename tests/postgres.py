@@ -50,35 +50,39 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start the server and wait until it takes connections."""
+        deadline = time.monotonic() + START_SECONDS
+        self._process = self._spawn()
+        while not create_database(self.folder):
+            # What a killed server leaves (its children, for a moment) keeps a new one
+            # from starting.
+            if self._process.poll() is not None:
+                self._process = self._spawn()
+            if time.monotonic() > deadline:
+                log = (self.folder / "log").read_text()
+                sys.exit(f"PostgreSQL does not start:\n{log}")
+            time.sleep(0.05)
+
+    def _spawn(self) -> "subprocess.Popen[bytes]":
         settings = [f"{name}={value}" for name, value in self._settings.items()]
-        words = [word for setting in settings for word in ("-c", setting)]
+        argv: list[str | Path] = [self._programs / "postgres"]
+        argv += ["-D", self.folder / "data", "-k", self.folder]
+        argv += [word for setting in settings for word in ("-c", setting)]
         with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [
-                    self._programs / "postgres",
-                    *("-D", self.folder / "data", "-k", self.folder, *words),
-                ],
+            return subprocess.Popen(
+                argv,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 user=self._owner,
                 start_new_session=True,
             )
-        create_database(self.folder, self._process)
 
     def end(self, how: signal.Signals = signal.SIGINT) -> None:
-        """End the server. SIGINT: it ends sessions and stops; SIGTERM waits for them.
-
-        SIGKILL takes all its processes at once, as a kernel out of memory would.
-        """
-        if self._process is None:
-            return
-        if how == signal.SIGKILL:
-            os.killpg(self._process.pid, how)
-        else:
+        """End the server. SIGINT ends sessions too, SIGTERM would wait for them."""
+        if self._process is not None:
             self._process.send_signal(how)
-        self._process.wait()
-        self._process = None
+            self._process.wait()
+            self._process = None
 
 
 @contextmanager
@@ -137,21 +141,17 @@ def initialise(programs: Path, folder: Path, owner: str | None) -> None:
     )
 
 
-def create_database(folder: Path, server: subprocess.Popen[bytes]) -> None:
-    """Wait until the server takes connections; create the database if there is none."""
-    deadline = time.monotonic() + START_SECONDS
+def create_database(folder: Path) -> bool:
+    """Create the database if there is none; False if the server is not up (yet)."""
     where = f"host={folder} user={USER} dbname=postgres"
-    while True:
-        try:
-            with psycopg.connect(where, autocommit=True) as connection:
-                connection.execute(f'CREATE DATABASE "{USER}"')
-            return
-        except psycopg.errors.DuplicateDatabase:
-            return
-        except psycopg.OperationalError:
-            if server.poll() is not None or time.monotonic() > deadline:
-                sys.exit(f"PostgreSQL does not start:\n{(folder / 'log').read_text()}")
-            time.sleep(0.05)
+    try:
+        with psycopg.connect(where, autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{USER}"')
+    except psycopg.errors.DuplicateDatabase:
+        return True
+    except psycopg.OperationalError:
+        return False
+    return True
 
 
 def main(command: list[str]) -> int:

@@ -11,7 +11,7 @@ import functools
 import random
 import struct
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -146,18 +146,27 @@ class Line:
 
 
 @asynccontextmanager
-async def streaming(lines: Sequence[Line]) -> AsyncIterator[None]:
-    """Stream all lines during the block, then end them and wait for their end."""
+async def streaming(lines: Sequence[Line]) -> AsyncIterator[Callable[[Line], None]]:
+    """Stream all lines during the block, then end them and wait for their end.
+
+    Yields what begins one more line.
+    """
+    begun: list[Line] = []
     # No limit: fifty sockets to one host are what this is about.
     connector = aiohttp.TCPConnector(limit=0)
     async with (
         aiohttp.ClientSession(connector=connector) as client,
         asyncio.TaskGroup() as calls,
     ):
-        for line in lines:
+
+        def begin(line: Line) -> None:
+            begun.append(line)
             calls.create_task(line.talk(client))
-        yield
+
         for line in lines:
+            begin(line)
+        yield begin
+        for line in begun:
             line.end()
 
 
