@@ -1,4 +1,8 @@
 """Ingest processes to be mistreated; see `tests.streaming.conftest`."""
 
-from tests.streaming.conftest import build as build
-from tests.streaming.conftest import migrated as migrated
+import pytest
+
+pytest.register_assert_rewrite("tests.faults.archive", "tests.faults.journals")
+
+from tests.streaming.conftest import build as build  # noqa: E402 after the rewrite
+from tests.streaming.conftest import migrated as migrated  # noqa: E402

@@ -95,17 +95,25 @@ class Line:
         self.legs: list[Leg] = []
         self._url = f"ws://127.0.0.1:{port}/media/{call_secret(self.call_id)}"
         self._ending = asyncio.Event()
+        # How many sockets it had when it last ended.
+        self._ended = 0
 
     def has_sent(self, packets: int) -> bool:
         """Say whether so many packets per speaker went into its last socket."""
-        return bool(self.legs) and min(self.legs[-1].sent.values()) >= packets
+        legs = self.legs[self._ended :]
+        return bool(legs) and min(legs[-1].sent.values()) >= packets
+
+    def begin(self) -> None:
+        """Be ready to stream, for the first time or again."""
+        self._ending.clear()
+        self._ended = len(self.legs)
 
     def end(self) -> None:
         """Let the call end with the packet that is being captured."""
         self._ending.set()
 
     async def talk(self, client: aiohttp.ClientSession) -> None:
-        """Stream; return when the call has ended and its socket is closed."""
+        """Stream; return when the line was told to end and its socket is closed."""
         while not self._ending.is_set():
             try:
                 socket = await client.ws_connect(
@@ -161,6 +169,7 @@ async def streaming(lines: Sequence[Line]) -> AsyncIterator[Callable[[Line], Non
 
         def begin(line: Line) -> None:
             begun.append(line)
+            line.begin()
             calls.create_task(line.talk(client))
 
         for line in lines:
