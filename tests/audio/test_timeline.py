@@ -42,7 +42,8 @@ def test_places_an_exact_stream_packet_by_packet() -> None:
     for slot in range(100):
         stamp = NOON + slot * SLOT_US
         [placement] = timeline.place(stamp, SLOT, slot % 2 == 1, stamp, slot)
-        assert placement == (slot, slot * SLOT, SLOT, slot % 2 == 1, Verdict.ON_TIME)
+        start, silent = slot * SLOT, slot % 2 == 1
+        assert placement == Placement(slot, start, SLOT, silent, Verdict.ON_TIME)
 
     assert timeline.flush() == []
     assert timeline.pending == 0
