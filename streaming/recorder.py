@@ -13,6 +13,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
@@ -20,9 +21,10 @@ from django.conf import settings
 
 from calls.drafts import ArchiveBatch, CallFacts
 from calls.journal import JournalError, JournalHeader
-from calls.live import LiveProcess
+from calls.live import LiveLoad, LiveProcess
 from streaming.archive import Archive
 from streaming.call_audio import CallAudio
+from streaming.capacity import Capacity
 from streaming.ingest import MediaSession, Opening
 from streaming.journal import JournalWriter, free_bytes
 from streaming.live import LivePublisher, call_snapshot
@@ -57,6 +59,7 @@ class Recorder:
         self.live = LivePublisher()
         self.calls: dict[UUID, CallAudio] = {}
         self.refused: Counter[str] = Counter()
+        self.capacity = Capacity(settings.MAX_STREAMS)
         self.packets_per_second = 0.0
         self._packets_closed = 0
         self._counted = (time.monotonic(), 0)
@@ -64,6 +67,8 @@ class Recorder:
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._is_ending = False
+        # Why no further socket was taken when that was last looked at.
+        self._full: str | None = None
 
     @property
     def streams(self) -> int:
@@ -74,6 +79,7 @@ class Recorder:
         """Begin to work, once."""
         if not self._tasks and not self._is_ending:
             settings.JOURNAL_DIR.mkdir(parents=True, exist_ok=True)
+            self.capacity.lag.start()
             self._tasks = [
                 asyncio.create_task(self._show(), name="recorder-live"),
                 asyncio.create_task(self._write(), name="recorder-rows"),
@@ -82,6 +88,7 @@ class Recorder:
     async def stop(self) -> None:
         """Seal what is open, write what waits, leave the live view. Once, for good."""
         self._is_ending = True
+        self.capacity.lag.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -111,8 +118,8 @@ class Recorder:
         """Return why no further socket can be taken, or None."""
         if self._is_ending:
             return "the ingest process is ending"
-        if settings.MAX_STREAMS and self.streams >= settings.MAX_STREAMS:
-            return f"{settings.MAX_STREAMS} streams are open, the limit"
+        if full := self.capacity.refusal(self.streams):
+            return full
         try:
             free = free_bytes(settings.JOURNAL_DIR)
         except OSError as exc:
@@ -194,7 +201,9 @@ class Recorder:
                 call.explain()
                 # Hundreds of calls in one go would hold up their packets.
                 await asyncio.sleep(0)
-        self._count_packets(time.monotonic())
+        now = time.monotonic()
+        self._count_packets(now)
+        self._weigh(now)
         await self.live.publish(self.snapshot())
 
     def _count_packets(self, now: float) -> None:
@@ -206,6 +215,23 @@ class Recorder:
         then, before = self._counted
         self.packets_per_second = (packets - before) / max(now - then, 0.001)
         self._counted = (now, packets)
+
+    def _weigh(self, now: float) -> None:
+        """See how much this process bears; say once when it can take no more."""
+        with suppress(OSError):
+            self.capacity.tick(
+                now,
+                cpu=time.process_time(),
+                written=self.journals.written_bytes,
+                free=free_bytes(settings.JOURNAL_DIR),
+                streams=self.streams,
+            )
+        full = self.no_room()
+        if full and not self._full:
+            log.error("no further media socket is taken: %s", full)
+        elif self._full and not full:
+            log.warning("media sockets are taken again")
+        self._full = full
 
     # Rows.
 
@@ -282,6 +308,10 @@ class Recorder:
         )
         self.archive.put(batch)
 
+    def load(self) -> LiveLoad:
+        """Return what this process bears, and what it could hold."""
+        return self.capacity.load(self.streams, self.no_room())
+
     def snapshot(self) -> LiveProcess:
         """Return what this process hears, for the live view."""
         health = self.journals.health()
@@ -298,6 +328,7 @@ class Recorder:
                 "error": next(iter(health.errors), None),
             },
             "database": self.archive.error,
+            "load": self.load(),
             "calls": [
                 call_snapshot(call) for call in self.calls.values() if call.sessions
             ],
