@@ -12,7 +12,7 @@ WORKERS ?= --numprocesses logical --maxprocesses 4
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup ready demo test test-pure test-postgres test-suite check bench fix \
+.PHONY: help setup ready demo test test-pure test-postgres test-suite check bench soak fix \
 	lock clean migrate
 
 help: ## Say what each target does
@@ -47,8 +47,14 @@ check: $(STAMPS)/dev ## Format, lint, types, import contracts, Django's checks, 
 	scripts/production_env $(BIN)/python manage.py check --deploy --fail-level WARNING
 	$(BIN)/python manage.py makemigrations --check --dry-run --skip-checks
 
-bench: $(STAMPS)/dev ## Measure what receiving costs (ARGS="--help")
+bench: $(STAMPS)/dev ## Measure what it all costs beside others, 8 minutes (ARGS="--quick")
 	$(BIN)/python -m benchmarks $(ARGS)
+
+# Minutes of `make soak`.
+MINUTES ?= 10
+
+soak: $(STAMPS)/dev ## 100 streams for MINUTES=10: nothing may be lost, nothing may leak
+	$(BIN)/python -m benchmarks.soak --minutes $(MINUTES) $(ARGS)
 
 fix: $(STAMPS)/dev ## Format, mend what ruff can, write the README's settings table
 	$(BIN)/ruff check --fix .

@@ -47,6 +47,8 @@ class Load:
     sampled: tuple[int, ...] = ()
     # Seconds between two redials, over all streams together; 0: none.
     redial_every: float = 0.0
+    # What the calls' ids begin with.
+    name: str = "bench"
 
 
 @dataclass(slots=True)
@@ -78,10 +80,11 @@ def main() -> int:
     with Path(load.counter).open("r+b") as file:
         shared = mmap.mmap(file.fileno(), COUNTER.size)
     speakers = [
-        Speaker(load.port, number, is_sampled=number in load.sampled)
+        Speaker(load.port, f"{load.name}-{number:04d}", number)
         for number in range(load.streams)
     ]
     for speaker in speakers:
+        speaker.is_sampled = speaker.number in load.sampled
         speaker.dial()
     sys.stdout.write("connected\n")
     sys.stdout.flush()
@@ -131,7 +134,6 @@ def speak(
             _listen(speakers)
         if redial_every and number % redial_every == redial_every - 1:
             speakers[(number // redial_every) % count].redial()
-            report.redials += 1
 
 
 def _listen(speakers: list[Speaker]) -> None:
@@ -152,6 +154,8 @@ def _hang_up(speakers: list[Speaker], report: Report, shared: mmap.mmap) -> None
         waiting = [one for one in waiting if one.backlog and not one.fault]
         time.sleep(0.005 if waiting else 0)
     for speaker in speakers:
+        speaker.settle()
+        report.redials += speaker.redials
         report.unsent_bytes += len(speaker.backlog)
         report.sent.append(speaker.packets - speaker.waiting_packets)
         report.stamp_sums.append(speaker.stamp_sum)

@@ -1,29 +1,25 @@
 """One server under one load: what a packet costs, how soon it is on the disk."""
 
-import json
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import psutil
-
+from benchmarks.account import Account
+from benchmarks.driving import generating
 from benchmarks.generator import COUNTER, Load, Report
-from benchmarks.machine import queued_bytes
-from benchmarks.servers.house import PATIENCE, ROOT, Running, Server, running
-from benchmarks.servers.stored import lags
+from benchmarks.servers.house import PATIENCE, Running, Server, running
+from benchmarks.servers.stored import Kept, lags
+from benchmarks.watching import Watch
 
 # Streams whose files are watched, spread over all.
 SAMPLED = 8
-LOOK_SECONDS = 0.002
+SETTLE_SECONDS = 3.0
+PACKETS_PER_SECOND = 50
 # A row whose load itself was late more often than this says nothing.
 LATE_SHARE = 0.01
 
@@ -78,6 +74,8 @@ class Figures:
     seconds: float
     cpu_us: float
     cpu_share: float
+    # What others used of the server's core meanwhile, the kernel's network included.
+    others_share: float
     packets_per_second: float
     sent: int
     stored: int | None
@@ -97,6 +95,12 @@ class Figures:
         """Say if the load came when it was meant to."""
         return self.late_share <= LATE_SHARE
 
+    @property
+    def is_behind(self) -> bool:
+        """Say if the server took less than real time brought it."""
+        due = self.streams * PACKETS_PER_SECOND
+        return self.load != "flood" and self.packets_per_second < 0.97 * due
+
 
 def measure(server: Server, plan: Plan, cores: tuple[set[int], set[int]]) -> Figures:
     """Start the server, put the load on it, end it; return what was seen."""
@@ -106,90 +110,52 @@ def measure(server: Server, plan: Plan, cores: tuple[set[int], set[int]]) -> Fig
             os.sched_setaffinity(0, cores[1])
             stack.callback(os.sched_setaffinity, 0, cores[0] | cores[1])
         house = stack.enter_context(running(server, Path(name), cores[0]))
-        run = _Run(house, plan)
+        run = _Run(house, plan, cores[0])
         run.go()
         house.end()
         return run.figures()
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
-    """The server's account at one moment."""
-
-    at: float
-    cpu: float
-    read_bytes: int
-
-    @classmethod
-    def of(cls, process: psutil.Process, port: int, counter: Path) -> "Edge":
-        """Read the account now."""
-        times = process.cpu_times()
-        (sent,) = COUNTER.unpack(counter.read_bytes())
-        return cls(
-            time.monotonic(), times.user + times.system, sent - queued_bytes(port)
-        )
-
-
-class Watch:
-    """When files were seen to have grown, looked at from outside every 2 ms."""
-
-    def __init__(self, paths: dict[int, Path]) -> None:
-        self.paths = paths
-        self.sizes: dict[int, list[tuple[int, int]]] = {key: [] for key in paths}
-        self._files = {key: path.open("rb") for key, path in paths.items()}
-
-    def until(self, end: float, thread: threading.Thread | None = None) -> None:
-        """Watch until a moment of the monotonic clock, or a thread's end."""
-        while time.monotonic() < end and (thread is None or thread.is_alive()):
-            for key, file in self._files.items():
-                size, seen = os.fstat(file.fileno()).st_size, self.sizes[key]
-                if not seen or seen[-1][1] != size:
-                    seen.append((time.monotonic_ns(), size))
-            time.sleep(LOOK_SECONDS)
-
-    def close(self) -> None:
-        """Let go of the files."""
-        for file in self._files.values():
-            file.close()
-
-
 class _Run:
     """One measurement while it is made."""
 
-    def __init__(self, house: Running, plan: Plan) -> None:
+    def __init__(self, house: Running, plan: Plan, core: set[int]) -> None:
         self.house, self.plan = house, plan
-        self.process = psutil.Process(house.process.pid)
-        self.counter = house.folder / "counter"
-        self.counter.write_bytes(bytes(COUNTER.size))
-        self.load = plan.load(house.port, self.counter)
+        counter = house.folder / "counter"
+        counter.write_bytes(bytes(COUNTER.size))
+        self.load = plan.load(house.port, counter)
+        self.account = Account(house.process.pid, house.port, counter, core)
 
     def go(self) -> None:
-        idle = self.process.memory_info().rss
-        with _generator(self.load) as (generator, report):
+        """Put the load on the server and read its account around the window."""
+        idle, store = self.account.rss(), self.house.store
+        with generating(self.load) as generator:
             self.watch = Watch(_files_there(self.house, self.load.sampled))
-            _say(generator, "go")
+            generator.go()
             began = time.monotonic()
             self.watch.until(began + self.plan.warm_up)
-            self.before = self._edge()
+            self.before, rows_before = self.account.edge(), store.so_far()
             self.watch.until(began + self.plan.warm_up + self.plan.seconds)
-            self.after = self._edge()
-            self.rss = self.process.memory_info().rss - idle
+            self.after, rows_after = self.account.edge(), store.so_far()
+            self.rss = self.account.rss() - idle
             self.health = self.house.health()
-            self.watch.until(time.monotonic() + PATIENCE, report.thread)
+            self.watch.until(time.monotonic() + PATIENCE, generator.is_speaking)
             self.watch.close()
-            self.report = report.result()
-
-    def _edge(self) -> Edge:
-        return Edge.of(self.process, self.house.port, self.counter)
+            self.report = generator.report()
+        read_bytes = self.after.read_bytes - self.before.read_bytes
+        self.packets = read_bytes / self.report.frame_bytes
+        if rows_before is not None and rows_after is not None:
+            # Daphne reads more than it gets done.
+            self.packets = rows_after - rows_before
+        _settle(self.house, sum(self.report.sent))
 
     def figures(self) -> Figures:
         """Return everything, after the server has ended."""
         plan, report = self.plan, self.report
         kept = self.house.store.kept()
-        stored = sum(one.packets for one in kept.values()) if kept else None
         seconds = self.after.at - self.before.at
         cpu = self.after.cpu - self.before.cpu
-        packets = (self.after.read_bytes - self.before.read_bytes) / report.frame_bytes
+        packets = self.packets
         return Figures(
             server=self.house.server.name,
             label=self.house.server.label,
@@ -198,10 +164,11 @@ class _Run:
             seconds=round(seconds, 3),
             cpu_us=cpu / max(packets, 1) * 1e6,
             cpu_share=cpu / seconds,
+            others_share=max(0.0, self.after.core - self.before.core - cpu) / seconds,
             packets_per_second=packets / seconds,
             sent=sum(report.sent),
-            stored=stored,
-            is_complete=_is_complete(report, kept) if kept else None,
+            stored=None if kept is None else sum(one.packets for one in kept.values()),
+            is_complete=None if kept is None else is_complete(report, kept),
             to_disk_ms=spread(self._to_disk()),
             loop_lag_ms=self._loop_lag(),
             rss_kb_per_stream=self.rss / 1000 / plan.streams,
@@ -216,14 +183,13 @@ class _Run:
         """Return ms from the sending of each watched packet until it was in a file."""
         found: list[float] = []
         for stream, path in self.watch.paths.items():
-            sizes = iter(self.watch.sizes[stream])
-            at, size = 0, -1
             sent = self.report.times_ns[stream]
-            for sent_ns, end in zip(sent, self.house.store.ends(path), strict=False):
-                while size < end:
-                    at, size = next(sizes, (0, 1 << 62))
-                if at and self.before.at <= sent_ns / 1e9 < self.after.at:
-                    found.append((at - sent_ns) / 1e6)
+            seen = self.watch.seen(stream, self.house.store.ends(path))
+            found += [
+                (at - sent_ns) / 1e6
+                for sent_ns, at in zip(sent, seen, strict=False)
+                if self.before.at <= sent_ns / 1e9 < self.after.at
+            ]
         return found
 
     def _loop_lag(self) -> Spread | None:
@@ -238,7 +204,7 @@ class _Run:
         )
 
 
-def _is_complete(report: Report, kept: dict[int, Any]) -> bool:
+def is_complete(report: Report, kept: dict[int, Kept]) -> bool:
     """Say if of every stream every packet is there, and no other."""
     for stream, (sent, stamps) in enumerate(
         zip(report.sent, report.stamp_sums, strict=True)
@@ -271,50 +237,9 @@ def _files_there(house: Running, streams: tuple[int, ...]) -> dict[int, Path]:
     return found
 
 
-class Pending:
-    """The generator's report, read in a thread so that watching can go on."""
-
-    def __init__(self, generator: "subprocess.Popen[str]") -> None:
-        self._lines: list[str] = []
-        self.thread = threading.Thread(target=self._read, args=(generator,))
-        self.thread.start()
-
-    def _read(self, generator: "subprocess.Popen[str]") -> None:
-        self._lines = list(generator.stdout or ())
-
-    def result(self) -> Report:
-        """Return it, when the generator has ended. Raises RuntimeError."""
-        self.thread.join()
-        if not self._lines:
-            raise RuntimeError("the load generator ended without a report")
-        report = Report(**json.loads(self._lines[-1]))
-        # JSON's keys are text.
-        report.times_ns = {int(key): ns for key, ns in report.times_ns.items()}
-        return report
-
-
-@contextmanager
-def _generator(load: Load) -> Iterator[tuple["subprocess.Popen[str]", Pending]]:
-    """Start the generator and wait until all its sockets are open."""
-    process = subprocess.Popen(  # noqa: S603 our own program
-        [sys.executable, "-m", "benchmarks.generator", json.dumps(asdict(load))],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        if process.stdout is None or process.stdout.readline() != "connected\n":
-            raise RuntimeError("the load generator did not get its sockets open")
-        yield process, Pending(process)
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.wait()
-
-
-def _say(process: "subprocess.Popen[str]", word: str) -> None:
-    if process.stdin is None:
-        raise AssertionError("the generator was started with a pipe")
-    process.stdin.write(f"{word}\n")
-    process.stdin.flush()
+def _settle(house: Running, sent: int) -> None:
+    """Give a server that stores rows the time it needs, while it gets on."""
+    before = None
+    while (rows := house.store.so_far()) not in (before, sent):
+        before = rows
+        time.sleep(SETTLE_SECONDS)

@@ -25,23 +25,22 @@ NORMAL = (1000).to_bytes(2, "big")
 class Speaker:
     """Speaks on one socket at a time. What the kernel does not take waits in order."""
 
-    def __init__(self, port: int, number: int, *, is_sampled: bool = False) -> None:
+    def __init__(self, port: int, name: str, number: int) -> None:
         self.port = port
+        # What the server is told as the call's id.
+        self.name = name
         self.number = number
-        self.is_sampled = is_sampled
+        self.is_sampled = False
         self.frame, self._stamp_at = audio_frame(number)
         self.backlog = bytearray()
         self.packets = self.stamp_sum = self.held = 0
         self.times_ns: list[int] = []
+        self.redials = 0
         self.fault = ""
         self._socket: socket.socket | None = None
         self._next: socket.socket | None = None
+        self._dialling: threading.Thread | None = None
         self._old: list[socket.socket] = []
-
-    @property
-    def name(self) -> str:
-        """What the server is told as the call's id."""
-        return f"bench-{self.number:04d}"
 
     @property
     def waiting_packets(self) -> int:
@@ -61,7 +60,8 @@ class Speaker:
             except OSError as error:
                 self.fault = f"redial: {error}"
 
-        threading.Thread(target=dial, daemon=True).start()
+        self._dialling = threading.Thread(target=dial, daemon=True)
+        self._dialling.start()
 
     def send(self, at_us: int, stamp: bytes, now_ns: int) -> int:
         """Send the next packet; return the bytes that the kernel took."""
@@ -117,6 +117,13 @@ class Speaker:
             # Short enough for the length to be one byte: RFC 6455, 5.5.
             self._taken(client_frame(PONG, heard[2 : 2 + heard[1]]))
 
+    def settle(self) -> None:
+        """Wait for a socket that is being dialled; speak no more on the old one."""
+        if self._dialling:
+            self._dialling.join()
+        if self._next:
+            self._go_over(self._next)
+
     def bid_farewell(self) -> None:
         """Send the close frame."""
         if self._socket and not self.fault:
@@ -137,6 +144,7 @@ class Speaker:
             self.bid_farewell()
             self._old.append(self._socket)
         self._socket, self._next = new, None
+        self.redials += 1
 
     def _taken(self, content: bytes | bytearray) -> int:
         if self._socket is None:
@@ -159,20 +167,29 @@ class Speaker:
             f"x-ms-call-connection-id: {self.name}\r\n\r\n"
         )
         wire = socket.create_connection(("127.0.0.1", self.port), HANDSHAKE_SECONDS)
+        try:
+            wire.sendall(request.encode())
+            _accepted(wire)
+            wire.sendall(metadata_frame(self.name))
+        except OSError:
+            wire.close()
+            raise
         # A frame must leave when it is due, not when the one before is acknowledged.
         wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        wire.sendall(request.encode())
-        answer = b""
-        while b"\r\n\r\n" not in answer:
-            piece = wire.recv(4096)
-            if not piece:
-                raise ConnectionError(f"no handshake: {answer[:80]!r}")
-            answer += piece
-        if b" 101 " not in answer.split(b"\r\n", 1)[0]:
-            raise ConnectionError(f"refused: {answer[:80]!r}")
-        wire.sendall(metadata_frame(self.name))
         wire.setblocking(False)
         return wire
+
+
+def _accepted(wire: socket.socket) -> None:
+    """Read the answer to a handshake. Raises ConnectionError if it is not 101."""
+    answer = b""
+    while b"\r\n\r\n" not in answer:
+        piece = wire.recv(4096)
+        if not piece:
+            break
+        answer += piece
+    if b" 101 " not in answer.split(b"\r\n", 1)[0]:
+        raise ConnectionError(f"no socket: {answer[:80]!r}")
 
 
 def _heard(wire: socket.socket) -> bytes | None:

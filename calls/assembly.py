@@ -26,6 +26,7 @@ from calls.drafts import ArchiveBatch, StopWindow, TrackDraft
 from calls.journal import Record
 from calls.journal_format import microseconds
 from calls.leftovers import Leftovers
+from calls.losses import losses_store
 from calls.models import AudioChunk, Call, Connection, Recording
 from calls.models.call import ArchiveState
 from calls.recordings import TrackFile, folder_of, mix_store, track_store
@@ -171,6 +172,10 @@ class Assembly:
         # The index anew for these sockets: live rows may lack late packets.
         AudioChunk.objects.filter(connection_id__in=sockets).delete()
         chunks_store(self.replay.chunks())
+        ledgers = {
+            draft.id: self.replay.tracks[key].ledger for key, draft in drafts.items()
+        }
+        losses_store(self.call_id, self.replay.counts, ledgers)
         before = _files(_rows_of(self.call_id))
         for recording in recordings:
             recording.save()
@@ -181,14 +186,13 @@ class Assembly:
             journal_state=Connection.JournalState.KEPT
         )
         calls_figures_refresh([self.call_id])
-        ledgers = [
-            (draft.origin_us, self.replay.tracks[key].ledger)
-            for key, draft in drafts.items()
-        ]
         Call.objects.filter(pk=self.call_id).update(
             archive_state=self._archive_state(bool(drafts)),
             archive_error="",
-            overtalk_ms=overtalk_us(ledgers) // 1000,
+            overtalk_ms=overtalk_us(
+                [(draft.origin_us, ledgers[draft.id]) for draft in drafts.values()]
+            )
+            // 1000,
         )
 
     def _archive_state(self, has_audio: bool) -> ArchiveState:

@@ -273,7 +273,7 @@ def calls_figures_refresh(calls: Collection[UUID]) -> None:
     """Bring calls' own figures in line with their tracks', in a few queries."""
     # Not of calls that were removed: writing figures must not bring them back.
     known = Call.objects.filter(pk__in=calls).values_list("pk", flat=True)
-    figures = {call_id: _CallFigures() for call_id in known}
+    figures = {call_id: CallFigures() for call_id in known}
     for track in Track.objects.filter(call_id__in=figures).defer("ledger"):
         figures[track.call_id].add(track)
     # All of these calls have rows, so nothing is inserted: an upsert is the cheapest
@@ -283,7 +283,7 @@ def calls_figures_refresh(calls: Collection[UUID]) -> None:
             Call(
                 id=call_id,
                 origin_us=of.origin_us,
-                completeness=of.received / of.expected if of.expected else None,
+                completeness=of.completeness,
                 last_packet_at=of.last_packet_at,
             )
             for call_id, of in figures.items()
@@ -306,7 +306,7 @@ def calls_figures_refresh(calls: Collection[UUID]) -> None:
 
 
 @dataclass(slots=True)
-class _CallFigures:
+class CallFigures:
     """What the tracks of a call sum up to; lengths in seconds."""
 
     received: float = 0.0
@@ -314,7 +314,13 @@ class _CallFigures:
     origin_us: int | None = None
     last_packet_at: datetime | None = None
 
+    @property
+    def completeness(self) -> float | None:
+        """Return the received share, 0 to 1; None if nothing was expected."""
+        return self.received / self.expected if self.expected else None
+
     def add(self, track: Track) -> None:
+        """Add a track's figures."""
         wanted = track.samples - track.stopped_samples
         self.received += (wanted - track.gap_samples) / track.sample_rate
         self.expected += wanted / track.sample_rate

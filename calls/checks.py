@@ -22,6 +22,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import storages
 from django.http.request import validate_host
 
+from calls.storage import OVERWRITING, overwriting_option
+
 logger = logging.getLogger(__name__)
 
 
@@ -144,10 +146,14 @@ def check_folders(**_: object) -> list[CheckMessage]:
 
 @register()
 def check_storage(**_: object) -> list[CheckMessage]:
-    """E008: the storage of recordings cannot be set up."""
+    """E008: the storage of recordings cannot be set up. E009: it overwrites.
+
+    Finishing again may store another manifest under a name that a row has. Written
+    over, row and file disagree until the commit, or for ever if there is none.
+    """
     try:
         # Options are looked at when the storage is made; nothing is sent anywhere.
-        storages["recordings"]
+        option = overwriting_option(storages["recordings"])
     except (TypeError, ValueError, ImproperlyConfigured) as exc:
         # The message of a TypeError names options, never their values.
         return [
@@ -158,7 +164,16 @@ def check_storage(**_: object) -> list[CheckMessage]:
                 id="acsstream.E008",
             )
         ]
-    return []
+    if not option:
+        return []
+    return [
+        Error(
+            f"The storage of recordings overwrites: its option {option} is on.",
+            hint="Recordings must never be written over. Add"
+            f" {OVERWRITING[option]} to ACSSTREAM_STORAGE_OPTIONS.",
+            id="acsstream.E009",
+        )
+    ]
 
 
 @register()

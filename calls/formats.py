@@ -80,6 +80,13 @@ def brief(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 60 else clock(seconds)
 
 
+def seconds(length: float) -> str:
+    """Return what is missing, in seconds: what is not nothing never shows as 0."""
+    if length >= 60:
+        return clock(length)
+    return f"{max(length, 0.01):.2f} s"
+
+
 def percent(share: float | None) -> str:
     """Return a share of 0 to 1 in percent.
 

@@ -100,6 +100,8 @@ class JournalFile:
         self._seal: tuple[int, bytes] | None = None
         self._begun = False
         self._stop: tuple[int, str | None] | None = None
+        # Where the last walk went on behind damage: offsets of records.
+        self.resumed_at: list[int] = []
 
     def __enter__(self) -> Self:
         return self
@@ -140,6 +142,14 @@ class JournalFile:
         return decode_seal(self._seal[1])
 
     @property
+    def is_ended(self) -> bool:
+        """Return whether the file ends with a seal, damage before it or not.
+
+        Known once `records(past_damage=True)` was walked to the end.
+        """
+        return self._seal is not None and self._seal[0] == self.size
+
+    @property
     def participants(self) -> dict[int, str | None]:
         """Raw id of each participant index met so far; None for NO_PARTICIPANT.
 
@@ -157,12 +167,14 @@ class JournalFile:
         checksum is right and go on there: one bad byte then costs one record.
         """
         self._begun = True
+        self.resumed_at.clear()
         offset, damage = yield from self._run(self._first)
         self._stop = offset, damage
         while damage is not None and past_damage:
             resumed = self._next_whole(offset + 1)
             if resumed is None:
                 return
+            self.resumed_at.append(resumed)
             offset, damage = yield from self._run(resumed)
 
     def readable_after(self, offset: int) -> bool:

@@ -6,13 +6,22 @@ order, or the figures on the screen and in the archive would differ.
 """
 
 import heapq
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from calls.drafts import ConnectionDraft, SubscriptionDraft
-from calls.journal import NO_PARTICIPANT, JournalFile, JournalHeader, Record, read
+from calls.journal import (
+    NO_PARTICIPANT,
+    JournalFile,
+    JournalHeader,
+    Kind,
+    Record,
+    read,
+)
 from streaming.protocol import MIXED
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -21,6 +30,16 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def moment(us: int) -> datetime:
     """Return microseconds since 1970 as an aware datetime."""
     return EPOCH + timedelta(microseconds=us)
+
+
+class Break(NamedTuple):
+    """A place in a journal where records are missing: damage, or its torn end."""
+
+    # Of the first record behind it; the length of the file at its end.
+    offset: int
+    # When the last record before it had arrived, µs since the socket opened.
+    arrival_us: int
+    is_end: bool
 
 
 @dataclass(slots=True)
@@ -42,9 +61,20 @@ class JournalCount:
     last_arrival_us: int = 0
     has_mixed: bool = False
     damage: str | None = None
+    breaks: list[Break] = field(default_factory=list)
+    # Per (raw id, rate, breaks before it): where the audio between two breaks ends, and
+    # when the packet that ends it arrived.
+    ends: dict[tuple[str, int, int], tuple[int, int]] = field(default_factory=dict)
     close_code: int | None = None
     close_reason: str = ""
     is_sealed: bool = False
+    # (raw id, rate, number of the chunk): first sample, samples, packets, silent ones.
+    chunks: dict[tuple[str, int, int], list[int]] = field(default_factory=dict)
+    # `header.opened_at` in microseconds since 1970; asked for with every packet.
+    opened_us: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.opened_us = self.header.opened_at_us
 
     def raw_id(self, record: Record) -> str | None:
         """Return who a record is of; None if its frame named nobody.
@@ -58,6 +88,16 @@ class JournalCount:
         return (
             named or f"participant {record.participant} of {self.header.connection_id}"
         )
+
+    def note_end(self, raw_id: str, rate: int, record: Record, end: int) -> None:
+        """Note that a record's audio was placed and ends at sample `end`."""
+        broken = 0
+        if self.breaks:
+            broken = sum(at.offset <= record.offset for at in self.breaks)
+        key = raw_id, rate, broken
+        known = self.ends.get(key)
+        if known is None or known[0] < end:
+            self.ends[key] = end, record.arrival_us
 
     @property
     def closed_at(self) -> datetime:
@@ -78,7 +118,8 @@ class JournalCount:
             opened_at=header.opened_at,
             subscription_id=next(reversed(self.subscriptions), None),
             messages=self.messages,
-            packets=self.packets,
+            # What came, as ingest counts it: also what the disk did not take.
+            packets=self.packets + self.unjournaled,
             bytes=self.bytes,
             malformed=self.malformed,
             unknown=self.unknown,
@@ -107,7 +148,7 @@ class Walk:
     def __init__(self, path: Path) -> None:
         with read(path) as journal:
             self.count = JournalCount(path, journal.header)
-        self.opened_us = self.count.header.opened_at_us
+        self.opened_us = self.count.opened_us
         self._journal: JournalFile | None = None
         self._records: Iterator[Record] = iter(())
 
@@ -116,18 +157,26 @@ class Walk:
 
     def next(self) -> Record | None:
         """Return the next record; None at the end, when the journal is closed."""
-        if self._journal is None:
-            self._journal = read(self.count.path)
+        journal = self._journal
+        if journal is None:
+            journal = self._journal = read(self.count.path)
             # A damaged byte in the middle costs its record, not all that follow it.
-            self._records = self._journal.records(past_damage=True)
-            self.count.raw_ids = self._journal.participants
-        record = next(self._records, None)
-        if record is None:
-            self._end(self._journal)
+            self._records = journal.records(past_damage=True)
+            record = next(self._records, None)
+            # Asked for before the first record it would walk through all of them.
+            self.count.raw_ids = journal.participants
         else:
-            self.count.last_arrival_us = max(
-                self.count.last_arrival_us, record.arrival_us
-            )
+            record = next(self._records, None)
+        if record is None:
+            self._end(journal)
+            return None
+        count = self.count
+        if len(journal.resumed_at) > len(count.breaks):
+            count.breaks.append(Break(record.offset, count.last_arrival_us, False))
+        if record.arrival_us > count.last_arrival_us:
+            count.last_arrival_us = record.arrival_us
+        if record.kind == Kind.NOTE:
+            count.unjournaled += _dropped(record)
         return record
 
     def _end(self, journal: JournalFile) -> None:
@@ -137,7 +186,15 @@ class Walk:
             count.is_sealed = True
             count.close_code, count.close_reason = seal.code, seal.reason
             count.unjournaled = seal.dropped_packets
+        if not journal.is_ended:
+            count.breaks.append(Break(journal.size, count.last_arrival_us, True))
         journal.close()
+
+
+def _dropped(note: Record) -> int:
+    """Return how many packets the disk had not taken, if that is what a NOTE says."""
+    remark = json.loads(note.text)
+    return int(remark["packets"]) if remark.get("event") == "dropped" else 0
 
 
 def walk_together(walks: Iterable[Walk]) -> Iterator[tuple[JournalCount, Record]]:
@@ -151,10 +208,31 @@ def walk_together(walks: Iterable[Walk]) -> Iterator[tuple[JournalCount, Record]
         while waiting and (not active or waiting[-1].opened_us <= active[0][0]):
             walk = waiting.pop()
             _push(active, walk)
-        if active:
+        if len(active) == 1:
+            yield from _walk_alone(active, waiting[-1].opened_us if waiting else None)
+        elif active:
             _, walk, record = heapq.heappop(active)
             yield walk.count, record
             _push(active, walk)
+
+
+def _walk_alone(
+    active: list[tuple[int, Walk, Record]], until_us: int | None
+) -> Iterator[tuple[JournalCount, Record]]:
+    """Yield the records of the only open journal until another one is due.
+
+    That is nearly all of a call, and there is nothing to put in order.
+    """
+    at, walk, found = active.pop()
+    count, opened_us, after = walk.count, walk.opened_us, walk.next
+    record: Record | None = found
+    while record is not None and (until_us is None or at < until_us):
+        yield count, record
+        record = after()
+        if record is not None:
+            at = opened_us + record.arrival_us
+    if record is not None:
+        active.append((at, walk, record))
 
 
 def _push(active: list[tuple[int, Walk, Record]], walk: Walk) -> None:
@@ -165,4 +243,4 @@ def _push(active: list[tuple[int, Walk, Record]], walk: Walk) -> None:
 
 def speaker(count: JournalCount, record: Record) -> str:
     """Return the raw id of the track that an AUDIO record belongs to."""
-    return count.raw_id(record) or MIXED
+    return count.raw_ids.get(record.participant) or count.raw_id(record) or MIXED

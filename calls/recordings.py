@@ -14,7 +14,7 @@ from datetime import datetime
 from io import BytesIO
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import IO, Any, Self, cast
 from uuid import UUID, uuid5
 
 import numpy as np
@@ -77,10 +77,11 @@ class TrackFile:
         file._audio = TrackAudio.restore(track.sample_rate, state)
         ledger = Ledger.from_json(track.ledger)
         start = 0
-        for block in _decoded(recording.audio):
-            file.write(start, block.tobytes())
-            _measure(file._audio, ledger, start, block)
-            start += len(block)
+        with recording_open(recording.audio) as stored:
+            for block in _decoded(stored):
+                file.write(start, block.tobytes())
+                _measure(file._audio, ledger, start, block)
+                start += len(block)
         return file
 
     def restored_audio(self) -> TrackAudio[PacketRef]:
@@ -131,8 +132,8 @@ def _measure(
     audio.meter.take()
 
 
-def _decoded(name: str) -> Iterator[Samples]:
-    with recording_open(name) as stored, soundfile.SoundFile(stored) as sound:
+def _decoded(stored: IO[bytes]) -> Iterator[Samples]:
+    with soundfile.SoundFile(stored) as sound:
         for block in sound.blocks(BLOCK, dtype="int16"):
             yield cast(Samples, block)
 
@@ -155,7 +156,7 @@ def encode(path: Path, rate: int, blocks: Iterator[Samples]) -> Encoded:
     ) as sound:
         for block in blocks:
             sound.write(block)
-            digest.update(block.tobytes())
+            digest.update(block.data)
             peaks.add(block)
             samples += len(block)
     shown = json.dumps(peaks.finish().to_json()).encode()
@@ -168,17 +169,19 @@ def verify(name: str, *, pcm_sha256: str, samples: int) -> tuple[int, str]:
     Raises `RecordingError` if it does not decode to exactly the PCM that was encoded.
     """
     file_digest, size = hashlib.sha256(), 0
+    digest, read = hashlib.sha256(), 0
+    # Opened once: a remote storage sends the file each time it is.
     with recording_open(name) as stored:
         while content := stored.read(1 << 20):
             file_digest.update(content)
             size += len(content)
-    digest, read = hashlib.sha256(), 0
-    try:
-        for block in _decoded(name):
-            digest.update(block.tobytes())
-            read += len(block)
-    except soundfile.LibsndfileError as exc:
-        raise RecordingError(f"{name} cannot be decoded: {exc}") from exc
+        stored.seek(0)
+        try:
+            for block in _decoded(stored):
+                digest.update(block.data)
+                read += len(block)
+        except soundfile.LibsndfileError as exc:
+            raise RecordingError(f"{name} cannot be decoded: {exc}") from exc
     if read != samples or digest.hexdigest() != pcm_sha256:
         raise RecordingError(f"{name} was read back as {read} samples of other audio")
     return size, file_digest.hexdigest()

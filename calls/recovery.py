@@ -15,8 +15,9 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import Q
 
-from calls.finishing import NotYetError, call_finish
+from calls.finishing import Finished, NotYetError, call_finish
 from calls.journal import is_live, scan
+from calls.losses import call_losses, lost_seconds
 from calls.models import Call, Connection, IngestProcess
 from calls.models.call import LIVE_STATES, ArchiveState
 from calls.services import call_finish_soon, calls_end_without_word, socket_lose
@@ -38,6 +39,10 @@ class Recovered:
     problem: str = ""
     # A socket of the call is open: nothing is wrong, and nothing was done.
     is_live: bool = False
+    # Journals of the call that ended without a seal, these and earlier ones.
+    torn: int = 0
+    # What is missing behind them, on the track that misses most; None: not known.
+    lost_seconds: float | None = None
 
     @property
     def is_ok(self) -> bool:
@@ -67,7 +72,22 @@ def journals_recover(folder: Path) -> Iterator[Recovered]:
             problem = str(exc) or type(exc).__name__
             yield Recovered(call_id, journals, 0, 0, problem)
         else:
-            yield Recovered(call_id, done.journals, done.packets, done.recordings)
+            yield _recovered(call_id, done)
+
+
+def _recovered(call_id: UUID, done: Finished) -> Recovered:
+    torn = Connection.objects.filter(
+        call_id=call_id, journal_end=Connection.JournalEnd.TORN
+    ).count()
+    lost = lost_seconds(loss for loss in call_losses(call_id) if loss.is_end)
+    return Recovered(
+        call_id,
+        done.journals,
+        done.packets,
+        done.recordings,
+        torn=torn,
+        lost_seconds=lost if torn else 0.0,
+    )
 
 
 def archive_sweep(*, now: datetime) -> None:

@@ -7,9 +7,8 @@ away with the journal.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 from calls import identity
@@ -39,11 +38,10 @@ MEASURE_EVERY = 500
 DOCUMENTED_RATES = (16_000, 24_000)
 
 
-@dataclass(frozen=True, slots=True)
-class PacketRef:
+class PacketRef(NamedTuple):
     """Where a packet came from: its journal and its record."""
 
-    count: JournalCount
+    source: JournalCount
     record: Record
     pcm: bytes
 
@@ -65,7 +63,6 @@ class CallReplay:
         self.counts: list[JournalCount] = []
         self._placed = placed
         self._aside = aside
-        self._chunks: dict[tuple[str, int, UUID, int], list[int]] = {}
 
     def run(self, paths: Iterable[Path]) -> None:
         """Replay the journals at `paths` to the end.
@@ -87,12 +84,14 @@ class CallReplay:
 
     def chunks(self) -> Iterator[ChunkDraft]:
         """Return the index rows of everything that was placed."""
-        for (raw_id, rate, connection_id, number), figures in self._chunks.items():
-            start, samples, packets, silent = figures
-            track_id = identity.track_id(self.call_id, raw_id, rate)
-            yield ChunkDraft(
-                track_id, connection_id, number, start, samples, packets, silent
-            )
+        for count in self.counts:
+            for (raw_id, rate, number), figures in count.chunks.items():
+                start, samples, packets, silent = figures
+                track_id = identity.track_id(self.call_id, raw_id, rate)
+                connection_id = count.header.connection_id
+                yield ChunkDraft(
+                    track_id, connection_id, number, start, samples, packets, silent
+                )
 
     def _metadata(self, count: JournalCount, record: Record) -> None:
         count.messages += 1
@@ -109,7 +108,7 @@ class CallReplay:
             sample_rate=metadata.sample_rate,
             channels=metadata.channels,
             frame_bytes=metadata.length,
-            started_at=moment(count.header.opened_at_us + record.arrival_us),
+            started_at=moment(count.opened_us + record.arrival_us),
         )
         count.rate = metadata.sample_rate
 
@@ -129,7 +128,7 @@ class CallReplay:
             track = self.tracks[raw_id, rate] = TrackAudio(rate)
         placements = track.take(
             timestamp_us=record.timestamp_us,
-            arrival_us=count.header.opened_at_us + record.arrival_us,
+            arrival_us=count.opened_us + record.arrival_us,
             pcm=pcm,
             silent=record.silent,
             ref=PacketRef(count, record, pcm),
@@ -143,28 +142,23 @@ class CallReplay:
         self, raw_id: str, rate: int, placements: Iterable[Placement[PacketRef]]
     ) -> None:
         for placement in placements:
-            if placement.start is None:
-                self._aside(placement.ref.count, placement.ref.record)
+            start = placement.start
+            if start is None:
+                self._aside(placement.ref.source, placement.ref.record)
                 continue
-            self._index(raw_id, rate, placement, placement.start)
+            key = (raw_id, rate, start // (rate * CHUNK_SECONDS))
+            chunks = placement.ref.source.chunks
+            chunk = chunks.get(key)
+            if chunk is None:
+                chunk = chunks[key] = [start, 0, 0, 0]
+            elif start < chunk[0]:
+                chunk[0] = start
+            chunk[1] += placement.samples
+            chunk[2] += 1
+            chunk[3] += placement.silent
+            ref = placement.ref
+            ref.source.note_end(raw_id, rate, ref.record, start + placement.samples)
             self._placed(raw_id, rate, placement)
-
-    def _index(
-        self, raw_id: str, rate: int, placement: Placement[PacketRef], start: int
-    ) -> None:
-        key = (
-            raw_id,
-            rate,
-            placement.ref.count.header.connection_id,
-            max(start, 0) // (rate * CHUNK_SECONDS),
-        )
-        chunk = self._chunks.get(key)
-        if chunk is None:
-            chunk = self._chunks[key] = [start, 0, 0, 0]
-        chunk[0] = min(chunk[0], start)
-        chunk[1] += placement.samples
-        chunk[2] += 1
-        chunk[3] += placement.silent
 
     def _other(self, count: JournalCount, record: Record) -> None:
         if record.kind in (Kind.PARTICIPANT, Kind.SEAL, Kind.NOTE):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypedDict
 
 from django.conf import settings
@@ -14,7 +15,6 @@ from calls import formats
 from calls.models import (
     Call,
     CallEvent,
-    Connection,
     Participant,
     Recording,
     RecordingState,
@@ -23,6 +23,7 @@ from calls.models import (
     Track,
 )
 from calls.models.call import ArchiveState
+from calls.sockets import UNTOLD, SocketRow, socket_rows, trouble_words
 
 # A call's page stays a page, however chatty ACS was.
 EVENTS_SHOWN = 200
@@ -69,11 +70,18 @@ class PersonRow:
 
 
 @dataclass(frozen=True, slots=True)
-class EventRow:
-    """One event and the seconds it was on its way, if ACS said when it happened."""
+class StoryRow:
+    """Something that happened: an event of ACS's, or a socket that broke off.
 
-    event: CallEvent
-    delay: float | None
+    `delay` are the seconds an event was on its way, if ACS said when it happened.
+    """
+
+    at: datetime
+    what: str
+    source: str
+    delay: float | None = None
+    body: object = None
+    told: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +93,11 @@ class CallPage:
     overtalk: float | None
     people: Sequence[PersonRow]
     subscriptions: Sequence[Subscription]
-    connections: Sequence[Connection]
+    sockets: Sequence[SocketRow]
+    untold: str
+    troubles: Sequence[str]
     commands: Sequence[StreamCommand]
-    events: Sequence[EventRow]
+    events: Sequence[StoryRow]
     events_hidden: int
     failed_recordings: Sequence[Recording]
     player: Sequence[PlayerTrack]
@@ -101,6 +111,7 @@ def call_page(call: Call) -> CallPage:
     tracks = list(call.tracks.select_related("participant").order_by("origin_us"))
     recordings = list(call.recordings.select_related("track__participant"))
     events = list(call.events.order_by("-received_at")[: EVENTS_SHOWN + 1])
+    sockets = socket_rows(list(call.connections.order_by("opened_at")), tracks)
     player = player_tracks(
         [one for one in recordings if one.state == RecordingState.VERIFIED]
     )
@@ -110,9 +121,11 @@ def call_page(call: Call) -> CallPage:
         overtalk=None if call.overtalk_ms is None else call.overtalk_ms / 1000,
         people=list(people_rows(call, tracks)),
         subscriptions=list(call.subscriptions.order_by("started_at")),
-        connections=list(call.connections.order_by("opened_at")),
+        sockets=sockets,
+        untold=UNTOLD if any(row.losses for row in sockets) else "",
+        troubles=trouble_words(sockets),
         commands=list(call.commands.select_related("asked_by").order_by("asked_at")),
-        events=[event_row(event) for event in events[EVENTS_SHOWN - 1 :: -1]],
+        events=story(events[EVENTS_SHOWN - 1 :: -1], sockets),
         events_hidden=max(len(events) - EVENTS_SHOWN, 0),
         failed_recordings=[
             one for one in recordings if one.state == RecordingState.FAILED
@@ -136,11 +149,32 @@ def people_rows(call: Call, tracks: Sequence[Track]) -> Iterator[PersonRow]:
             yield PersonRow(person, None, formats.party(person.raw_id))
 
 
-def event_row(event: CallEvent) -> EventRow:
+def story(events: Sequence[CallEvent], sockets: Sequence[SocketRow]) -> list[StoryRow]:
+    """Return what happened, as it reached us: events, and sockets that went wrong."""
+    rows = [(event.received_at, event_row(event)) for event in events]
+    rows += [
+        (
+            socket.ended_at,
+            StoryRow(
+                socket.ended_at,
+                socket.happened,
+                socket.connection.node,
+                told=" ".join(socket.sentences),
+            ),
+        )
+        for socket in sockets
+        if socket.sentences
+    ]
+    return [row for _, row in sorted(rows, key=lambda each: each[0])]
+
+
+def event_row(event: CallEvent) -> StoryRow:
     """Return an event and how long it was on its way."""
-    if event.happened_at is None:
-        return EventRow(event, None)
-    return EventRow(event, (event.received_at - event.happened_at).total_seconds())
+    at, source = event.happened_at, event.get_source_display()
+    if at is None:
+        return StoryRow(event.received_at, event.kind, source, body=event.body)
+    delay = (event.received_at - at).total_seconds()
+    return StoryRow(at, event.kind, source, delay, event.body)
 
 
 def player_tracks(recordings: Sequence[Recording]) -> list[PlayerTrack]:

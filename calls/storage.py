@@ -5,13 +5,25 @@ Azure Blob Storage or any other django-storages backend by settings.
 """
 
 import os
+import posixpath
+from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import IO, cast
 
 from django.core.files import File
 from django.core.files.storage import FileSystemStorage, Storage, storages
+from django.utils import timezone
 
 BLOCK = 1 << 20
+# By what option a storage writes over a name that is taken, and how to forbid it: S3
+# and Google (where it is the default), Azure, FTP and a local folder, Dropbox.
+OVERWRITING = {
+    "file_overwrite": '"file_overwrite": false',
+    "overwrite_files": '"overwrite_files": false',
+    "allow_overwrite": '"allow_overwrite": false',
+    "write_mode": '"write_mode": "add"',
+}
 
 
 def _storage() -> Storage:
@@ -67,6 +79,19 @@ def _sync(storage: Storage, name: str) -> None:
             os.close(descriptor)
 
 
+def overwriting_option(storage: Storage) -> str:
+    """Return the option by which `storage` writes over what is there; "" if none.
+
+    `recording_save` relies on a storage that finds another name instead.
+    """
+    for option in OVERWRITING:
+        value = getattr(storage, option, None) or getattr(storage, f"_{option}", None)
+        # Dropbox's says how it writes: "add", "update" or "overwrite".
+        if value is True or value == "overwrite":
+            return option
+    return ""
+
+
 def recording_size(name: str) -> int:
     """Return the number of bytes stored under `name`."""
     return _storage().size(name)
@@ -81,3 +106,30 @@ def recording_delete(name: str) -> None:
     """Remove what is stored under `name`, if anything is."""
     if name:
         _storage().delete(name)
+
+
+def recording_changed_at(name: str) -> datetime:
+    """Return when what is stored under `name` was last changed.
+
+    `NotImplementedError` if the storage cannot tell.
+    """
+    at = _storage().get_modified_time(name)
+    return at if timezone.is_aware(at) else timezone.make_aware(at)
+
+
+def recordings_list() -> Iterator[list[str]]:
+    """Yield the names of all stored files, folder by folder.
+
+    A folder that is not there (yet, or any more) holds none. `NotImplementedError` if
+    the storage cannot list.
+    """
+    storage = _storage()
+    folders = [""]
+    while folders:
+        folder = folders.pop()
+        try:
+            below, files = storage.listdir(folder)
+        except FileNotFoundError:
+            continue
+        folders += [posixpath.join(folder, name) for name in sorted(below)]
+        yield [posixpath.join(folder, name) for name in sorted(files)]

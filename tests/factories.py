@@ -24,6 +24,7 @@ from calls.models import (
     CommandState,
     Connection,
     IngestProcess,
+    Loss,
     Participant,
     Recording,
     RecordingState,
@@ -192,6 +193,23 @@ class TrackFactory(DjangoModelFactory[Track]):
                 "runs": [["r", 320_000], ["g", 14_400], ["r", 625_600]],
             },
         )
+
+
+class LossFactory(DjangoModelFactory[Loss]):
+    """A gap of 180 ms behind a journal that broke off at 0:20, and was recovered."""
+
+    class Meta:
+        model = Loss
+
+    track = SubFactory(TrackFactory)
+    connection = SubFactory(
+        ConnectionFactory,
+        call=SelfAttribute("..track.call"),
+        journal_state="kept",
+        journal_end="torn",
+    )
+    start_sample = 320_000
+    samples = 2_880
 
 
 class RecordingFactory(DjangoModelFactory[Recording]):

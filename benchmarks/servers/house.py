@@ -6,20 +6,29 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from benchmarks.servers.stored import JournalStore, NoStore, PcmStore, Store
+from benchmarks.servers.stored import (
+    JournalStore,
+    NoStore,
+    PcmStore,
+    RowStore,
+    Store,
+)
 from demo.redis import free_port, redis_server
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 60.0
+DATABASE = "acsstream.sqlite3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +52,7 @@ class Running:
     port: int
     folder: Path
     store: Store
+    redis_url: str = ""
 
     def health(self) -> dict[str, Any]:
         """Return what ours says of itself; nothing of others."""
@@ -78,7 +88,7 @@ def ingest_environment(folder: Path) -> dict[str, str]:
     return {
         "DJANGO_SETTINGS_MODULE": "acsstream.settings",
         "ACSSTREAM_DATA_DIR": str(folder),
-        "DATABASE_URL": f"sqlite://{folder / 'acsstream.sqlite3'}",
+        "DATABASE_URL": f"sqlite://{folder / DATABASE}",
         "SECRET_KEY": "benchmarks only: " + "k" * 50,
         "ACSSTREAM_MEDIA_AUTH": "off",
         "ACSSTREAM_ACS_ENDPOINT": "http://127.0.0.1:9",
@@ -88,6 +98,18 @@ def ingest_environment(folder: Path) -> dict[str, str]:
         "ACSSTREAM_MEDIA_URL": "ws://127.0.0.1:9",
         "ACSSTREAM_EVENTGRID_SECRET": "benchmarks only",
         "ACSSTREAM_NODE": "benchmark",
+    }
+
+
+def _daphne(port: int, folder: Path) -> list[str]:
+    application = "benchmarks.servers.rows.asgi:application"
+    return ["-m", "daphne", "-v", "0", "-p", str(port), application]
+
+
+def _rows_environment(folder: Path) -> dict[str, str]:
+    return {
+        "DJANGO_SETTINGS_MODULE": "benchmarks.servers.rows.settings",
+        "BENCH_FOLDER": str(folder),
     }
 
 
@@ -111,6 +133,13 @@ SERVERS = {
             _module("benchmarks.servers.sample", "--store"),
             PcmStore,
         ),
+        Server(
+            "rows",
+            "Channels, row per packet",
+            _daphne,
+            lambda folder: RowStore(folder / "rows.sqlite3"),
+            environment=_rows_environment,
+        ),
         Server("ours", "ours", _ingest(), _journals, True, ingest_environment),
         Server(
             "ours-sansio",
@@ -124,33 +153,42 @@ SERVERS = {
 }
 
 
-@contextmanager
-def running(server: Server, folder: Path, cores: set[int]) -> Iterator[Running]:
-    """Run a server in `folder`, which must exist, on these cores; end it afterwards."""
-    inherited = {
+def inherited() -> dict[str, str]:
+    """Return our environment without what would change what is measured."""
+    return {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("ACSSTREAM_", "PYTHONDEV", "PYTHONASYNCIO"))
     }
-    environment = inherited | dict(server.environment(folder))
+
+
+@contextmanager
+def running(server: Server, folder: Path, cores: set[int]) -> Iterator[Running]:
+    """Run a server in `folder`, which must exist, on these cores; end it afterwards."""
+    environment = inherited() | dict(server.environment(folder))
     if not server.is_ours:
         with _started(server, folder, environment, cores) as house:
             yield house
         return
     with redis_server(folder) as url:
         environment["REDIS_URL"] = url
-        _migrate(environment)
+        (folder / DATABASE).write_bytes(migrated_database())
         with _started(server, folder, environment, cores) as house:
             yield house
 
 
-def _migrate(environment: Mapping[str, str]) -> None:
-    subprocess.run(  # noqa: S603 our own program
-        [sys.executable, "manage.py", "migrate", "--verbosity", "0", "--skip-checks"],
-        cwd=ROOT,
-        env=environment,
-        check=True,
-    )
+@cache
+def migrated_database() -> bytes:
+    """Return the file of a database with our tables and nothing in them."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        folder = Path(name)
+        subprocess.run(
+            [sys.executable, "manage.py", "migrate", "-v", "0", "--skip-checks"],
+            cwd=ROOT,
+            env=inherited() | ingest_environment(folder),
+            check=True,
+        )
+        return (folder / DATABASE).read_bytes()
 
 
 @contextmanager
@@ -167,7 +205,8 @@ def _started(
             stderr=log,
             start_new_session=True,
         )
-    house = Running(server, process, port, folder, server.store(folder))
+    store, redis_url = server.store(folder), environment.get("REDIS_URL", "")
+    house = Running(server, process, port, folder, store, redis_url)
     try:
         if cores:
             # At once: threads that it starts inherit it.

@@ -10,6 +10,7 @@ import asyncio
 import base64
 import json
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from websockets.asyncio.server import ServerConnection, serve
@@ -23,7 +24,7 @@ async def take(websocket: ServerConnection) -> None:
         json.loads(message)
 
 
-def storing(folder: Path) -> object:
+def storing(folder: Path) -> Callable[[ServerConnection], Awaitable[None]]:
     """Return a handler that writes each socket's audio to a file."""
 
     async def store(websocket: ServerConnection) -> None:

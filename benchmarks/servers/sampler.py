@@ -14,9 +14,13 @@ class Sampler:
 
     def __init__(self) -> None:
         self.samples: list[tuple[float, float]] = []
+        self._has_begun = False
 
     def start(self) -> None:
-        """Begin, in the running loop."""
+        """Begin, once, in the running loop."""
+        if self._has_begun:
+            return
+        self._has_begun = True
         self._loop = asyncio.get_running_loop()
         self._again()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from benchmarks.frames import PACKET_BYTES
-from calls.journal import JournalError, Kind, read
+from calls.journal import JournalError, JournalFile, Kind, read
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,11 @@ class Store(Protocol):
     def ends(self, path: Path) -> list[int]:
         """Return at which size of the file each packet was wholly in it."""
 
-    def kept(self) -> dict[int, Kept]:
-        """Return what is there of each stream."""
+    def kept(self) -> dict[int, Kept] | None:
+        """Return what is there of each stream; None: nothing is meant to be kept."""
+
+    def so_far(self) -> int | None:
+        """Return the packets stored at this moment, where that is cheap to know."""
 
 
 class NoStore:
@@ -47,9 +50,12 @@ class NoStore:
         """None."""
         return []
 
-    def kept(self) -> dict[int, Kept]:
-        """None."""
-        return {}
+    def kept(self) -> None:
+        """Nothing is meant to be."""
+
+    def so_far(self) -> int | None:
+        """Nobody knows."""
+        return None
 
 
 class PcmStore:
@@ -76,14 +82,19 @@ class PcmStore:
             for path in self.folder.glob("*.pcm")
         }
 
+    def so_far(self) -> int | None:
+        """Not cheap to know."""
+        return None
+
 
 class JournalStore:
     """Journals of this project; a redialled stream has several."""
 
     has_files = True
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, name: str = "bench") -> None:
         self.folder = folder
+        self.name = name
 
     def files(self, streams: tuple[int, ...]) -> dict[int, Path]:
         """Return the first journals of these streams that are there already."""
@@ -91,8 +102,8 @@ class JournalStore:
         for path in self.folder.glob("*.journal"):
             # Its header may be half written.
             with suppress(JournalError), read(path) as journal:
-                stream = _stream(journal.header.call_connection_id)
-                if stream in streams:
+                stream = self._stream(journal)
+                if stream is not None and stream in streams:
                     found[stream] = path
         return found
 
@@ -112,8 +123,10 @@ class JournalStore:
         found: dict[int, Kept] = {}
         for path in self.folder.glob("*.journal"):
             with read(path) as journal:
-                stream = _stream(journal.header.call_connection_id)
+                stream = self._stream(journal)
                 packets = stamp_sum = 0
+                if stream is None:
+                    continue
                 for record in journal.records():
                     if record.kind == Kind.AUDIO:
                         packets += 1
@@ -123,6 +136,14 @@ class JournalStore:
                 before.packets + packets, (before.stamp_sum or 0) + stamp_sum
             )
         return found
+
+    def so_far(self) -> int | None:
+        """Not cheap to know."""
+        return None
+
+    def _stream(self, journal: JournalFile) -> int | None:
+        name, _, number = journal.header.call_connection_id.rpartition("-")
+        return int(number) if name == self.name else None
 
 
 class RowStore:
@@ -147,13 +168,15 @@ class RowStore:
             rows = connection.execute("SELECT stream, COUNT(*) FROM packet GROUP BY 1")
             return {int(stream): Kept(count) for stream, count in rows}
 
+    def so_far(self) -> int | None:
+        """Return the number of rows."""
+        with closing(sqlite3.connect(self.database, timeout=30)) as connection:
+            (count,) = connection.execute("SELECT MAX(id) FROM packet").fetchone()
+            return int(count or 0)
+
 
 def lags(report: Path) -> list[tuple[float, float]]:
     """Return what a `Sampler` left: (monotonic time, lateness), seconds."""
     if not report.exists():
         return []
     return [(at, late) for at, late in json.loads(report.read_text("ascii"))]
-
-
-def _stream(name: str) -> int:
-    return int(name.rpartition("-")[2])

@@ -1,11 +1,15 @@
 """Sockets, subscriptions, recordings, ingest processes."""
 
 from datetime import timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib import admin
+from django.db.models import F, FloatField, Max, QuerySet
+from django.db.models.functions import Cast
+from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 from unfold.decorators import display
@@ -79,6 +83,7 @@ class ConnectionAdmin(OfCallAdmin):
         "node",
         "remote_address",
         "length",
+        "lost",
         "packets",
         "megabytes",
         "malformed",
@@ -89,6 +94,7 @@ class ConnectionAdmin(OfCallAdmin):
     )
     list_filter = (
         ("journal_state", ChoicesDropdownFilter),
+        ("journal_end", ChoicesDropdownFilter),
         "node",
         ("opened_at", RangeDateTimeFilter),
     )
@@ -110,6 +116,20 @@ class ConnectionAdmin(OfCallAdmin):
     def journal(self, row: Connection) -> tuple[str, str]:
         """Show in a word where the bytes are."""
         return row.journal_state, row.journal_state.capitalize()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:
+        """Return sockets with the longest gap that begins where each broke off."""
+        rows: QuerySet[Connection] = super().get_queryset(request)
+        length = Cast(F("losses__samples"), FloatField())
+        return rows.annotate(lost_seconds=Max(length / F("losses__track__sample_rate")))
+
+    @display(description="Lost", ordering="lost_seconds")
+    def lost(self, row: Any) -> str | SafeString:
+        """Show what is missing behind it, if its journal broke off or is damaged."""
+        if not row.lost_seconds:
+            return formats.NOTHING if row.lost_seconds is None else "0"
+        shown = formats.seconds(row.lost_seconds)
+        return format_html('<span class="console-bad">{}</span>', shown)
 
     @display(description="PCM", ordering="bytes")
     def megabytes(self, row: Connection) -> str:

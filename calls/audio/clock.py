@@ -15,12 +15,13 @@ other is *fuzzy*: one timestamp proves nothing, but a hundred do. Whether a fuzz
 has become a packet too short is Page's CUSUM test: add up by how much each delta
 exceeds five eighths of a packet, never below zero, until the sum could not be chance.
 What chance could do follows from how widely the deltas scatter and how slowly they
-wander, both measured. Where timestamps jitter evenly by ±60 ms, one lost packet shows
-after about 3 s. A sender is taken for crisp until its timestamps prove otherwise.
+wander, both measured; what a loss does to these measures is undone once it is proved.
+Where timestamps jitter evenly by ±60 ms, one lost packet shows after about 3 s. A
+sender is taken for crisp until its timestamps prove otherwise.
 """
 
 import math
-from typing import Self, TypedDict
+from typing import NotRequired, Self, TypedDict
 
 from calls.audio.pcm import slot_samples
 
@@ -57,6 +58,8 @@ class ClockJson(TypedDict):
     crisp: bool
     seen: int
     numbers: list[float]
+    # What was known when each sum was last zero. Older versions did not store it.
+    known: NotRequired[list[list[float]]]
 
 
 class Clock:
@@ -64,6 +67,8 @@ class Clock:
 
     __slots__ = (
         "_above",
+        "_before_above",
+        "_before_below",
         "_below",
         "_jitter",
         "_last",
@@ -107,6 +112,8 @@ class Clock:
         self._last = 0.0
         self._above = 0.0
         self._below = 0.0
+        # What was known when each sum was last zero.
+        self._before_above = self._before_below = self._known()
         self.unit = slot_samples(rate)
         self._choose()
 
@@ -201,6 +208,10 @@ class Clock:
         self._proof = _PROOF * self.variance / self.unit
         if self.seen < REFINEMENT:
             self._refine(excess)
+        if not self._above:
+            self._before_above = self._known()
+        if not self._below:
+            self._before_below = self._known()
         if self.seen < _MEASURED:
             return
         if self._above > self._proof:
@@ -231,10 +242,18 @@ class Clock:
         step = (delta - self._last) ** 2 / 2
         self._last = delta
         self._jitter += (step - self._jitter) * max(_JITTER_GAIN, 1 / self.seen)
-        if not self._is_suspicious:
+        if not self._is_suspicious and not self._stands_out(off):
             gain = max(_WANDER_GAIN, 1 / self.seen)
             self._steps += (step - self._steps) * gain
             self._scatter += (off * off - self._scatter) * gain
+
+    def _stands_out(self, off: float) -> bool:
+        """Whether `off` is rather a loss than jitter, where jitter is that small.
+
+        Taken for jitter that wanders, it would make all later losses look like that.
+        """
+        is_small = self._jitter < (self.unit / 3) ** 2
+        return is_small and off * off > 25 * self._jitter
 
     @property
     def variance(self) -> float:
@@ -274,6 +293,13 @@ class Clock:
 
     def _forget(self) -> None:
         self._above = self._below = self.lean = 0.0
+        self._before_above = self._before_below = self._known()
+
+    def _known(self) -> tuple[float, ...]:
+        return (self.bias, self.wobble, self._scatter, self._steps, self._jitter)
+
+    def _know(self, known: tuple[float, ...]) -> None:
+        self.bias, self.wobble, self._scatter, self._steps, self._jitter = known
 
     def _widen(self) -> None:
         """Let a fuzzy clock's packets follow as long as its jitter may explain them."""
@@ -285,6 +311,9 @@ class Clock:
             self.near += samples
             self.level += samples
         else:
+            # Since the loss that is proved now it was taken for jitter: unlearn that,
+            # or each loss makes the next one harder to find.
+            self._know(self._before_below if samples > 0 else self._before_above)
             # It was put right because of what the slow mean has not seen yet.
             self.near = self.level = self.bias
         self._last += samples
@@ -308,6 +337,7 @@ class Clock:
             "crisp": self.crisp,
             "seen": self.seen,
             "numbers": [getattr(self, name) for name in _NUMBERS],
+            "known": [list(self._before_above), list(self._before_below)],
         }
 
     @classmethod
@@ -319,6 +349,8 @@ class Clock:
         for name, number in zip(_NUMBERS, stored["numbers"], strict=True):
             setattr(clock, name, number)
         clock.unit = stored["unit"]
+        above, below = stored.get("known", [clock._known()] * 2)
+        clock._before_above, clock._before_below = tuple(above), tuple(below)
         clock._choose()
         return clock
 

@@ -32,21 +32,21 @@ class Stamps:
         "_calm_transit",
         "_first_arrival",
         "_per_us",
-        "_rate",
         "_transit",
         "bad",
         "jitter_us",
         "origin",
+        "rate",
     )
 
     def __init__(self, rate: int) -> None:
+        self.rate = rate
         # The first packet's timestamp.
         self.origin: int | None = None
         # RFC 3550's interarrival jitter, of arrivals against timestamps.
         self.jitter_us = 0.0
         # Timestamps that were no time.
         self.bad = 0
-        self._rate = rate
         self._per_us = rate / 1_000_000
         # The timestamp of sample 0; not `origin` once the sender's clock was set.
         self._anchor = 0
@@ -63,7 +63,7 @@ class Stamps:
 
     def begin_again(self, timestamp: int, arrival: int, end: int) -> None:
         """Take a packet's that follows `end` samples whose timestamps were none."""
-        self.origin = self._anchor = timestamp - samples_to_us(end, self._rate)
+        self.origin = self._anchor = timestamp - samples_to_us(end, self.rate)
         self._transit = arrival - timestamp
 
     def position(self, timestamp: int) -> float:
@@ -88,7 +88,7 @@ class Stamps:
         """
         away = timestamp - self.guess(arrival)
         return (
-            abs(off) <= _IMPLAUSIBLE_S * self._rate
+            abs(off) <= _IMPLAUSIBLE_S * self.rate
             or abs(away) <= _IMPLAUSIBLE_S * 1_000_000
         )
 
@@ -110,7 +110,7 @@ class Stamps:
 
     def set_by(self, shift: int) -> None:
         """Follow a sender whose clock was set by `shift` samples."""
-        self._anchor += samples_to_us(shift, self._rate)
+        self._anchor += samples_to_us(shift, self.rate)
 
     def to_json(self) -> StampsJson:
         """Both clocks for storage."""

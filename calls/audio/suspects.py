@@ -160,6 +160,27 @@ def ordered_shifts(run: Sequence[Suspect[T]], final: int, clock: Clock) -> list[
     return shifts
 
 
+def fuzzy_shifts(run: Sequence[Suspect[T]], final: int, clock: Clock) -> list[int]:
+    """Shifts that end in `final`, of a clock whose single offs prove little.
+
+    Offs that scatter by less than a quarter of a packet still tell how many packets
+    are missing before each. Others tell where the one step was, before which packets
+    lie where they were expected: a run often begins with jitter and meets its hole
+    later.
+    """
+    if clock.wobble <= clock.unit / 4:
+        return ordered_shifts(run, final, clock)
+    # How much better "not shifted yet" explains a packet than "shifted by final".
+    gain = best = 0.0
+    step = 0
+    for index, suspect in enumerate(run, 1):
+        if suspect.weighs:
+            gain += abs(suspect.off - final) - abs(suspect.off)
+        if gain > best:
+            best, step = gain, index
+    return [0] * step + [final] * (len(run) - step)
+
+
 def whole_shift(off: float, clock: Clock) -> int:
     """Whole packets nearest to an uncertain `off`.
 

@@ -37,27 +37,20 @@ Nothing here reads a clock or tosses a coin: the same packets with the same arri
 times in the same order end in the same ledger, live and years later.
 """
 
-from collections.abc import Sequence
 from typing import Generic, Self, TypedDict, TypeVar
 
 from calls.audio import suspects
 from calls.audio.clock import Clock, ClockJson
+from calls.audio.judging import Judge, Judgement
 from calls.audio.ledger import Ledger, LedgerJson, State
 from calls.audio.pcm import slot_samples
-from calls.audio.placement import Placement, Verdict, is_free, put
+from calls.audio.placement import Placement, Verdict, put
 from calls.audio.stamps import Stamps, StampsJson
 from calls.audio.suspects import Suspect
 
 __all__ = ["Placement", "Timeline", "TimelineJson", "Verdict"]
 
 T = TypeVar("T")
-
-# No sender replays more than this; its clock was set back.
-_REPLAY_S = 60
-# A hole of this much that our own clock did not see: theirs was set forward.
-_LEAP_S = 600
-# The same, where fewer packets than can agree came after it.
-_LEAP_AT_END_S = 10
 
 
 class TimelineJson(TypedDict):
@@ -80,6 +73,7 @@ class Timeline(Generic[T]):
     __slots__ = (
         "_clock",
         "_cursor",
+        "_judge",
         "_run",
         "_run_samples",
         "_stamps",
@@ -93,6 +87,7 @@ class Timeline(Generic[T]):
         self.ledger = Ledger(rate)
         self._stamps = Stamps(rate)
         self._clock = Clock(rate)
+        self._judge = Judge(self._clock, self._stamps, self.ledger)
         # Where the next packet is expected: the end of the track, or inside it while
         # a stream that stepped back catches up.
         self._cursor = 0
@@ -171,7 +166,10 @@ class Timeline(Generic[T]):
         second, the track ends with a gap. It can go on after this, as when a call is
         dialled again.
         """
-        placements = self._decide() if self._run else []
+        placements: list[Placement[T]] = []
+        if self._run:
+            last_word = self._judge.judge_last(self._run, self._cursor)
+            placements = self._settle(last_word)
         clock = self._clock
         if clock.is_short and self._cursor == self.end:
             # One of the last second's packets is missing, where in it nobody knows.
@@ -179,17 +177,6 @@ class Timeline(Generic[T]):
             self._cursor += clock.unit
             clock.shift(-clock.unit)
         return placements
-
-    def _decide(self) -> list[Placement[T]]:
-        """Place the run for good, with what there is."""
-        run = self._run
-        off = suspects.last_word(run, self._clock)
-        if off is None:
-            return self._acquit()
-        limit = _LEAP_AT_END_S * self.rate
-        if len(run) < suspects.AGREE and self._stamps.is_unseen(off, limit):
-            return self._acquit()
-        return self._convict(off)
 
     def _follow(self, samples: int, silent: bool, ref: T) -> Placement[T]:
         """Place a packet where it is expected."""
@@ -254,37 +241,11 @@ class Timeline(Generic[T]):
             return self._place_implausible(timestamp, samples, silent, arrival, ref)
         if not self._run:
             self._stamps.doubt()
-        elif self._is_over(timestamp, off):
-            placed = self._acquit()
+        elif self._judge.is_over(self._run, timestamp, off):
+            placed = self._settle(self._judge.acquit(self._run, self._cursor))
             return placed + self.place(timestamp, samples, silent, arrival, ref)
         self._stamps.note(timestamp, arrival)
         return self._join(Suspect(off, timestamp, samples, silent, ref))
-
-    def _is_over(self, timestamp: int, off: float) -> bool:
-        """Whether the next packet shows that those that wait were where they belong."""
-        clock = self._clock
-        last = self._run[-1]
-        if suspects.is_same(timestamp, last.stamp):
-            # Of a burst stamped with one time only the last packet tells.
-            return False
-        first = self._stamps.origin if clock.seen == 1 else None
-        if (
-            first is not None
-            and suspects.is_same(last.stamp, first)
-            and len(self._run) > 1
-        ):
-            # The track begins with such a burst: its origin tells nothing either.
-            self._rebase(last.off)
-            return True
-        if not clock.crisp and off * last.off < 0:
-            return True
-        return min(abs(off), abs(last.off)) <= clock.unit / 2
-
-    def _rebase(self, off: float) -> None:
-        """Take it that the origin, not the run, is `off` samples from the truth."""
-        self._clock.rebase(off)
-        for suspect in self._run:
-            suspect.off -= off
 
     def _place_implausible(
         self, timestamp: int, samples: int, silent: bool, arrival: int, ref: T
@@ -305,80 +266,15 @@ class Timeline(Generic[T]):
             run[-1].weighs = False
         run.append(suspect)
         self._run_samples += suspect.samples
-        clock = self._clock
-        off = suspects.agreed(run, clock)
-        if off is not None:
-            return self._convict(off)
-        if suspects.is_enough(run, clock):
-            return self._weigh()
-        return []
+        judgement = self._judge.judge(run, self._cursor)
+        return [] if judgement is None else self._settle(judgement)
 
-    def _acquit(self) -> list[Placement[T]]:
-        """Place the run where it was expected: it was jitter, or out of order."""
-        run = self._run
-        if self._clock.crisp:
-            shifts = suspects.exact_shifts(run, 0, 0.0, self._clock)
-            if shifts and self._is_reordered(shifts):
-                return self._settle(shifts, 0, 0.0)
-        return self._settle([0] * len(run), 0, 0.0)
-
-    def _is_reordered(self, shifts: Sequence[int]) -> bool:
-        """Whether all of the run belong before the packet that came behind it."""
-        place = position = self._cursor
-        for suspect, shift in zip(self._run, shifts, strict=True):
-            place = position + shift
-            position += suspect.samples
-            if place + suspect.samples > self._waiting_end:
-                return False
-        # One packet alone may as well have an odd timestamp, unless it is missing.
-        return len(shifts) > 1 or is_free(self.ledger, place, self._run_samples)
-
-    def _convict(self, off: float) -> list[Placement[T]]:
-        """Place the run as its timestamps say, now that they agree on `off`."""
-        clock = self._clock
-        final = round(off / clock.unit) * clock.unit
-        if not suspects.is_whole(off, clock):
-            # Not only losses but another beginning, as after a redial.
-            final = round(off)
-        if not clock.is_known and self._cursor + final < 0:
-            # Nothing is repeated that was before the beginning.
-            self._rebase(off)
-            return self._settle([0] * len(self._run), 0, 0.0)
-        if self._is_clock_set(final):
-            return self._set_clock(final, off)
-        shifts = suspects.exact_shifts(self._run, final, off, clock)
-        if shifts is None:
-            shifts = suspects.ordered_shifts(self._run, final, clock)
-        return self._settle(shifts, final, off - final)
-
-    def _weigh(self) -> list[Placement[T]]:
-        """Place the run by its mean: the timestamps do not agree, and never will."""
-        run = self._run
-        clock = self._clock
-        mean, spread = suspects.centre(run)
-        if not clock.is_known and spread > clock.unit / 4 and mean <= 2 * clock.jitter:
-            # Everybody jitters around a place that the first packet missed: then
-            # its timestamp, the origin, is what is off.
-            self._rebase(mean)
-            return self._settle([0] * len(run), 0, 0.0)
-        final = suspects.whole_shift(mean + clock.near - clock.bias, clock)
-        if self._is_clock_set(final):
-            return self._set_clock(final, mean)
-        shifts = [final] * len(run)
-        if clock.crisp:
-            shifts = suspects.ordered_shifts(run, final, clock)
-        return self._settle(shifts, final, mean - final)
-
-    def _settle(
-        self, shifts: Sequence[int], final: int, rest: float
-    ) -> list[Placement[T]]:
-        """Place the run, each packet shifted by its own.
-
-        The stream goes on shifted by `final`, and its deltas by the `rest` too.
-        """
+    def _settle(self, judgement: Judgement) -> list[Placement[T]]:
+        """Place the packets that waited, and let the stream go on, as was judged."""
         clock = self._clock
         run = self._run
         position = self._cursor
+        shifts, final, rest = judgement
         self._cursor += self._run_samples + final
         self._run = []
         self._run_samples = 0
@@ -393,21 +289,6 @@ class Timeline(Generic[T]):
             if suspect.weighs:
                 clock.learn(suspect.off - shift - rest)
         return placements
-
-    def _is_clock_set(self, shift: int) -> bool:
-        """Whether the sender's clock was set, rather than audio lost or repeated."""
-        if shift < -_REPLAY_S * self.rate:
-            start = self._cursor + shift
-            place = self.ledger.runs_in(max(start, 0), start + self._run_samples)
-            return not any(run.state.is_missing for run in place)
-        return self._stamps.is_unseen(shift, _LEAP_S * self.rate)
-
-    def _set_clock(self, shift: int, off: float) -> list[Placement[T]]:
-        """Follow a sender whose clock was set by `shift`: nothing is missing."""
-        self._stamps.set_by(shift)
-        for suspect in self._run:
-            suspect.off -= shift
-        return self._settle([0] * len(self._run), 0, off - shift)
 
     def _correct(self, lean: float, samples: int, silent: bool) -> bool:
         """Put right a track that is `lean` samples short; True: drop this packet."""
@@ -448,6 +329,7 @@ class Timeline(Generic[T]):
         timeline._stamps = Stamps.from_json(state["rate"], state["stamps"])
         timeline._clock = Clock.from_json(state["rate"], state["clock"])
         timeline.ledger = Ledger.from_json(state["ledger"])
+        timeline._judge = Judge(timeline._clock, timeline._stamps, timeline.ledger)
         return timeline
 
     @classmethod
@@ -458,6 +340,7 @@ class Timeline(Generic[T]):
         """
         timeline = cls(ledger["rate"])
         timeline.ledger = Ledger.from_json(ledger)
+        timeline._judge = Judge(timeline._clock, timeline._stamps, timeline.ledger)
         timeline._cursor = timeline.end
         timeline._usual = slot_samples(timeline.rate)
         timeline._stamps.begin(origin, first_arrival)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import uuid
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import models
 from django.utils import timezone
 
+from calls.audio.pcm import samples_to_us
 from calls.models.call import Call, Participant
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class IngestProcess(models.Model):
@@ -78,6 +82,13 @@ class Connection(models.Model):
         KEPT = "kept", "In a verified recording; journal removed"
         MISSING = "missing", "Journal not found"
 
+    class JournalEnd(models.TextChoices):
+        """What the journal turned out to be when it was read. Empty: not read yet."""
+
+        SEALED = "sealed", "Whole, sealed by its writer"
+        TORN = "torn", "Ends without a seal: its process died"
+        DAMAGED = "damaged", "Sealed, and some records cannot be read"
+
     id = models.UUIDField(primary_key=True, editable=False)
     call = models.ForeignKey(Call, on_delete=models.CASCADE, related_name="connections")
     subscription = models.ForeignKey(
@@ -106,6 +117,7 @@ class Connection(models.Model):
     journal_state = models.CharField(
         max_length=8, choices=JournalState, default=JournalState.OPEN
     )
+    journal_end = models.CharField(max_length=8, choices=JournalEnd, blank=True)
 
     class Meta:
         ordering = ("opened_at",)
@@ -202,6 +214,55 @@ class AudioChunk(models.Model):
 
     def __str__(self) -> str:
         return f"chunk {self.number}"
+
+
+class Loss(models.Model):
+    """What a track misses behind a place where a journal broke off.
+
+    Everything up to `start_sample` that came over the socket is in the recording. The
+    gap behind it is what had been received and was not on disk yet, and what ACS could
+    not send while no socket was open; from the outside the two cannot be told apart.
+    """
+
+    connection = models.ForeignKey(
+        Connection, on_delete=models.CASCADE, related_name="losses"
+    )
+    track = models.ForeignKey(Track, on_delete=models.CASCADE, related_name="losses")
+    start_sample = models.BigIntegerField()
+    samples = models.BigIntegerField(
+        null=True,
+        blank=True,
+        help_text="Length of the gap. Empty: nothing of the track came after it, and"
+        " nobody knows whether anything should have.",
+    )
+    is_end = models.BooleanField(
+        default=True, help_text="The journal ended there; otherwise it was damaged."
+    )
+
+    class Meta:
+        ordering = ("connection", "start_sample")
+        verbose_name_plural = "losses"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["track", "connection", "start_sample"],
+                name="one_loss_per_break",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"loss at sample {self.start_sample}"
+
+    @property
+    def seconds(self) -> float | None:
+        """Return how long the gap is; None if that is not known."""
+        return None if self.samples is None else self.samples / self.track.sample_rate
+
+    @property
+    def until(self) -> datetime:
+        """Return up to what capture time everything is there."""
+        track = self.track
+        us = track.origin_us + samples_to_us(self.start_sample, track.sample_rate)
+        return EPOCH + timedelta(microseconds=us)
 
 
 class RecordingState(models.TextChoices):

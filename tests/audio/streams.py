@@ -58,6 +58,47 @@ def some(random: Random, count: int, length: int = HOUR) -> set[int]:
     return set(random.sample(range(1, length - 1), count))
 
 
+class Arrival(NamedTuple):
+    """A packet as it comes in: over which socket, and when by our clock (µs)."""
+
+    slot: int
+    stamp: int
+    at: int
+    socket: int
+
+
+def bad_hour(
+    random: Random, *, jitter_ms: float = 0, unit_us: int = 1
+) -> list[Arrival]:
+    """An hour over a bad network, in order of arrival.
+
+    1 % of the packets are lost. Each takes 50 to 350 ms, and none overtakes another.
+    About once a minute nothing arrives for up to 3 s, and then all at once. After some
+    minutes each socket breaks, up to 3 s are lost, and the next one goes on. Stamps
+    jitter by ±`jitter_ms` and are cut to `unit_us`.
+    """
+    arrivals: list[Arrival] = []
+    clock = stalled_until = socket = 0
+    breaks = random.randint(5_000, 20_000)
+    back = 0
+    for slot in range(HOUR):
+        if slot == breaks:
+            # Never so late that the end is lost: the call is as long as its packets.
+            back = min(slot + random.choice([0, 5, 25, 60, 150]), HOUR - 1)
+            breaks, socket = slot + random.randint(5_000, 20_000), socket + 1
+        if random.random() < 1 / 3_000:
+            stalled_until = slot * SLOT_US + random.randint(200_000, 3_000_000)
+        is_lost = slot < back or random.random() < 0.01
+        if is_lost and slot not in (0, HOUR - 1):
+            continue
+        jitter = random.uniform(-jitter_ms, jitter_ms) * 1000
+        stamp = NOON + slot * SLOT_US + round(jitter)
+        took = 50_000 + random.randint(0, 300_000)
+        clock = max(clock + 200, stalled_until, slot * SLOT_US + took)
+        arrivals.append(Arrival(slot, stamp // unit_us * unit_us, NOON + clock, socket))
+    return arrivals
+
+
 @dataclass
 class Outcome:
     """A timeline after a stream, and every placement in the order it was given."""

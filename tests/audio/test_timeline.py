@@ -1,6 +1,7 @@
 """The timeline: where packets end up, and what the ledger says of the rest."""
 
 import json
+from random import Random
 
 import pytest
 
@@ -15,6 +16,7 @@ from tests.audio.streams import (
     Packet,
     exact,
     in_bursts,
+    jittered,
     play,
     without,
 )
@@ -522,6 +524,20 @@ def test_goes_on_from_its_state() -> None:
     assert again.timeline.end == 400 * SLOT
     assert again.timeline.ledger.duplicates == 5
     assert again.gaps() == [(100, 10), (205, 95)]
+
+
+def test_goes_on_from_a_state_that_an_older_version_stored() -> None:
+    outcome = Outcome(Timeline(RATE))
+    outcome.send(jittered(range(500), Random(1)))
+    outcome.placements += outcome.timeline.flush()
+    stored = json.loads(json.dumps(outcome.timeline.state()))
+    del stored["clock"]["known"]
+
+    restored: Timeline[int] = Timeline.restore(stored)
+    other = Outcome(restored)
+    other.send(jittered(range(500, 3_000), Random(2)))
+
+    assert other.misplaced == []
 
 
 def test_has_no_state_while_packets_wait() -> None:

@@ -16,6 +16,7 @@ from tests.audio.streams import (
     SLOT_US,
     Outcome,
     Packet,
+    bad_hour,
     exact,
     in_bursts,
     jittered,
@@ -218,6 +219,19 @@ def test_a_hole_behind_jitter_is_found_within_a_slot() -> None:
     assert abs(first[1] - 50) <= 1
 
 
+def test_packets_that_waited_when_a_hole_came_stay_before_it() -> None:
+    # A small hole makes packets wait; among them they meet a large one.
+    sent = [*range(1_980), *range(1_992, 2_000), *range(2_150, 6_000)]
+    packets = jittered(sent, Random(0))
+    # Behind it, two packets share one stamp: the first of them tells nothing.
+    packets[1_990] = Packet(packets[1_990].slot, packets[1_991].stamp)
+
+    outcome = play(packets)
+
+    assert abs(outcome.off_by_ms(6_000)) <= 20
+    assert all(abs(p.ref - (p.start or 0) / SLOT) <= 12 for p in outcome.misplaced)
+
+
 def test_a_replay_behind_jitter_does_not_lengthen_the_track() -> None:
     random = Random(8)
     packets = jittered(range(3_000), random)
@@ -239,7 +253,7 @@ def test_a_jittery_stream_that_ends_behind_a_hole_ends_when_it_ended() -> None:
 def test_a_loss_just_before_a_jittery_stream_ends_is_a_gap_at_its_end() -> None:
     random = Random(11)
 
-    outcome = play(jittered(without({1_994}, 2_000), random, ms=10))
+    outcome = play(jittered(without({1_996}, 2_000), random, ms=10))
 
     assert outcome.off_by_ms(2_000) == 0
     assert outcome.timeline.end == 2_000 * SLOT
@@ -248,7 +262,7 @@ def test_a_loss_just_before_a_jittery_stream_ends_is_a_gap_at_its_end() -> None:
 
 def test_a_jittery_stream_that_ends_goes_on_where_it_should() -> None:
     random = Random(11)
-    packets = jittered(without({1_994}, 4_000), random, ms=10)
+    packets = jittered(without({1_996}, 4_000), random, ms=10)
     outcome = Outcome(Timeline(16_000))
 
     outcome.send(packets[:1_999])
@@ -306,3 +320,63 @@ def test_timestamps_that_wander_move_nothing_while_they_stay_within_limits(
     outcome = play(packets)
 
     assert outcome.misplaced == []
+
+
+def play_bad_hour(
+    random: Random, rate: int, *, jitter_ms: float = 0, unit_us: int = 1
+) -> tuple[Timeline[int], float]:
+    """Play a bad hour; return the timeline, and how far a packet lies at most from its
+    timestamp, in ms. Every packet is placed."""
+    arrivals = bad_hour(random, jitter_ms=jitter_ms, unit_us=unit_us)
+    timeline: Timeline[int] = Timeline(rate)
+    placements = [
+        placement
+        for number, packet in enumerate(arrivals)
+        for placement in timeline.place(
+            packet.stamp, rate // 50, False, packet.at, number
+        )
+    ]
+    placements += timeline.flush()
+    assert len(placements) == len(arrivals)
+    assert timeline.origin is not None
+    origin = timeline.origin + timeline.bias_us
+    starts = [p.start * 1e6 / rate for p in placements if p.start is not None]
+    assert len(starts) == len(arrivals)
+    return timeline, max(
+        abs(start - (arrivals[p.ref].stamp - origin)) / 1000
+        for p, start in zip(placements, starts, strict=True)
+    )
+
+
+@pytest.mark.parametrize("rate", [16_000, 24_000])
+@pytest.mark.parametrize(("seed", "unit_us"), [(0, 1), (1, 1), (2, 1_000), (3, 1_000)])
+def test_a_bad_hour_is_exact(seed: int, rate: int, unit_us: int) -> None:
+    timeline, farthest = play_bad_hour(Random(seed), rate, unit_us=unit_us)
+
+    assert timeline.end == HOUR * rate // 50
+    assert farthest < 1
+    assert timeline.ledger.total(State.GAP) > 1_500 * rate // 50
+
+
+@pytest.mark.parametrize(("seed", "jitter_ms"), [(0, 1), (1, 3), (2, 5), (3, 5)])
+def test_a_bad_hour_of_jittering_stamps_keeps_to_the_clock(
+    seed: int, jitter_ms: float
+) -> None:
+    timeline, farthest = play_bad_hour(Random(seed), 24_000, jitter_ms=jitter_ms)
+
+    assert abs(timeline.end / 24 - HOUR * 20) <= 20
+    assert farthest <= 60
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_losses_behind_wide_jitter_do_not_hide_those_after_them(seed: int) -> None:
+    # 1 % of loss: what one loss did to the measured jitter made the next ones, and in
+    # the end all of them, look like jitter too.
+    random = Random(seed)
+    lost = some(random, HOUR // 100, HOUR - 250)
+
+    outcome = play(jittered(without(lost), random, ms=20))
+
+    assert abs(outcome.off_by_ms()) <= 20
+    assert outcome.count(Verdict.DISCARDED) <= 1
+    assert all(abs(p.ref - (p.start or 0) / SLOT) <= 4 for p in outcome.misplaced)

@@ -10,7 +10,7 @@ from django.db import connection
 from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 
-from calls import selectors
+from calls import formats, selectors
 from calls.models import Call
 from tests.console.conftest import logged_in
 from tests.factories import (
@@ -18,6 +18,7 @@ from tests.factories import (
     CommandFactory,
     ConnectionFactory,
     EventFactory,
+    LossFactory,
     ParticipantFactory,
     RecordingFactory,
     TrackFactory,
@@ -39,6 +40,7 @@ def finished_call(tracks: int = 1, **fields: Any) -> Call:
         track = TrackFactory.create(call=call, with_gap=True)
         RecordingFactory.create(call=call, track=track)
         ConnectionFactory.create(call=call)
+        LossFactory.create(track=track)
         CommandFactory.create(call=call, asked_by=UserFactory.create())
         EventFactory.create(call=call)
     RecordingFactory.create(call=call, track=None)
@@ -79,6 +81,49 @@ def test_tells_the_facts(operator: Client) -> None:
         call.correlation_id,
     ):
         assert fact in page, fact
+
+
+def test_tells_what_a_socket_that_broke_off_cost(operator: Client) -> None:
+    call = CallFactory.create(ended=True)
+    track = TrackFactory.create(
+        call=call, with_gap=True, participant__display_name=HOSTILE
+    )
+    loss = LossFactory.create(track=track)
+    LossFactory.create(
+        connection=loss.connection,
+        track=TrackFactory.create(call=call, participant__display_name="Ada"),
+        samples=None,
+    )
+
+    page = operator.get(page_url(call)).content.decode()
+
+    assert "recovered after a crash, 0.18 s lost" in page
+    until = formats.moment_ms(loss.until)
+    told = f"everything up to {until} is here, 0.18 s missing after it."
+    # Beside the socket, and among the events.
+    assert page.count(told) == 2
+    assert f"Ada: up to {until}, nothing after it" in page
+    assert "The two cannot be told apart." in page
+    assert "<img" not in page
+
+
+def test_tells_nothing_of_sockets_that_ended_well(operator: Client) -> None:
+    call = CallFactory.create(ended=True)
+    ConnectionFactory.create(call=call, journal_state="kept", journal_end="sealed")
+
+    page = operator.get(page_url(call)).content.decode()
+
+    assert "recovered" not in page
+    assert "broke off" not in page
+
+
+def test_lists_what_was_lost_beside_each_socket(operator: Client) -> None:
+    LossFactory.create()
+    ConnectionFactory.create()
+
+    page = operator.get("/admin/calls/connection/").content.decode()
+
+    assert "0.18 s" in page
 
 
 def test_puts_the_mix_first_and_tracks_by_their_offset(operator: Client) -> None:

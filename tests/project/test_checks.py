@@ -2,13 +2,15 @@
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
+from django.core.files.storage import FileSystemStorage
 from pytest_django import Settings
 
-from calls.checks import enforce
+from calls.checks import check_storage, enforce
 
 
 def ids(*, deploy: bool = False) -> set[str]:
@@ -160,6 +162,65 @@ def test_e008_finds_a_storage_that_cannot_be_made(
     settings.STORAGES = {**settings.STORAGES, "recordings": storage}
 
     assert ids() == {"E008"}
+
+
+class LikeS3(FileSystemStorage):
+    """A folder with the option that S3 and Google know, as they have it by default."""
+
+    def __init__(self, *, file_overwrite: bool = True, **options: Any) -> None:
+        super().__init__(**options)
+        self.file_overwrite = file_overwrite
+
+
+AZURE = "storages.backends.azure_storage.AzureStorage"
+AZURE_OPTIONS = {"account_name": "a", "azure_container": "c", "account_key": "a2V5"}
+FTP = "storages.backends.ftp.FTPStorage"
+FTP_OPTIONS = {"location": "ftp://user:secret@host:21/"}
+FOLDER = "django.core.files.storage.FileSystemStorage"
+
+
+@pytest.mark.parametrize(
+    ("backend", "options", "overwriting", "remedy"),
+    [
+        (AZURE, AZURE_OPTIONS, {"overwrite_files": True}, '"overwrite_files": false'),
+        (FTP, FTP_OPTIONS, {"allow_overwrite": True}, '"allow_overwrite": false'),
+        (FOLDER, {}, {"allow_overwrite": True}, '"allow_overwrite": false'),
+        (
+            f"{__name__}.LikeS3",
+            {"file_overwrite": False},
+            {"file_overwrite": True},
+            '"file_overwrite": false',
+        ),
+    ],
+)
+def test_e009_finds_a_storage_that_writes_over_recordings(
+    settings: Settings,
+    backend: str,
+    options: dict[str, object],
+    overwriting: dict[str, object],
+    remedy: str,
+) -> None:
+    def store_at(more: dict[str, object]) -> None:
+        recordings = {"BACKEND": backend, "OPTIONS": options | more}
+        settings.STORAGES = {**settings.STORAGES, "recordings": recordings}
+
+    store_at({})
+    assert ids() == set()
+
+    store_at(overwriting)
+    assert ids() == {"E009"}
+    [error] = check_storage()
+    assert remedy in (error.hint or "")
+    assert "secret" not in f"{error.msg} {error.hint}"
+
+
+def test_e009_knows_that_s3_and_google_overwrite_unless_they_are_told_not_to(
+    settings: Settings,
+) -> None:
+    recordings = {"BACKEND": f"{__name__}.LikeS3"}
+    settings.STORAGES = {**settings.STORAGES, "recordings": recordings}
+
+    assert ids() == {"E009"}
 
 
 def test_w002_finds_a_webhook_host_that_django_would_refuse(

@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
@@ -98,11 +98,13 @@ class House:
         if self.process is not None:
             self.end()
 
-    def manage(self, *words: str) -> "subprocess.CompletedProcess[str]":
+    def manage(
+        self, *words: str, env: Mapping[str, str] | None = None
+    ) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
             [sys.executable, "manage.py", *words],
             cwd=ROOT,
-            env=self.env,
+            env=self.env | dict(env or {}),
             capture_output=True,
             text=True,
             check=False,

@@ -26,6 +26,22 @@ RECORDINGS = """
     left join calls_participant p on p.id = t.participant_id
     order by p.raw_id
 """
+LOSSES = """
+    select p.raw_id, l.samples, l.is_end, c.journal_end
+    from calls_loss l
+    join calls_connection c on c.id = l.connection_id
+    join calls_track t on t.id = l.track_id
+    join calls_participant p on p.id = t.participant_id
+    order by p.raw_id
+"""
+# The page of a call as an operator gets it, in the house's own process and database.
+PAGE = """
+from django.contrib.auth.models import User
+from django.test import Client
+looker = Client(HTTP_HOST="localhost")
+looker.force_login(User.objects.create_superuser("looker"))
+print(looker.get("/admin/calls/call/{}/change/").content.decode())
+"""
 
 
 class Caller:
@@ -96,13 +112,15 @@ async def test_a_kill_costs_less_than_a_second_and_it_is_on_record(
     shutil.copytree(house.folder, blank)
     [done] = house.recover()
 
-    assert (done["journals"], done["recordings"]) == (3, 2)
+    assert (done["journals"], done["recordings"], done["torn"]) == (3, 2, 1)
     mix, *tracks = house.rows(RECORDINGS)
     assert mix["raw_id"] is None
     assert [track["raw_id"] for track in tracks] == sorted(BOTH)
+    costs = []
     for track in tracks:
         survived = kept(before, track["packets"] - len(after))
         lost = after.start - survived.stop
+        costs.append(lost)
         # What came in the last tenth of a second before the kill; on a busy machine
         # the writer's turn may come late, and the promise is a second.
         assert len(before) - len(survived) <= 50
@@ -118,8 +136,31 @@ async def test_a_kill_costs_less_than_a_second_and_it_is_on_record(
     assert any(words in killed["close_reason"] for words in ("sealing", "cut off"))
     assert house.journals == []
     assert house.recover() == []
+    assert house.rows(LOSSES) == [
+        {"raw_id": who, "samples": lost * 320, "is_end": 1, "journal_end": "torn"}
+        for who, lost in zip(sorted(BOTH), costs, strict=True)
+    ]
+    cost = max(costs) / 50
+    assert done["lost_seconds"] == cost
+    page = page_of(house, call_id)
+    assert f"recovered after a crash, {cost:.2f} s lost" in page
+    assert f"is here, {cost:.2f} s missing after it." in page
+    assert_clean(house)
 
     same_without_a_database(blank, house, call_id)
+
+
+def assert_clean(house: House) -> None:
+    verified = house.manage("verify_archive", "--strict")
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    assert verified.stdout.startswith("Clean: 1 calls")
+
+
+def page_of(house: House, call_id: UUID) -> str:
+    """Return the call's page as the console would serve it."""
+    shown = house.manage("shell", "-c", PAGE.format(call_id), env={"DEBUG": "true"})
+    assert shown.returncode == 0, shown.stderr
+    return shown.stdout
 
 
 def decoded(folder: Path, name: str) -> bytes:
@@ -134,14 +175,15 @@ def same_without_a_database(blank: Path, house: House, call_id: UUID) -> None:
     for name in ("ACSSTREAM_DATA_DIR", "DATABASE_URL"):
         house.env[name] = house.env[name].replace(str(house.folder), str(blank))
     assert house.manage("migrate", "--verbosity", "0").returncode == 0
-    before = house.rows(RECORDINGS)
+    before = house.rows(RECORDINGS), house.rows(LOSSES)
     house.database = blank / house.database.name
 
     [done] = house.recover()
 
     assert done["call"] == str(call_id)
-    rebuilt = house.rows(RECORDINGS)
-    for row in (*before, *rebuilt):
+    assert_clean(house)
+    rebuilt = house.rows(RECORDINGS), house.rows(LOSSES)
+    for row in (*before[0], *rebuilt[0]):
         row["ledger"] = json.loads(row["ledger"] or "null")
     assert rebuilt == before
     [call] = house.rows("select * from calls_call")
@@ -167,3 +209,5 @@ async def test_a_kill_without_a_redial_keeps_what_was_before_it(
         expected = timeline(range(track["packets"]), track["packets"])
         assert track["pcm_sha256"] == sha256(expected)
         assert track["gap_samples"] == 0
+    assert (done["torn"], done["lost_seconds"]) == (1, None)
+    assert_clean(house)

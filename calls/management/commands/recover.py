@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
+from calls.formats import seconds
 from calls.recovery import Recovered, journals_recover
 
 
@@ -46,6 +47,8 @@ def _as_json(done: Recovered) -> str:
             "recordings": done.recordings,
             "problem": done.problem,
             "live": done.is_live,
+            "torn": done.torn,
+            "lost_seconds": done.lost_seconds,
         }
     )
 
@@ -53,7 +56,16 @@ def _as_json(done: Recovered) -> str:
 def _in_words(done: Recovered) -> str:
     if done.problem:
         return f"{done.call_id or 'a file'}: {done.problem}"
-    return (
+    told = (
         f"{done.call_id}: {done.packets} packets from {done.journals} journals"
         f" in {done.recordings} verified recordings"
     )
+    if not done.torn:
+        return told
+    return f"{told}; {done.torn} ended without a seal, {_cost(done.lost_seconds)}"
+
+
+def _cost(lost: float | None) -> str:
+    if lost is None:
+        return "nothing came after them"
+    return f"{seconds(lost)} missing behind them" if lost else "nothing lost"

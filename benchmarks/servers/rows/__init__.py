@@ -1,0 +1,1 @@
+"""The naive reading of this project: a plain consumer on Daphne, a row per packet."""
