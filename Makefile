@@ -12,8 +12,8 @@ WORKERS ?= --numprocesses logical --maxprocesses 4
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup ready demo test test-pure test-postgres test-suite check bench soak fix \
-	lock clean migrate
+.PHONY: help setup ready demo test test-pure test-postgres test-suite check bench soak \
+	autobahn fix lock clean migrate
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ MINUTES ?= 10
 soak: $(STAMPS)/dev ## 100 streams for MINUTES=10: nothing may be lost, nothing may leak
 	$(BIN)/python -m benchmarks.soak --minutes $(MINUTES) $(ARGS)
 
+autobahn: $(STAMPS)/dev $(STAMPS)/autobahn ## The Autobahn test suite, on Python 2.7 (ARGS="--slow")
+	$(BIN)/python -m tests.websocket.autobahn $(ARGS)
+
 fix: $(STAMPS)/dev ## Format, mend what ruff can, write the README's settings table
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -94,6 +97,19 @@ $(STAMPS)/requirements: requirements.txt | $(STAMPS)/python
 
 $(STAMPS)/dev: requirements-dev.txt $(STAMPS)/requirements
 	$(PIP) --requirement requirements-dev.txt
+	@touch $@
+
+# For the Autobahn test suite alone. Not pyenv's shim, which is there and does not run.
+PYTHON2 ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/2.7*/bin/python2.7) python2.7)
+
+$(STAMPS)/autobahn: tests/websocket/autobahn-requirements.txt | $(STAMPS)/python
+	@$(PYTHON2) -c 'import sys; sys.exit(sys.version_info[:2] != (2, 7))' 2>/dev/null || \
+		{ echo "The Autobahn test suite runs on Python 2.7 only. Try: make autobahn PYTHON2=/path/to/python2.7"; exit 1; }
+	$(PYTHON) -m venv .venv/virtualenv
+	.venv/virtualenv/bin/python -m pip install --disable-pip-version-check --quiet 'virtualenv==20.21.1'
+	.venv/virtualenv/bin/virtualenv --quiet --python $(PYTHON2) .venv/autobahn
+	.venv/autobahn/bin/python -m pip install --disable-pip-version-check --quiet \
+		--requirement tests/websocket/autobahn-requirements.txt
 	@touch $@
 
 $(STAMPS)/npm: package.json package-lock.json | $(STAMPS)/python

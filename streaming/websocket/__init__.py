@@ -7,6 +7,8 @@ ingest runs on uvicorn's own classes as well, and on any other ASGI server.
     protocol   the class uvicorn is given: ASGI on one side, a socket on the other
     handshake  the opening request: what is answered to it, and the scope it makes
     frames     frames to messages (RFC 6455): fragments, control frames, closing
+    parser     picows, kept from writing and closing by itself
+    waiting    messages that the application has not received yet
     http       uvicorn's HTTP class with a deadline for those who never send a request
     loop       the event loop: transports in C, and sockets asked together under load
 """

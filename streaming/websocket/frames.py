@@ -9,27 +9,13 @@ the kernel send a reset, which can overtake the reason.
 
 import asyncio
 import codecs
-import logging
 import struct
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
-from picows import (
-    WSAutoPingStrategy,
-    WSFrame,
-    WSListener,
-    WSMsgType,
-    WSTransport,
-    WSUpgradeRequest,
-    WSUpgradeResponse,
-    WSUpgradeResponseWithListener,
-)
+from picows import WSFrame, WSListener, WSMsgType, WSTransport
 
-# Not in its stub, but what `ws_create_server` makes for each connection.
-from picows.picows import WSProtocol  # type: ignore[attr-defined]
-
-log = logging.getLogger(__name__)
+from streaming.websocket.parser import Parser, parser_of
 
 NO_CODE: Final = 1005
 NO_CLOSE_FRAME: Final = 1006
@@ -40,10 +26,6 @@ TOO_BIG: Final = 1009
 # RFC 6455, 7.4: what may travel. 1004 to 1006 and 1015 never do, and beyond 4999
 # nothing is defined; picows lets some of them through.
 _CODES: Final = frozenset({*range(1000, 1004), *range(1007, 1015), *range(3000, 5000)})
-# picows doubles a connection's buffer when a read has filled it, and never makes it
-# smaller. Reads of three quarters at most: a burst after a stall leaves no trace.
-_BUFFER: Final = 16 * 1024
-_READ_MOST: Final = 12 * 1024
 # How long a peer that broke the rules may take to see why.
 _FAREWELL: Final = 1.0
 
@@ -100,9 +82,7 @@ class Frames(WSListener):
         # Nothing is read behind a close frame or a fault.
         self._is_deaf = False
         self.close_sent = False
-        response = WSUpgradeResponse.create_101_response(headers)
-        self._parser = _parser(WSUpgradeResponseWithListener(response, self), max_size)
-        self._parser.frames = self
+        self._parser: Parser = parser_of(self, headers, max_size, self.fail)
 
     def open(self, key: str, early: bytes) -> None:
         """Answer the handshake and begin to read.
@@ -110,20 +90,12 @@ class Frames(WSListener):
         `key` is the client's Sec-WebSocket-Key, `early` what it has sent already.
         """
         transport = self._transport
-        self._parser.connection_made(_Outlet(transport))
         transport.set_protocol(self._parser)
         # Before what is early is taken: that may be enough to pause again.
         transport.resume_reading()
-        self._feed(_REQUEST % key.encode("ascii") + early)
-
-    def _feed(self, content: bytes) -> None:
-        """Give bytes to the parser as if they had just been read."""
-        while content and not self._is_deaf:
-            room = self._parser.get_buffer(-1)
-            count = min(len(room), len(content))
-            room[:count] = content[:count]
-            self._parser.buffer_updated(count)
-            content = content[count:]
+        self._parser.begin(transport, key)
+        while early and not self._is_deaf:
+            early = self._parser.feed(early)
 
     # Sending.
 
@@ -272,102 +244,6 @@ class Frames(WSListener):
         self.close(code, "")
         self._owner.close_received(code, payload[2:].decode())
         self._transport.close()
-
-
-# What picows wants to read before it reads frames. The real request has been answered
-# for by `handshake`; of it only the key matters here.
-_REQUEST: Final = (
-    b"GET / HTTP/1.1\r\nHost: -\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %b\r\n\r\n"
-)
-
-
-class _Parser(WSProtocol):  # type: ignore[misc] # untyped
-    """picows's protocol, which says when it refused a frame."""
-
-    frames: Frames
-
-    def get_buffer(self, sizehint: int) -> Any:
-        """Return where to read to; see _READ_MOST."""
-        return WSProtocol.get_buffer(self, sizehint)[:_READ_MOST]
-
-    def buffer_updated(self, nbytes: int) -> None:
-        """Parse what was read."""
-        WSProtocol.buffer_updated(self, nbytes)
-        if self.transport.is_close_frame_sent:
-            # So it believes: see _Outlet.
-            fault = self.transport.close_handshake.sent
-            self.frames.fail(int(fault.code), fault.reason)
-
-
-def _parser(answer: WSUpgradeResponseWithListener, max_size: int) -> _Parser:
-    def listener(_request: WSUpgradeRequest) -> WSUpgradeResponseWithListener:
-        return answer
-
-    return _Parser(
-        None,  # host and port, of clients
-        None,  # path, of clients
-        False,  # not a client
-        listener,
-        _Quiet(),
-        True,  # an exception ends the connection
-        None,  # no deadline: the handshake has come
-        False,  # a missing pong is no reason to close: no pings
-        1.0,
-        1.0,
-        WSAutoPingStrategy.PING_WHEN_IDLE,
-        False,  # pongs are ours: none after a close frame
-        max_size,
-        None,  # headers, of clients
-        _BUFFER,
-    )
-
-
-class _Outlet:
-    """The transport as picows may use it: to answer the handshake, and no further.
-
-    picows parses one frame ahead. Its close frame for a faulty one would overtake our
-    answers to what came before it; behind a close frame, it would take their place. And
-    10 ms later it would close the connection, with the peer's bytes unread.
-    """
-
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self.get_extra_info = transport.get_extra_info
-        self._answer: Callable[[bytes], None] | None = transport.write
-
-    def get_write_buffer_size(self) -> int:
-        """Return that something waits: else it writes past us, to the descriptor."""
-        return 1
-
-    def write(self, content: bytes) -> None:
-        """Write the answer to the handshake."""
-        answer, self._answer = self._answer, None
-        if answer is not None:
-            answer(content)
-
-    def close(self) -> None:
-        """Do nothing."""
-
-    def abort(self) -> None:
-        """Do nothing."""
-
-
-class _Quiet:
-    """picows's log, which tells of each connection; faults in our code are ours."""
-
-    def isEnabledFor(self, _level: int) -> bool:  # noqa: N802 logging's name
-        """Return that nobody listens."""
-        return False
-
-    def info(self, *_: object) -> None:
-        """Do nothing: connections are the application's to log."""
-
-    error = warning = info
-
-    def exception(self, message: str, *args: object) -> None:
-        """Tell of an exception in `Frames`: a fault of ours."""
-        # Only called while the exception is handled, whatever a linter sees.
-        log.error(message, *args, exc_info=sys.exc_info())
 
 
 class _Farewell(asyncio.Protocol):

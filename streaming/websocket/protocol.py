@@ -19,7 +19,6 @@ What it does otherwise, for a receiver that must lose nothing:
 import asyncio
 import enum
 import logging
-from collections import deque
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final, cast
@@ -37,6 +36,7 @@ from websockets.http11 import Response
 from streaming.websocket import DELIVERY
 from streaming.websocket.frames import NO_CLOSE_FRAME, Frames
 from streaming.websocket.handshake import Handshake, text_headers
+from streaming.websocket.waiting import Waiting
 
 log = logging.getLogger("uvicorn.error")
 
@@ -49,8 +49,6 @@ SERVICE_RESTART: Final = 1012
 CLOSE_TIMEOUT: Final = 5.0
 # A client may send so many bytes, and not many more, before it is answered.
 MOST_EARLY: Final = 64 * 1024
-# So many messages may wait for the application before reading pauses.
-MOST_WAITING: Final = 32
 
 
 class State(enum.Enum):
@@ -93,7 +91,7 @@ class PicowsProtocol(asyncio.Protocol):
         # What our close frame said, and whether the application wanted it.
         self._closing: dict[str, Any] | None = None
         self._is_restart = False
-        self._waiting: deque[str | bytes] = deque()
+        self._waiting = Waiting()
         self._deliver: Deliver | None = None
         self._fault: Exception | None = None
         self._news = asyncio.Event()
@@ -209,7 +207,7 @@ class PicowsProtocol(asyncio.Protocol):
                 fault, self._fault = self._fault, None
                 raise fault
             if self._waiting:
-                message = self._waiting.popleft()
+                message = self._waiting.take()
                 self._read_or_not()
                 kind = "text" if isinstance(message, str) else "bytes"
                 return {"type": "websocket.receive", kind: message}
@@ -223,7 +221,7 @@ class PicowsProtocol(asyncio.Protocol):
         self._hand_to(deliver)
         try:
             while self._waiting:
-                deliver(self._waiting.popleft())
+                deliver(self._waiting.take())
         except Exception as exc:  # noqa: BLE001 the application's, any
             self.taking_failed(exc)
         self._read_or_not()
@@ -317,9 +315,9 @@ class PicowsProtocol(asyncio.Protocol):
 
     def message_received(self, message: str | bytes) -> None:
         """Let a message wait for the application's `receive`."""
-        self._waiting.append(message)
+        self._waiting.put(message)
         self._news.set()
-        if self._is_reading and len(self._waiting) >= MOST_WAITING:
+        if self._is_reading and self._waiting.is_long:
             self._read_or_not()
 
     def taking_failed(self, fault: Exception) -> None:
@@ -370,7 +368,8 @@ class PicowsProtocol(asyncio.Protocol):
         """Read exactly while the application keeps up and the peer reads."""
         if self._frames is None or self.transport.is_closing():
             return
-        is_behind = len(self._waiting) >= (MOST_WAITING if self._is_reading else 1)
+        waiting = self._waiting
+        is_behind = waiting.is_long if self._is_reading else bool(waiting)
         wanted = self._writable.is_set() and not is_behind
         if wanted is not self._is_reading:
             self._is_reading = wanted

@@ -10,7 +10,7 @@ import socket
 import ssl
 import struct
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 PATIENCE = 30.0
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
@@ -118,18 +118,25 @@ class Client:
         port: int,
         *,
         tls: ssl.SSLContext | None = None,
-        receive_buffer: int | None = None,
+        buffers: int | None = None,
     ) -> None:
         self.socket = socket.socket()
         self.socket.settimeout(PATIENCE)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if receive_buffer:
+        if buffers:
             # Before connecting: the window is agreed upon there.
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffers)
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffers)
         self.socket.connect(("127.0.0.1", port))
         if tls is not None:
             self.socket = tls.wrap_socket(self.socket, server_hostname="127.0.0.1")
         self._unread = b""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.hang_up()
 
     @property
     def address(self) -> tuple[str, int]:
@@ -138,6 +145,16 @@ class Client:
 
     def write(self, data: bytes) -> None:
         self.socket.sendall(data)
+
+    def write_some(self, data: bytes | memoryview) -> int:
+        """Write what the socket takes without waiting; return how much it took."""
+        self.socket.setblocking(False)
+        try:
+            return self.socket.send(data)
+        except BlockingIOError:
+            return 0
+        finally:
+            self.socket.settimeout(PATIENCE)
 
     def send(self, *frames: bytes) -> None:
         self.socket.sendall(b"".join(frames))

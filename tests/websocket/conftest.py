@@ -39,8 +39,12 @@ def server(common_server: Server) -> Iterator[Server]:
     common_server.application = echo
     with common_server.log:
         yield common_server
-        eventually(common_server.quiet)
-        assert common_server.log.lines == []
+        try:
+            eventually(common_server.quiet)
+            assert common_server.log.lines == []
+        finally:
+            # One test that failed is enough.
+            common_server.call(common_server.cancel)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ application may rely on. Where they differ is written down here, with the reason
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from streaming.websocket.http import IngestHttpProtocol
@@ -46,11 +46,23 @@ class Dialect:
     # RFC 6455, 5.2: "the minimal number of bytes MUST be used to encode the length".
     # `websockets` does not look.
     refuses_long_lengths: bool = True
+    # uvicorn's class answers pings whether the answers are read or not, and keeps in
+    # memory what is not.
+    stops_for_who_does_not_read: bool = True
+    # At a shutdown uvicorn's class closes the connection behind its close frame. Ours
+    # takes what was on its way until the peer has answered.
+    listens_while_closing: bool = True
+    # uvicorn asks `limit_concurrency` of plain requests only.
+    limits_concurrency: bool = True
+    # ACS need not answer pings, and a missing pong is no reason to end a call.
+    never_pings: bool = True
 
 
+PLAIN = {"loop": "asyncio", "http": "h11"}
 SANSIO = Dialect(
     name="websockets-sansio",
     ws="websockets-sansio",
+    options=PLAIN,
     takes_frames_with_request=False,
     answers_other_methods=False,
     may_close_within_message=False,
@@ -59,6 +71,10 @@ SANSIO = Dialect(
     code_of_the_vanished=1005,
     says_why_it_ends=False,
     refuses_long_lengths=False,
+    stops_for_who_does_not_read=False,
+    listens_while_closing=False,
+    limits_concurrency=False,
+    never_pings=False,
 )
 # As `manage.py ingest` has it.
 OURS = Dialect(
@@ -69,4 +85,8 @@ OURS = Dialect(
         "loop": "streaming.websocket.loop:new_event_loop",
     },
 )
-DIALECTS = {dialect.name: dialect for dialect in (SANSIO, OURS)}
+# The class alone, in a uvicorn that is otherwise as it comes.
+ALONE = replace(
+    OURS, name="picows-alone", options=PLAIN, takes_frames_with_request=False
+)
+DIALECTS = {dialect.name: dialect for dialect in (SANSIO, OURS, ALONE)}

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import socket
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import uvicorn
@@ -59,6 +60,10 @@ class Server:
         async def serve() -> None:
             self._loop = asyncio.get_running_loop()
             await self.uvicorn.serve(sockets=[self.listener])
+            # What uvicorn gave up, a process would take with it.
+            for connection in [*self.uvicorn.server_state.connections]:
+                connection.transport.abort()
+            await asyncio.sleep(0)
 
         with asyncio.Runner(loop_factory=self.uvicorn.config.get_loop_factory()) as run:
             run.run(serve())
@@ -73,6 +78,10 @@ class Server:
         eventually(lambda: self.uvicorn.started or not self._thread.is_alive())
         assert self.uvicorn.started
         return self
+
+    @property
+    def is_up(self) -> bool:
+        return self._thread.is_alive()
 
     def begin_to_end(self) -> None:
         """Do what SIGTERM does, which only a main thread can be sent."""
@@ -96,6 +105,15 @@ class Server:
                 await asyncio.sleep(0)
 
         asyncio.run_coroutine_threadsafe(turns(), self.loop).result(PATIENCE)
+
+    def cancel(self) -> None:
+        """Cancel every application. To be called on the loop."""
+        for task in self.uvicorn.server_state.tasks:
+            task.cancel()
+
+    def call(self, function: Callable[[], object]) -> None:
+        """Have something called on the server's loop."""
+        self.loop.call_soon_threadsafe(function)
 
     def quiet(self) -> bool:
         """Whether no socket is open and no application runs any more."""

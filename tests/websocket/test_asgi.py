@@ -201,7 +201,7 @@ def test_frames_of_who_is_refused_harm_nobody(
         client.write(frame(0x3))
     server.settle()
 
-    server.loop.call_soon_threadsafe(asked.set)
+    server.call(asked.set)
 
     assert client.response().status == 403
 
@@ -400,7 +400,7 @@ def test_sending_to_who_has_gone_raises(server: Server, dial: Dial, how: str) ->
     client.hang_up()
     eventually(lambda: not server.uvicorn.server_state.connections)
 
-    server.loop.call_soon_threadsafe(gone.set)
+    server.call(gone.set)
 
     eventually(lambda: raised)
     assert isinstance(raised[0], ClientDisconnected)

@@ -76,7 +76,7 @@ def test_a_ping_is_answered_while_the_application_does_nothing(
     client.write(frame(PING, b"alive?"))
 
     assert client.frame() == (fin(PONG), b"alive?")
-    server.loop.call_soon_threadsafe(released.set)
+    server.call(released.set)
 
 
 @pytest.mark.parametrize("carried", [b"", b"nobody asked", bytes(125)])
