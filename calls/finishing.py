@@ -10,7 +10,7 @@ import fcntl
 import logging
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,14 +144,23 @@ def calls_half_tidied(folder: Path) -> set[UUID]:
     Their recordings are committed, so nobody else would come back to them: journals
     that are in recordings, a scratch folder, a lock that nobody holds.
     """
-    journals = [path.stem for path in folder.glob("*.journal")]
     kept = Connection.objects.filter(
-        pk__in=journals, journal_state=Connection.JournalState.KEPT
+        pk__in=_ids(path.stem for path in folder.glob("*.journal")),
+        journal_state=Connection.JournalState.KEPT,
     )
     calls = set(kept.values_list("call_id", flat=True))
-    calls |= {UUID(path.name[len(WORK) :]) for path in folder.glob(f"{WORK}*")}
-    calls |= {UUID(path.stem) for path in folder.glob(f"*{LOCK}")}
+    calls |= _ids(path.name[len(WORK) :] for path in folder.glob(f"{WORK}*"))
+    calls |= _ids(path.stem for path in folder.glob(f"*{LOCK}"))
     return {call for call in calls if not _is_locked(folder, call)}
+
+
+def _ids(names: Iterable[str]) -> set[UUID]:
+    """Return the ids among file names; what else lies there is not ours."""
+    ids = set()
+    for name in names:
+        with suppress(ValueError):
+            ids.add(UUID(name))
+    return ids
 
 
 def _is_locked(folder: Path, call_id: UUID) -> bool:

@@ -49,7 +49,8 @@ class PostgresServer:
         initialise(self._programs, folder, self._owner)
 
     def start(self) -> None:
-        """Start the server and wait until it takes connections."""
+        """Start the server, which must not run, and wait until it takes connections."""
+        assert self._process is None
         deadline = time.monotonic() + START_SECONDS
         self._process = self._spawn()
         while not create_database(self.folder):

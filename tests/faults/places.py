@@ -113,6 +113,10 @@ class Crew:
         """Return what a process has to say."""
         return self.house.folder / f"{name}.log"
 
+    def is_ready(self, name: str = "worker") -> bool:
+        """Say whether a worker has begun to work."""
+        return f"{name}@tests ready" in self.log(name).read_text()
+
     def kill(self, name: str) -> None:
         """Let a process and its children die at once."""
         process = self._processes.pop(name)

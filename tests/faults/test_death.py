@@ -4,8 +4,6 @@ import asyncio
 import signal
 from collections.abc import Callable, Sequence
 
-import pytest
-
 from tests.faults.archive import assert_archive_is_clean, broken, losses
 from tests.faults.line import Line, lines_to, sent, streaming
 from tests.faults.relay import relay
@@ -77,11 +75,6 @@ async def test_an_ordered_end_under_fifty_streams_loses_nothing(
     assert_archive_is_clean(house)
 
 
-@pytest.mark.xfail(
-    reason="uvicorn's websockets-sansio closes the transport behind its close frame:"
-    " what the peer sent until it read that frame is lost",
-    strict=True,
-)
 async def test_an_ordered_end_keeps_what_was_on_its_way(
     build: Callable[..., House],
 ) -> None:
