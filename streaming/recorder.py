@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
@@ -26,7 +27,7 @@ from streaming.archive import Archive
 from streaming.call_audio import CallAudio
 from streaming.capacity import Capacity
 from streaming.ingest import MediaSession, Opening
-from streaming.journal import JournalWriter, free_bytes
+from streaming.journal import Journal, JournalWriter, free_bytes
 from streaming.live import LivePublisher, call_snapshot
 from streaming.resume import call_of, is_behind, windows
 
@@ -144,7 +145,30 @@ class Recorder:
         if reason := self.no_room():
             raise NoRoomError(reason)
         self.start()
+        known = self.calls.get(call_id)
+        if known is None or is_behind(known, facts):
+            call = call_of(call_id, facts)
+        else:
+            call = known
+            if facts:
+                call.stops = windows(facts.stops)
+        opened_at = call.now(opening.opened_at, time.monotonic())
+        opening = replace(opening, opened_at=opened_at)
         connection_id = uuid4()
+        journal = self._journal(call_id, connection_id, opening)
+        self.calls[call_id] = call
+        session = MediaSession(call, connection_id, journal, opening)
+        session.superseded = superseded
+
+        def heard() -> None:
+            self._put(call, [session], time.monotonic())
+            self._wake.set()
+
+        session.heard = heard
+        heard()
+        return session
+
+    def _journal(self, call_id: UUID, connection_id: UUID, opening: Opening) -> Journal:
         header = JournalHeader(
             call_id=call_id,
             connection_id=connection_id,
@@ -156,24 +180,9 @@ class Recorder:
             software=SOFTWARE,
         )
         try:
-            journal = self.journals.open(header)
+            return self.journals.open(header)
         except JournalError as exc:
             raise NoRoomError(f"no journal can be opened: {exc}") from exc
-        call = self.calls.get(call_id)
-        if call is None or is_behind(call, facts):
-            call = self.calls[call_id] = call_of(call_id, facts)
-        elif facts:
-            call.stops = windows(facts.stops)
-        session = MediaSession(call, connection_id, journal, opening)
-        session.superseded = superseded
-
-        def heard() -> None:
-            self._put(call, [session], time.monotonic())
-            self._wake.set()
-
-        session.heard = heard
-        heard()
-        return session
 
     def close(self, session: MediaSession, code: int | None, reason: str) -> None:
         """Seal a socket's journal; its last figures go to the database at once."""

@@ -10,7 +10,7 @@ the kernel send a reset, which can overtake the reason.
 import asyncio
 import codecs
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
 from picows import WSFrame, WSListener, WSMsgType, WSTransport
