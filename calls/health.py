@@ -17,7 +17,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from calls.live import LiveLoad, LiveProcess, live_processes, redis_sync
+from calls.live import LiveProcess, live_processes, redis_sync
+from calls.load import LiveLoad
 from calls.models import Call, CallState, Recording, StreamCommand, StreamingState
 from calls.models.call import ArchiveState
 from calls.models.control import CommandState

@@ -17,6 +17,8 @@ from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from calls.load import LiveLoad
+
 LIVE_KEY = "acsstream:live"
 # A process that has been silent for longer is dead.
 FRESH_SECONDS = 10
@@ -68,22 +70,6 @@ class LiveJournal(TypedDict):
 
     pending_bytes: int
     error: str | None
-
-
-class LiveLoad(TypedDict):
-    """What an ingest process bears, and what it could hold."""
-
-    limit: int
-    estimate: int
-    cpu: float
-    loop_lag_p50_ms: float
-    loop_lag_p95_ms: float
-    loop_lag_p99_ms: float
-    disk_bytes_per_second: float
-    disk_free_bytes: int
-    disk_days: float | None
-    state: str
-    reason: str
 
 
 class LiveProcess(TypedDict):

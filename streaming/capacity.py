@@ -12,7 +12,7 @@ import time
 from collections import deque
 from typing import Final
 
-from calls.live import LiveLoad
+from calls.load import LiveLoad
 from streaming.protocol import decode
 
 # Of a core: Python's threads share one, and bursts need the rest.

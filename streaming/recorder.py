@@ -22,7 +22,8 @@ from django.conf import settings
 
 from calls.drafts import ArchiveBatch, CallFacts
 from calls.journal import JournalError, JournalHeader
-from calls.live import LiveLoad, LiveProcess
+from calls.live import LiveProcess
+from calls.load import LiveLoad
 from streaming.archive import Archive
 from streaming.call_audio import CallAudio
 from streaming.capacity import Capacity

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import redis
 
-from calls.live import LIVE_KEY, LiveCall, LiveLoad, LiveProcess, LiveTrack
+from calls.live import LIVE_KEY, LiveCall, LiveProcess, LiveTrack
+from calls.load import LiveLoad
 from calls.models import Call
 
 
