@@ -176,7 +176,9 @@ class PicowsProtocol(asyncio.Protocol):
                 log.error("ASGI callable returned without completing handshake.")
             self._end(NORMAL)
         finally:
+            # Nobody asks any more, but the peer's close frame comes behind the rest.
             self._deliver = _discard
+            self._waiting.clear()
             self._read_or_not()
 
     def _end(self, code: int) -> None:
