@@ -4,6 +4,7 @@ A slow admin query or a deployment of the console must never cost a packet, so t
 application holds no admin and no session. `manage.py ingest` serves it.
 """
 
+import asyncio
 import json
 import os
 from typing import Any
@@ -51,7 +52,12 @@ async def lifespan(receive: Any, send: Any) -> None:
 async def health(path: str, send: Any) -> None:
     """Answer a load balancer: alive, and whether another stream would be taken."""
     house = recorder()
-    facts: dict[str, Any] = {"streams": house.streams, "database": house.archive.error}
+    facts: dict[str, Any] = {
+        "streams": house.streams,
+        "database": house.archive.error,
+        "load": house.load(),
+        "tasks": len(asyncio.all_tasks()),
+    }
     status = 200
     if path == "/readyz":
         facts["refuses"] = house.no_room()

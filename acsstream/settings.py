@@ -260,7 +260,8 @@ RECORDINGS_DIR = env.path(
 MAX_STREAMS = env.whole(
     "ACSSTREAM_MAX_STREAMS",
     0,
-    purpose="Media sockets an ingest process holds at most; 0 is no limit.",
+    purpose="Media sockets an ingest process holds at most; 0: what it estimates it"
+    " can.",
 )
 MIN_FREE_MB = env.whole(
     "ACSSTREAM_MIN_FREE_MB",

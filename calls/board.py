@@ -22,6 +22,7 @@ from calls.board_types import (
     Cards,
     CommandRow,
     EndedRow,
+    NodeRow,
     TrackRow,
 )
 from calls.live import LiveCall, LiveProcess, LiveTrack
@@ -107,9 +108,36 @@ def board(
         "live": processes is not None,
         "reason": " ".join(filter(None, faults)),
         "cards": _cards(facts, processes, rows, workers),
+        "nodes": node_rows(processes or []),
         "calls": rows,
         "ended": [ended_row(call) for call in facts.ended],
     }
+
+
+NODE_STATES = {"ok": "Ready", "near": "Nearly full", "full": "Takes no more"}
+
+
+def node_rows(processes: Iterable[LiveProcess]) -> list[NodeRow]:
+    """Return what each ingest process says of its own load, by node."""
+    return [
+        {
+            "key": one["process"],
+            "node": one["node"],
+            "pid": one["pid"],
+            "streams": one["streams"],
+            "limit": load["limit"],
+            "cpu": load["cpu"],
+            "loop_lag_ms": load["loop_lag_p99_ms"],
+            "disk_bytes_per_second": load["disk_bytes_per_second"],
+            "disk_free_bytes": load["disk_free_bytes"],
+            "disk_days": load["disk_days"],
+            "state": load["state"],
+            "state_label": NODE_STATES.get(load["state"], load["state"]),
+            "reason": load["reason"],
+        }
+        for one in sorted(processes, key=lambda one: (one["node"], one["pid"]))
+        if (load := one.get("load"))
+    ]
 
 
 def _database_faults(processes: Iterable[LiveProcess]) -> list[str]:

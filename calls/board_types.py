@@ -92,6 +92,24 @@ class Cards(TypedDict):
     journal_error: str
 
 
+class NodeRow(TypedDict):
+    """One ingest process: what it bears, and what it could hold."""
+
+    key: str
+    node: str
+    pid: int
+    streams: int
+    limit: int
+    cpu: float
+    loop_lag_ms: float
+    disk_bytes_per_second: float
+    disk_free_bytes: int
+    disk_days: float | None
+    state: str
+    state_label: str
+    reason: str
+
+
 class Board(TypedDict):
     """One whole snapshot."""
 
@@ -99,5 +117,6 @@ class Board(TypedDict):
     live: bool
     reason: str
     cards: Cards
+    nodes: list[NodeRow]
     calls: list[CallRow]
     ended: list[EndedRow]

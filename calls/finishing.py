@@ -10,7 +10,7 @@ import fcntl
 import logging
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,9 +25,12 @@ from calls.journal import JournalError, is_live, read
 from calls.models import Call, Connection, Recording
 from calls.models.call import ArchiveState
 
-__all__ = ["Finished", "NotYetError", "call_finish"]
+__all__ = ["Finished", "NotYetError", "call_finish", "calls_half_tidied"]
 
 log = logging.getLogger(__name__)
+
+LOCK = ".lock"
+WORK = "finish-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +52,11 @@ def call_finish(call_id: UUID) -> Finished:
     """
     folder: Path = settings.JOURNAL_DIR
     folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder / f"{call_id}.lock"):
+    with _alone(_lock(folder, call_id)):
         journals = _journals(folder, call_id)
         if not journals:
+            # Of a finisher that was killed behind its commit.
+            shutil.rmtree(_work(folder, call_id), ignore_errors=True)
             _settle_without_journals(call_id)
             return Finished(0, 0, 0)
         try:
@@ -67,6 +72,18 @@ def call_finish(call_id: UUID) -> Finished:
                     archive_failed_at=timezone.now(),
                 )
             raise
+
+
+def _lock(folder: Path, call_id: UUID) -> Path:
+    return folder / f"{call_id}{LOCK}"
+
+
+def _work(folder: Path, call_id: UUID) -> Path:
+    """Return where a call is assembled.
+
+    It lies beside the journals: there is room for audio, and /tmp may be memory.
+    """
+    return folder / f"{WORK}{call_id}"
 
 
 @contextmanager
@@ -121,6 +138,43 @@ def _journals(folder: Path, call_id: UUID) -> dict[UUID, Path]:
     return found
 
 
+def calls_half_tidied(folder: Path) -> set[UUID]:
+    """Return calls of which a finisher left something that was killed near its end.
+
+    Their recordings are committed, so nobody else would come back to them: journals
+    that are in recordings, a scratch folder, a lock that nobody holds.
+    """
+    kept = Connection.objects.filter(
+        pk__in=_ids(path.stem for path in folder.glob("*.journal")),
+        journal_state=Connection.JournalState.KEPT,
+    )
+    calls = set(kept.values_list("call_id", flat=True))
+    calls |= _ids(path.name[len(WORK) :] for path in folder.glob(f"{WORK}*"))
+    calls |= _ids(path.stem for path in folder.glob(f"*{LOCK}"))
+    return {call for call in calls if not _is_locked(folder, call)}
+
+
+def _ids(names: Iterable[str]) -> set[UUID]:
+    """Return the ids among file names; what else lies there is not ours."""
+    ids = set()
+    for name in names:
+        with suppress(ValueError):
+            ids.add(UUID(name))
+    return ids
+
+
+def _is_locked(folder: Path, call_id: UUID) -> bool:
+    """Say whether somebody is finishing the call at this moment."""
+    try:
+        with _lock(folder, call_id).open() as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
 def _settle_without_journals(call_id: UUID) -> None:
     """Say so if sockets of this node should have journals and have none."""
     lost = Connection.objects.filter(call_id=call_id, node=settings.NODE).exclude(
@@ -144,7 +198,7 @@ def _settle_without_journals(call_id: UUID) -> None:
 
 def _finish(call_id: UUID, folder: Path, paths: list[Path]) -> Finished:
     with ExitStack() as stack:
-        scratch = stack.enter_context(_scratch(folder / f"finish-{call_id}"))
+        scratch = stack.enter_context(_scratch(_work(folder, call_id)))
         work = Assembly(call_id, scratch, stack)
         work.replay.run(paths)
         work.store()
@@ -163,10 +217,7 @@ def _finish(call_id: UUID, folder: Path, paths: list[Path]) -> Finished:
 
 @contextmanager
 def _scratch(folder: Path) -> Iterator[Path]:
-    """Make a folder for the work and remove it, also what a killed run left in it.
-
-    It lies beside the journals: there is room for audio, and /tmp may be memory.
-    """
+    """Make a folder for the work and remove it, also what a killed run left in it."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     try:

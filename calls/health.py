@@ -5,7 +5,7 @@ still keep them inside. They are behind `ALLOWED_HOSTS` like every page: a probe
 address gets 400 unless it sends a Host that is allowed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import redis
 from django.db import DatabaseError, connection
@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from calls.live import LiveProcess, live_processes, redis_sync
+from calls.live import LiveLoad, LiveProcess, live_processes, redis_sync
 from calls.models import Call, CallState, Recording, StreamCommand, StreamingState
 from calls.models.call import ArchiveState
 from calls.models.control import CommandState
@@ -93,6 +93,12 @@ class ConsoleCollector(Collector):
     acsstream_journal_pending_bytes{…}        received, not yet on disk
     acsstream_journal_faulty{…}               1 while the journal cannot be written
     acsstream_malformed_messages{…}           of the calls that are live
+    acsstream_stream_limit{…}                 streams a process takes
+    acsstream_cpu_cores{…}                    of a core, over ten seconds
+    acsstream_loop_lag_p99_seconds{…}         how late its event loop is
+    acsstream_disk_bytes_per_second{…}        written to journals
+    acsstream_disk_free_bytes{…}              left for journals
+    acsstream_takes_streams{…}                0 while it refuses new sockets
     ======================================== ================================
     """
 
@@ -209,6 +215,45 @@ def live_metrics() -> Iterator[Metric]:
         )
         for process in processes:
             family.add_metric([process["node"], process["process"]], value(process))
+        yield family
+    yield from load_metrics(processes)
+
+
+LOADS: tuple[tuple[str, str, Callable[[LiveLoad], float]], ...] = (
+    ("stream_limit", "Streams a process takes.", lambda load: load["limit"]),
+    ("cpu_cores", "Cores used, over ten seconds.", lambda load: load["cpu"]),
+    (
+        "loop_lag_p99_seconds",
+        "How late the event loop is, 99th percentile of ten seconds.",
+        lambda load: load["loop_lag_p99_ms"] / 1000,
+    ),
+    (
+        "disk_bytes_per_second",
+        "Bytes written to journals.",
+        lambda load: load["disk_bytes_per_second"],
+    ),
+    (
+        "disk_free_bytes",
+        "Bytes left for journals.",
+        lambda load: load["disk_free_bytes"],
+    ),
+    (
+        "takes_streams",
+        "0 while a process refuses new media sockets.",
+        lambda load: float(load["state"] != "full"),
+    ),
+)
+
+
+def load_metrics(processes: list[LiveProcess]) -> Iterator[Metric]:
+    """Yield what ingest processes say of their load."""
+    for name, text, value in LOADS:
+        family = GaugeMetricFamily(
+            f"acsstream_{name}", text, labels=["node", "process"]
+        )
+        for process in processes:
+            if load := process.get("load"):
+                family.add_metric([process["node"], process["process"]], value(load))
         yield family
 
 

@@ -8,7 +8,7 @@ the dashboard and /metrics read.
 import json
 import time
 from collections.abc import Sequence
-from typing import TypedDict, cast
+from typing import NotRequired, TypedDict, cast
 
 import redis
 import redis.asyncio
@@ -70,6 +70,22 @@ class LiveJournal(TypedDict):
     error: str | None
 
 
+class LiveLoad(TypedDict):
+    """What an ingest process bears, and what it could hold."""
+
+    limit: int
+    estimate: int
+    cpu: float
+    loop_lag_p50_ms: float
+    loop_lag_p95_ms: float
+    loop_lag_p99_ms: float
+    disk_bytes_per_second: float
+    disk_free_bytes: int
+    disk_days: float | None
+    state: str
+    reason: str
+
+
 class LiveProcess(TypedDict):
     """One ingest process, at one moment."""
 
@@ -82,6 +98,8 @@ class LiveProcess(TypedDict):
     refused: int
     journal: LiveJournal
     database: str | None
+    # A process of an older release does not say.
+    load: NotRequired[LiveLoad]
     calls: list[LiveCall]
 
 

@@ -15,12 +15,17 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import Q
 
-from calls.finishing import Finished, NotYetError, call_finish
+from calls.finishing import Finished, NotYetError, call_finish, calls_half_tidied
 from calls.journal import is_live, scan
 from calls.losses import call_losses, lost_seconds
 from calls.models import Call, Connection, IngestProcess
 from calls.models.call import LIVE_STATES, ArchiveState
-from calls.services import call_finish_soon, calls_end_without_word, socket_lose
+from calls.services import (
+    call_finish_here,
+    call_finish_soon,
+    calls_end_without_word,
+    socket_lose,
+)
 
 log = logging.getLogger(__name__)
 
@@ -91,12 +96,18 @@ def _recovered(call_id: UUID, done: Finished) -> Recovered:
 
 
 def archive_sweep(*, now: datetime) -> None:
-    """Close what dead processes left open, then finish what can be finished."""
+    """Close what dead processes left open, then finish what can be finished.
+
+    What a finisher left on this node's disk is removed by the node itself; on other
+    nodes when the sweep next runs there.
+    """
     for process in _dead_processes(now):
         sockets_close(process, now=now)
     calls_end_without_word(now=now)
     for call_id in _unfinished(now):
         call_finish_soon(call_id)
+    for call_id in calls_half_tidied(settings.JOURNAL_DIR):
+        call_finish_here(call_id)
 
 
 def _dead_processes(now: datetime) -> list[IngestProcess]:

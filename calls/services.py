@@ -9,6 +9,7 @@ import os
 from collections import defaultdict
 from collections.abc import Collection
 from datetime import UTC, datetime
+from functools import partial
 from uuid import UUID
 
 from django.conf import settings
@@ -186,14 +187,20 @@ def call_finish_soon(call_id: UUID) -> None:
         return
     Call.objects.filter(pk=call_id).update(archive_state=ArchiveState.PENDING)
 
-    def send() -> None:
-        from calls.control import task_send
-        from calls.finishing_tasks import finish_call
+    for node in nodes:
+        transaction.on_commit(partial(_finish_on, node, call_id))
 
-        for node in nodes:
-            task_send(finish_call, str(call_id), queue=f"recordings.{node}")
 
-    transaction.on_commit(send)
+def call_finish_here(call_id: UUID) -> None:
+    """Have a worker of this node look after what lies here of a call."""
+    transaction.on_commit(partial(_finish_on, settings.NODE, call_id))
+
+
+def _finish_on(node: str, call_id: UUID) -> None:
+    from calls.control import task_send  # control imports this module
+    from calls.finishing_tasks import finish_call
+
+    task_send(finish_call, str(call_id), queue=f"recordings.{node}")
 
 
 def calls_end_without_word(*, now: datetime) -> int:

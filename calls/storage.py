@@ -4,13 +4,17 @@ Names are storage names of Django's `recordings` storage: a local folder by defa
 Azure Blob Storage or any other django-storages backend by settings.
 """
 
+import errno
+import hashlib
 import os
 import posixpath
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
+from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import FileSystemStorage, Storage, storages
 from django.utils import timezone
@@ -24,6 +28,9 @@ OVERWRITING = {
     "allow_overwrite": '"allow_overwrite": false',
     "write_mode": '"write_mode": "add"',
 }
+PART = ".part-"
+# Filesystems without hard links, such as network shares.
+NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 def _storage() -> Storage:
@@ -48,9 +55,57 @@ def recording_save(name: str, content: IO[bytes]) -> str:
     storage = _storage()
     if not _is_stored(storage, name, content):
         content.seek(0)
-        name = storage.save(name, File(content))
+        if isinstance(storage, FileSystemStorage):
+            name = _save_whole(storage, name, content)
+        else:
+            # A remote storage takes a file whole or not at all.
+            name = storage.save(name, File(content))
     _sync(storage, name)
     return name
+
+
+def _save_whole(storage: FileSystemStorage, name: str, content: IO[bytes]) -> str:
+    """Store a file that has its name only once all of it is there.
+
+    A worker that is killed and a disk that is full leave half a file: it must neither
+    stand in the way of the whole one nor stay.
+    """
+    part = _part(name)
+    path = Path(storage.path(part))
+    # One process of a node finishes a call: what is there is of one that was killed.
+    for left in path.parent.glob(f"{PART}{_node()}-*"):
+        left.unlink(missing_ok=True)
+    try:
+        storage.save(part, File(content))
+        while True:
+            name = storage.get_available_name(name)
+            # Somebody else may take it between the question and the answer.
+            with suppress(FileExistsError):
+                _name(path, Path(storage.path(name)))
+                return name
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _part(name: str) -> str:
+    """Return what a file is called before it is whole. Nodes may share a storage."""
+    path = PurePosixPath(name)
+    return str(path.with_name(f"{PART}{_node()}-{path.name}"))
+
+
+def _node() -> str:
+    return hashlib.sha256(settings.NODE.encode()).hexdigest()[:8]
+
+
+def _name(part: Path, whole: Path) -> None:
+    """Give a file its name, in place of no other."""
+    try:
+        whole.hardlink_to(part)
+    except OSError as exc:
+        if exc.errno not in NO_LINKS:
+            raise
+        # It replaces silently, if another node takes the name at this very moment.
+        part.rename(whole)
 
 
 def _is_stored(storage: Storage, name: str, content: IO[bytes]) -> bool:

@@ -5,6 +5,7 @@ Its tracks outlive its sockets, so a redial goes on where the last socket ended.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from calls.audio.ledger import Overtalk
 from calls.audio.levels import Level
 from calls.audio.track import TrackAudio, Window
 from calls.drafts import TrackDraft
+from calls.journal_format import EPOCH
 from calls.replay import track_draft
 
 if TYPE_CHECKING:
@@ -50,6 +52,22 @@ class CallAudio:
         self.overtalk_ms = 0
         self._overtalk = Overtalk()
         self.idle_since: float | None = None
+        # When its first socket opened here: by the wall, and by a monotonic clock.
+        self._anchor: tuple[datetime, float] | None = None
+
+    def now(self, wall: datetime, monotonic: float) -> datetime:
+        """Return the time as this call counts it: by the wall at its first socket.
+
+        Journals tell the order of sockets, and the length of pauses, by when they were
+        opened. A wall clock that is set in mid-call must turn neither upside down; nor
+        one that is behind that of the process which had the call before.
+        """
+        if self._anchor is None:
+            arrivals = [track.audio.last_arrival_us for track in self.tracks.values()]
+            heard = EPOCH + timedelta(microseconds=max(arrivals, default=0) + 1)
+            self._anchor = max(wall, heard), monotonic
+        began, then = self._anchor
+        return began + timedelta(seconds=monotonic - then)
 
     def track(self, raw_id: str, rate: int) -> HeardTrack | None:
         """Return the track of a participant, made on first use; None if too many."""

@@ -92,6 +92,11 @@ class JournalWriter:
         self._threads.add(header.connection_id, journal._outlet)
         return journal
 
+    @property
+    def written_bytes(self) -> int:
+        """Return the bytes of records written so far, over all journals."""
+        return self._traffic.written
+
     def health(self) -> WriterHealth:
         """Return how the way to the disk is doing at this moment."""
         return self._threads.health()

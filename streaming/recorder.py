@@ -13,6 +13,8 @@ import os
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
@@ -20,11 +22,12 @@ from django.conf import settings
 
 from calls.drafts import ArchiveBatch, CallFacts
 from calls.journal import JournalError, JournalHeader
-from calls.live import LiveProcess
+from calls.live import LiveLoad, LiveProcess
 from streaming.archive import Archive
 from streaming.call_audio import CallAudio
+from streaming.capacity import Capacity
 from streaming.ingest import MediaSession, Opening
-from streaming.journal import JournalWriter, free_bytes
+from streaming.journal import Journal, JournalWriter, free_bytes
 from streaming.live import LivePublisher, call_snapshot
 from streaming.resume import call_of, is_behind, windows
 
@@ -57,6 +60,7 @@ class Recorder:
         self.live = LivePublisher()
         self.calls: dict[UUID, CallAudio] = {}
         self.refused: Counter[str] = Counter()
+        self.capacity = Capacity(settings.MAX_STREAMS)
         self.packets_per_second = 0.0
         self._packets_closed = 0
         self._counted = (time.monotonic(), 0)
@@ -64,6 +68,8 @@ class Recorder:
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._is_ending = False
+        # Why no further socket was taken when that was last looked at.
+        self._full: str | None = None
 
     @property
     def streams(self) -> int:
@@ -74,6 +80,7 @@ class Recorder:
         """Begin to work, once."""
         if not self._tasks and not self._is_ending:
             settings.JOURNAL_DIR.mkdir(parents=True, exist_ok=True)
+            self.capacity.lag.start()
             self._tasks = [
                 asyncio.create_task(self._show(), name="recorder-live"),
                 asyncio.create_task(self._write(), name="recorder-rows"),
@@ -82,6 +89,7 @@ class Recorder:
     async def stop(self) -> None:
         """Seal what is open, write what waits, leave the live view. Once, for good."""
         self._is_ending = True
+        self.capacity.lag.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -111,8 +119,8 @@ class Recorder:
         """Return why no further socket can be taken, or None."""
         if self._is_ending:
             return "the ingest process is ending"
-        if settings.MAX_STREAMS and self.streams >= settings.MAX_STREAMS:
-            return f"{settings.MAX_STREAMS} streams are open, the limit"
+        if full := self.capacity.refusal(self.streams):
+            return full
         try:
             free = free_bytes(settings.JOURNAL_DIR)
         except OSError as exc:
@@ -137,7 +145,30 @@ class Recorder:
         if reason := self.no_room():
             raise NoRoomError(reason)
         self.start()
+        known = self.calls.get(call_id)
+        if known is None or is_behind(known, facts):
+            call = call_of(call_id, facts)
+        else:
+            call = known
+            if facts:
+                call.stops = windows(facts.stops)
+        opened_at = call.now(opening.opened_at, time.monotonic())
+        opening = replace(opening, opened_at=opened_at)
         connection_id = uuid4()
+        journal = self._journal(call_id, connection_id, opening)
+        self.calls[call_id] = call
+        session = MediaSession(call, connection_id, journal, opening)
+        session.superseded = superseded
+
+        def heard() -> None:
+            self._put(call, [session], time.monotonic())
+            self._wake.set()
+
+        session.heard = heard
+        heard()
+        return session
+
+    def _journal(self, call_id: UUID, connection_id: UUID, opening: Opening) -> Journal:
         header = JournalHeader(
             call_id=call_id,
             connection_id=connection_id,
@@ -149,24 +180,9 @@ class Recorder:
             software=SOFTWARE,
         )
         try:
-            journal = self.journals.open(header)
+            return self.journals.open(header)
         except JournalError as exc:
             raise NoRoomError(f"no journal can be opened: {exc}") from exc
-        call = self.calls.get(call_id)
-        if call is None or is_behind(call, facts):
-            call = self.calls[call_id] = call_of(call_id, facts)
-        elif facts:
-            call.stops = windows(facts.stops)
-        session = MediaSession(call, connection_id, journal, opening)
-        session.superseded = superseded
-
-        def heard() -> None:
-            self._put(call, [session], time.monotonic())
-            self._wake.set()
-
-        session.heard = heard
-        heard()
-        return session
 
     def close(self, session: MediaSession, code: int | None, reason: str) -> None:
         """Seal a socket's journal; its last figures go to the database at once."""
@@ -194,7 +210,9 @@ class Recorder:
                 call.explain()
                 # Hundreds of calls in one go would hold up their packets.
                 await asyncio.sleep(0)
-        self._count_packets(time.monotonic())
+        now = time.monotonic()
+        self._count_packets(now)
+        self._weigh(now)
         await self.live.publish(self.snapshot())
 
     def _count_packets(self, now: float) -> None:
@@ -206,6 +224,23 @@ class Recorder:
         then, before = self._counted
         self.packets_per_second = (packets - before) / max(now - then, 0.001)
         self._counted = (now, packets)
+
+    def _weigh(self, now: float) -> None:
+        """See how much this process bears; say once when it can take no more."""
+        with suppress(OSError):
+            self.capacity.tick(
+                now,
+                cpu=time.process_time(),
+                written=self.journals.written_bytes,
+                free=free_bytes(settings.JOURNAL_DIR),
+                streams=self.streams,
+            )
+        full = self.no_room()
+        if full and not self._full:
+            log.error("no further media socket is taken: %s", full)
+        elif self._full and not full:
+            log.warning("media sockets are taken again")
+        self._full = full
 
     # Rows.
 
@@ -282,6 +317,10 @@ class Recorder:
         )
         self.archive.put(batch)
 
+    def load(self) -> LiveLoad:
+        """Return what this process bears, and what it could hold."""
+        return self.capacity.load(self.streams, self.no_room())
+
     def snapshot(self) -> LiveProcess:
         """Return what this process hears, for the live view."""
         health = self.journals.health()
@@ -298,6 +337,7 @@ class Recorder:
                 "error": next(iter(health.errors), None),
             },
             "database": self.archive.error,
+            "load": self.load(),
             "calls": [
                 call_snapshot(call) for call in self.calls.values() if call.sessions
             ],

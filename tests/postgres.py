@@ -6,6 +6,7 @@ folder, listens on a Unix socket alone, and is gone when the command has ended.
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -31,31 +32,70 @@ FAST = {
 }
 
 
+class PostgresServer:
+    """A PostgreSQL in `folder`, which can be ended and started again on its data.
+
+    Not in pytest's tmp_path: a Unix socket's path has at most 107 characters.
+    `settings` are added to `FAST`.
+    """
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self.folder = folder
+        self.url = f"postgresql://{USER}@/{USER}?host={folder}"
+        self._settings = FAST | settings
+        self._owner = owner_of(folder)
+        self._programs = programs_in(folder)
+        self._process: subprocess.Popen[bytes] | None = None
+        initialise(self._programs, folder, self._owner)
+
+    def start(self) -> None:
+        """Start the server, which must not run, and wait until it takes connections."""
+        assert self._process is None
+        deadline = time.monotonic() + START_SECONDS
+        self._process = self._spawn()
+        while not create_database(self.folder):
+            # What a killed server leaves (its children, for a moment) keeps a new one
+            # from starting.
+            if self._process.poll() is not None:
+                self._process = self._spawn()
+            if time.monotonic() > deadline:
+                log = (self.folder / "log").read_text()
+                sys.exit(f"PostgreSQL does not start:\n{log}")
+            time.sleep(0.05)
+
+    def _spawn(self) -> "subprocess.Popen[bytes]":
+        settings = [f"{name}={value}" for name, value in self._settings.items()]
+        argv: list[str | Path] = [self._programs / "postgres"]
+        argv += ["-D", self.folder / "data", "-k", self.folder]
+        argv += [word for setting in settings for word in ("-c", setting)]
+        with (self.folder / "log").open("ab") as log:
+            return subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                user=self._owner,
+                start_new_session=True,
+            )
+
+    def end(self, how: signal.Signals = signal.SIGINT) -> None:
+        """End the server. SIGINT ends sessions too, SIGTERM would wait for them."""
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait()
+            self._process = None
+
+
 @contextmanager
-def postgres_server() -> Iterator[str]:
-    """Yield the DATABASE_URL of a PostgreSQL that runs inside this block."""
-    # Not pytest's tmp_path: a Unix socket's path has at most 107 characters.
+def postgres_server(**settings: str) -> Iterator[PostgresServer]:
+    """Yield a PostgreSQL that runs inside this block."""
     with tempfile.TemporaryDirectory(prefix="acsstream-pg-") as name:
-        folder = Path(name)
-        programs = programs_in(folder)
-        owner = owner_of(folder)
-        initialise(programs, folder, owner)
-        settings = [word for key in FAST for word in ("-c", f"{key}={FAST[key]}")]
-        server = subprocess.Popen(
-            [programs / "postgres", "-D", folder / "data", "-k", folder, *settings],
-            stdin=subprocess.DEVNULL,
-            stdout=(folder / "log").open("ab"),
-            stderr=subprocess.STDOUT,
-            user=owner,
-            start_new_session=True,
-        )
+        server = PostgresServer(Path(name), **settings)
         try:
-            create_database(folder, server)
-            yield f"postgresql://{USER}@/{USER}?host={folder}"
+            server.start()
+            yield server
         finally:
-            # SIGINT: end sessions and stop. SIGTERM would wait for them.
-            server.send_signal(2)
-            server.wait()
+            server.end()
 
 
 def programs_in(folder: Path) -> Path:
@@ -102,26 +142,24 @@ def initialise(programs: Path, folder: Path, owner: str | None) -> None:
     )
 
 
-def create_database(folder: Path, server: subprocess.Popen[bytes]) -> None:
-    """Wait until the server takes connections and create the database."""
-    deadline = time.monotonic() + START_SECONDS
+def create_database(folder: Path) -> bool:
+    """Create the database if there is none; False if the server is not up (yet)."""
     where = f"host={folder} user={USER} dbname=postgres"
-    while True:
-        try:
-            with psycopg.connect(where, autocommit=True) as connection:
-                connection.execute(f'CREATE DATABASE "{USER}"')
-            return
-        except psycopg.OperationalError:
-            if server.poll() is not None or time.monotonic() > deadline:
-                sys.exit(f"PostgreSQL does not start:\n{(folder / 'log').read_text()}")
-            time.sleep(0.05)
+    try:
+        with psycopg.connect(where, autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{USER}"')
+    except psycopg.errors.DuplicateDatabase:
+        return True
+    except psycopg.OperationalError:
+        return False
+    return True
 
 
 def main(command: list[str]) -> int:
     """Run `command` with DATABASE_URL set; return its exit status."""
-    with postgres_server() as url:
+    with postgres_server() as server:
         return subprocess.run(
-            command, env={**os.environ, "DATABASE_URL": url}, check=False
+            command, env={**os.environ, "DATABASE_URL": server.url}, check=False
         ).returncode
 
 

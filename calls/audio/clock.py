@@ -158,11 +158,19 @@ class Clock:
         off = delta - self.near
         if off > self.tolerance or off < -self.tolerance:
             return False
-        if self.crisp:
-            self._learn_crisp(off)
-            self.near += off * _NEAR_GAIN
-        else:
+        if not self.crisp:
             self._learn_fuzzy(off)
+            return True
+        if self.seen < CALIBRATION:
+            self._learn_crisp(off)
+        else:
+            # Nearly every packet there is: `_learn_crisp` written out.
+            self.wobble += (abs(off) - self.wobble) * _WOBBLE_GAIN
+            self.level += (self.near + off - self.level) * _CRISP_GAIN
+            self.lean = self.level - self.bias
+            if self.wobble > self._wobble_limit:
+                self._change()
+        self.near += off * _NEAR_GAIN
         return True
 
     def learn(self, off: float) -> None:

@@ -20,6 +20,8 @@ from calls.audio.suspects import Suspect
 
 T = TypeVar("T")
 
+# What jumps by less than this is never taken for a clock that was set.
+_STEP_S = 1
 # No sender replays more than this; its clock was set back.
 _REPLAY_S = 60
 # A hole of this much that our own clock did not see: theirs was set forward.
@@ -150,11 +152,18 @@ class Judge:
     def _is_clock_set(self, run: Sequence[Suspect[T]], cursor: int, shift: int) -> bool:
         """Whether the sender's clock was set, rather than audio lost or repeated."""
         rate = self.stamps.rate
-        if shift < -_REPLAY_S * rate:
-            start = cursor + shift
-            place = self.ledger.runs_in(max(start, 0), start + _samples(run))
-            return not any(stretch.state.is_missing for stretch in place)
-        return self.stamps.is_unseen(shift, _LEAP_S * rate)
+        if abs(shift) <= _STEP_S * rate:
+            return False
+        start = cursor + shift
+        place = self.ledger.runs_in(max(start, 0), start + _samples(run))
+        if shift < 0 and any(stretch.state.is_missing for stretch in place):
+            # Late packets, which have their place.
+            return False
+        return (
+            shift < -_REPLAY_S * rate
+            or self.stamps.is_unseen(shift, _LEAP_S * rate)
+            or self.stamps.went_on([suspect.transit for suspect in run], shift)
+        )
 
     def _set_clock(
         self, run: Sequence[Suspect[T]], shift: int, off: float

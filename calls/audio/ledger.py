@@ -68,6 +68,7 @@ class Ledger:
 
     __slots__ = (
         "_gap_count",
+        "_last",
         "_longest_gap",
         "_starts",
         "_states",
@@ -91,6 +92,8 @@ class Ledger:
         # Run i covers _starts[i] up to _starts[i + 1], the last one up to `samples`.
         self._starts: list[int] = []
         self._states: list[State] = []
+        # The last run's state: what `append` asks for each packet.
+        self._last: State | None = None
         self._totals = dict.fromkeys(State, 0)
         self._gap_count = 0
         self._longest_gap: int | None = 0
@@ -101,9 +104,10 @@ class Ledger:
             if samples < 0:
                 raise ValueError(f"a run of {samples} samples")
             return
-        if not self._states or self._states[-1] is not state:
+        if state is not self._last:
             self._starts.append(self.samples)
             self._states.append(state)
+            self._last = state
             if state is State.GAP:
                 self._gap_count += 1
         self.samples += samples
@@ -151,6 +155,7 @@ class Ledger:
         ]
         self._starts[first:tail] = [at for at, _ in merged]
         self._states[first:tail] = [was for _, was in merged]
+        self._last = self._states[-1]
 
     def mark_stopped(self, start: int, end: int) -> None:
         """Turn the gaps inside [start, end) into STOPPED; audio stays what it is."""

@@ -5,10 +5,14 @@ packets come, where one without a timestamp belongs, and whether a jump in time 
 one that we lived through too.
 """
 
+from collections.abc import Iterable
 from typing import Self, TypedDict
 
 from calls.audio.pcm import samples_to_us
 
+# By how much the pace of packets may be off in a moment when it is the evidence. Less
+# than a packet: those of a burst come one packet too soon each.
+_PACE_US = 15_000
 # A timestamp further than this from where it should be is not a time.
 _IMPLAUSIBLE_S = 6 * 3600
 
@@ -107,6 +111,21 @@ class Stamps:
         if shift <= limit:
             return False
         return (self._calm_transit - self._transit) * self._per_us > shift / 2
+
+    def went_on(self, transits: Iterable[int], shift: int) -> bool:
+        """Whether packets came at their pace while their timestamps jumped by `shift`.
+
+        `transits` are their arrivals minus timestamps. A jump ahead must also have them
+        come sooner than the very first did: else it may as well be a sender that had
+        fallen behind and left out what it owed.
+        """
+        jump = samples_to_us(shift, self.rate)
+        soonest = self._first_arrival - self._anchor
+        return all(
+            abs(transit - self._calm_transit + jump) <= _PACE_US
+            and (shift < 0 or transit < soonest - jump // 2)
+            for transit in transits
+        )
 
     def set_by(self, shift: int) -> None:
         """Follow a sender whose clock was set by `shift` samples."""

@@ -39,6 +39,8 @@ class Suspect(Generic[T]):
     samples: int
     silent: bool
     ref: T
+    transit: int
+    """Its arrival minus its timestamp, in µs."""
     weighs: bool = True
     """Its timestamp is evidence: it has one, and is the last of those that share it."""
 

@@ -28,6 +28,11 @@ place is a gap fills it, and is `LATE`; one whose place holds audio is a `DUPLIC
 one that fits nowhere is `DISCARDED`. Neither of the last two is placed, the caller
 keeps them aside, and no track grows by them.
 
+A sender's clock that was set, by more than a second, is neither: packets went on coming
+at their pace, and only their timestamps jumped. Then nothing is missing, and nothing
+is there twice. Where packets do not come evenly that does not show unless it jumped by
+minutes, and a step of less than a second is taken for what it looks like.
+
 What nobody can know is not claimed. Behind jitter of ±60 ms a single loss is certain
 some three seconds after it happened; its gap lies where it became certain, and a loss
 in the last second may never be. Where the very first packets share one timestamp, two
@@ -223,7 +228,15 @@ class Timeline(Generic[T]):
         elif abs(off - self._run[-1].off) <= self._clock.jitter:
             last = self._run[-1]
             return self._join(
-                Suspect(last.off, last.stamp, samples, silent, ref, weighs=False)
+                Suspect(
+                    last.off,
+                    last.stamp,
+                    samples,
+                    silent,
+                    ref,
+                    last.transit,
+                    weighs=False,
+                )
             )
         return self._doubt(guess, samples, silent, arrival, ref)
 
@@ -245,7 +258,8 @@ class Timeline(Generic[T]):
             placed = self._settle(self._judge.acquit(self._run, self._cursor))
             return placed + self.place(timestamp, samples, silent, arrival, ref)
         self._stamps.note(timestamp, arrival)
-        return self._join(Suspect(off, timestamp, samples, silent, ref))
+        transit = arrival - timestamp
+        return self._join(Suspect(off, timestamp, samples, silent, ref, transit))
 
     def _place_implausible(
         self, timestamp: int, samples: int, silent: bool, arrival: int, ref: T

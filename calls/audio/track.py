@@ -66,7 +66,6 @@ class TrackAudio(Generic[R]):
 
     def take(
         self,
-        *,
         timestamp_us: int | None,
         arrival_us: int,
         pcm: bytes,

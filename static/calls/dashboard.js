@@ -155,9 +155,9 @@ function chip() {
   return element("span", "console-chip");
 }
 
-const GOOD = new Set(["connected", "streaming", "finished", "confirmed"]);
-const BAD = new Set(["stalled", "failed", "timed_out"]);
-const BUSY = new Set(["ringing", "answering", "requested", "connecting", "stopping", "pending", "queued", "sent"]);
+const GOOD = new Set(["ok", "connected", "streaming", "finished", "confirmed"]);
+const BAD = new Set(["full", "stalled", "failed", "timed_out"]);
+const BUSY = new Set(["near", "ringing", "answering", "requested", "connecting", "stopping", "pending", "queued", "sent"]);
 
 function setChip(node, state, text) {
   say(node, text);
@@ -340,12 +340,43 @@ function fillEnded(row, item) {
   say(row.parts.reason, item.reason);
 }
 
+// --- ingest processes -------------------------------------------------------------
+
+function buildNode(item) {
+  const row = element("tr", "console-row");
+  row.parts = {};
+  row.parts.state = chip();
+  cell(row, "stateCell").append(row.parts.state);
+  cell(row, "node").textContent = `${item.node}, process ${item.pid}`;
+  for (const name of ["streams", "cpu", "lag", "rate", "left"]) cell(row, name, "num");
+  cell(row, "reason", "console-dim");
+  return row;
+}
+
+function fillNode(row, item) {
+  setChip(row.parts.state, item.state, item.state_label);
+  say(row.parts.streams, `${number(item.streams)} of ${number(item.limit)}`);
+  say(row.parts.cpu, `${number(100 * item.cpu)} %`);
+  say(row.parts.lag, `${number(item.loop_lag_ms, 1)} ms`);
+  say(row.parts.rate, `${number(item.disk_bytes_per_second / 1e6, 2)} MB/s`);
+  const free = `${number(item.disk_free_bytes / 1e9, 1)} GB`;
+  say(row.parts.left, item.disk_days === null ? free : `${free}, ${daysLeft(item.disk_days)}`);
+  say(row.parts.reason, item.reason);
+}
+
+function daysLeft(days) {
+  if (days >= 1) return `${number(days, days < 10 ? 1 : 0)} days`;
+  return `${number(days * 24, 1)} hours`;
+}
+
 // --- one snapshot -----------------------------------------------------------------
 
 function show() {
   showCards();
   keyed($("live").tBodies[0], snapshot.calls, (item) => item.id, buildCall, fillCall, { fade: true });
   keyed($("ended").tBodies[0], snapshot.ended, (item) => item.id, buildEnded, fillEnded);
+  keyed($("nodes").tBodies[0], snapshot.nodes, (item) => item.key, buildNode, fillNode);
+  $("nodes-section").hidden = snapshot.nodes.length === 0;
   $("live-none").hidden = $("live").tBodies[0].rows.length > 0;
   $("ended-section").hidden = snapshot.ended.length === 0;
   tick();

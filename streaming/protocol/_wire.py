@@ -115,10 +115,13 @@ class AudioDataPayload(
         if len(self.data) % 2:
             raise DecodeError(f"AudioData: {len(self.data)} bytes, not whole samples")
         timestamp = read_timestamp(self.timestamp)
+        raw_id = self.participant_raw_id
+        if raw_id is not None and ("\0" in raw_id or not raw_id):
+            raw_id = without_nul(raw_id) or None
         return AudioData(
             self.data,
             timestamp,
-            without_nul(self.participant_raw_id) or None,
+            raw_id,
             self.silent,
             timestamp is None and self.timestamp is not None,
         )

@@ -135,12 +135,16 @@ class MediaStream:
         except DecodeError as exc:
             return self._count_malformed(str(exc))
         self._malformed_in_a_row = 0
+        if type(message) is AudioData and self.metadata is not None:
+            # Nearly every frame there is.
+            self.unreadable_timestamps += message.timestamp_unreadable
+            return AudioReceived(message)
         return self._take(message, frame)
 
     def _take(self, message: Message, frame: str) -> Event:
         match message:
             case AudioData():
-                return self._take_audio(message)
+                return self._refuse("audio before AudioMetadata", INVALID_DATA)
             case AudioMetadata():
                 return self._take_metadata(message, frame)
             case DtmfData():
@@ -152,12 +156,6 @@ class MediaStream:
                 return self._count_unknown(kind)
             case _:
                 assert_never(message)
-
-    def _take_audio(self, audio: AudioData) -> AudioReceived | Refused:
-        if self.metadata is None:
-            return self._refuse("audio before AudioMetadata", INVALID_DATA)
-        self.unreadable_timestamps += audio.timestamp_unreadable
-        return AudioReceived(audio)
 
     def _take_metadata(
         self, metadata: AudioMetadata, raw: str

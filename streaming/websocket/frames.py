@@ -10,7 +10,7 @@ the kernel send a reset, which can overtake the reason.
 import asyncio
 import codecs
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
 from picows import WSFrame, WSListener, WSMsgType, WSTransport
@@ -37,6 +37,9 @@ class Owner(Protocol):
 
     def message_received(self, message: str | bytes) -> None:
         """Take a whole message."""
+
+    def taking_failed(self, fault: Exception) -> None:
+        """Learn that whoever takes messages raised."""
 
     def close_received(self, code: int, reason: str) -> None:
         """Learn that the peer closes; `code` is 1005 if it named none."""
@@ -67,6 +70,8 @@ class Frames(WSListener):
         max_size: int,
     ) -> None:
         self._owner = owner
+        # Who takes messages: the owner, or whom the owner names.
+        self.take: Callable[[str | bytes], None] = owner.message_received
         self._transport = transport
         self._max_size = max_size
         # A message in fragments: its kind, what came of it, and its size so far.
@@ -148,9 +153,18 @@ class Frames(WSListener):
             except UnicodeDecodeError:
                 self.fail(INVALID_DATA, "text that is not UTF-8")
                 return
-            self._owner.message_received(text)
+            try:
+                self.take(text)
+            except Exception as exc:  # noqa: BLE001 an application's, any
+                self._owner.taking_failed(exc)
         else:
             self._other(frame)
+
+    def _take_one(self, message: str | bytes) -> None:
+        try:
+            self.take(message)
+        except Exception as exc:  # noqa: BLE001 an application's, any
+            self._owner.taking_failed(exc)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         """Tell the owner."""
@@ -184,7 +198,7 @@ class Frames(WSListener):
             self.fail(PROTOCOL_ERROR, "a message within a fragmented message")
         elif frame.fin:
             # A whole text is not for here.
-            self._owner.message_received(frame.get_payload_as_bytes())
+            self._take_one(frame.get_payload_as_bytes())
         else:
             self._kind = frame.msg_type
             self._fragment(frame)
@@ -198,7 +212,7 @@ class Frames(WSListener):
         parts, kind = self._parts, self._kind
         self._parts, self._kind, self._size = [], None, 0
         empty: Any = "" if kind is _TEXT else b""
-        self._owner.message_received(empty.join(parts))
+        self._take_one(empty.join(parts))
 
     def _fragment(self, frame: WSFrame) -> bool:
         """Keep one fragment; False if it was one too many or no UTF-8."""

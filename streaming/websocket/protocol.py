@@ -176,8 +176,8 @@ class PicowsProtocol(asyncio.Protocol):
                 log.error("ASGI callable returned without completing handshake.")
             self._end(NORMAL)
         finally:
+            self._hand_to(_discard)
             # Nobody asks any more, but the peer's close frame comes behind the rest.
-            self._deliver = _discard
             self._waiting.clear()
             self._read_or_not()
 
@@ -220,9 +220,12 @@ class PicowsProtocol(asyncio.Protocol):
 
     def _deliver_to(self, deliver: Deliver) -> None:
         """Hand every message to `deliver` from now on; see DELIVERY."""
-        self._deliver = deliver
-        while self._waiting and self._fault is None:
-            self.message_received(self._waiting.take())
+        self._hand_to(deliver)
+        try:
+            while self._waiting:
+                deliver(self._waiting.take())
+        except Exception as exc:  # noqa: BLE001 the application's, any
+            self.taking_failed(exc)
         self._read_or_not()
 
     async def _send(self, message: Any) -> None:
@@ -242,10 +245,7 @@ class PicowsProtocol(asyncio.Protocol):
             case State.OPEN if kind == "websocket.send":
                 self._send_message(message)
             case State.OPEN if kind == "websocket.close":
-                # Who asks for each message has asked for the last.
-                self._deliver = self._deliver or _discard
-                self._waiting.clear()
-                self._close(message.get("code", NORMAL), message.get("reason") or "")
+                self._close_as_asked(message)
             case state:
                 raise RuntimeError(f"Unexpected ASGI message '{kind}': {state.name}.")
 
@@ -263,6 +263,8 @@ class PicowsProtocol(asyncio.Protocol):
         self._frames = Frames(
             self.transport, self, headers=headers, max_size=self.config.ws_max_size
         )
+        if self._deliver is not None:
+            self._frames.take = self._deliver
         self._frames.open(self._handshake.key, self._handshake.rest)
 
     def _deny(self, message: Any) -> None:
@@ -290,6 +292,13 @@ class PicowsProtocol(asyncio.Protocol):
         content = message.get("bytes")
         self._opened.send(message["text"] if content is None else content)
 
+    def _close_as_asked(self, message: Any) -> None:
+        if self._deliver is None:
+            # Who asks for each message has asked for the last.
+            self._hand_to(_discard)
+            self._waiting.clear()
+        self._close(message.get("code", NORMAL), message.get("reason") or "")
+
     def _close(self, code: int, reason: str) -> None:
         """Send a close frame, and give the peer some time to answer it."""
         self.state = State.CLOSING
@@ -307,19 +316,22 @@ class PicowsProtocol(asyncio.Protocol):
     # What the socket's frames tell.
 
     def message_received(self, message: str | bytes) -> None:
-        """Hand a message to the application."""
-        if self._deliver is not None:
-            try:
-                self._deliver(message)
-            except Exception as exc:  # noqa: BLE001 the application's, any
-                # It comes out of `receive`.
-                self._deliver, self._fault = None, exc
-                self._news.set()
-            return
+        """Let a message wait for the application's `receive`."""
         self._waiting.put(message)
         self._news.set()
         if self._is_reading and self._waiting.is_long:
             self._read_or_not()
+
+    def taking_failed(self, fault: Exception) -> None:
+        """Let what the application raised over a message come out of its `receive`."""
+        self._fault = fault
+        self._hand_to(_discard)
+        self._news.set()
+
+    def _hand_to(self, deliver: Deliver) -> None:
+        self._deliver = deliver
+        if self._frames is not None:
+            self._frames.take = deliver
 
     def close_received(self, code: int, reason: str) -> None:
         """Tell the application that the peer has closed, or has answered our close."""

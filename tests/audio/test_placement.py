@@ -3,7 +3,7 @@
 import pytest
 
 from calls.audio.ledger import Ledger, State
-from calls.audio.placement import Verdict, is_free, put
+from calls.audio.placement import Placement, Verdict, is_free, put
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_a_packet_goes_where_there_is_room(
 
     placement = put(ledger, start, samples, False, "packet")
 
-    assert placement == ("packet", place, samples, False, verdict)
+    assert placement == Placement("packet", place, samples, False, verdict)
     grown = 0 if place is None else samples
     assert ledger.total(State.RECEIVED) == before + grown
     counters = (ledger.late, ledger.duplicates, ledger.discarded)

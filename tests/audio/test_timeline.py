@@ -42,7 +42,8 @@ def test_places_an_exact_stream_packet_by_packet() -> None:
     for slot in range(100):
         stamp = NOON + slot * SLOT_US
         [placement] = timeline.place(stamp, SLOT, slot % 2 == 1, stamp, slot)
-        assert placement == (slot, slot * SLOT, SLOT, slot % 2 == 1, Verdict.ON_TIME)
+        start, silent = slot * SLOT, slot % 2 == 1
+        assert placement == Placement(slot, start, SLOT, silent, Verdict.ON_TIME)
 
     assert timeline.flush() == []
     assert timeline.pending == 0
@@ -474,15 +475,76 @@ def test_a_first_timestamp_that_is_no_time_is_forgotten() -> None:
 # A sender's clock that was set.
 
 
-@pytest.mark.parametrize("seconds", [-5 * 3600, -120, 5 * 3600])
-def test_a_clock_that_was_set_costs_no_audio(seconds: int) -> None:
+@pytest.mark.parametrize(
+    "seconds", [-5 * 3600, -120, -59, -5, -1.1, 1.1, 5, 300, 5 * 3600]
+)
+def test_a_clock_that_was_set_costs_no_audio(seconds: float) -> None:
     outcome = Outcome(Timeline(RATE))
     outcome.send(exact(range(5_000)))
-    outcome.send(stamped(slot, slot + seconds * 50) for slot in range(5_000, 6_000))
+    outcome.send(
+        stamped(slot, round(slot + seconds * 50)) for slot in range(5_000, 6_000)
+    )
     outcome.placements += outcome.timeline.flush()
 
     assert outcome.misplaced == []
     assert outcome.gaps() == []
+
+
+@pytest.mark.parametrize("slots", [-15, 15])
+def test_a_step_of_less_than_a_second_is_what_it_looks_like(slots: int) -> None:
+    outcome = Outcome(Timeline(RATE))
+    outcome.send(exact(range(500)))
+    outcome.send(stamped(slot, slot + slots) for slot in range(500, 600))
+    outcome.placements += outcome.timeline.flush()
+
+    assert outcome.timeline.end == (600 + slots) * SLOT
+    assert outcome.timeline.ledger.duplicates == max(-slots, 0)
+    assert outcome.gaps() == [(500, 15)][: slots > 0]
+
+
+def test_a_sender_that_leaves_out_what_it_owed_has_a_hole() -> None:
+    outcome = Outcome(Timeline(RATE))
+    outcome.send(exact(range(500)))
+    # It falls behind by five seconds, stays there, and then goes on with the present.
+    outcome.send(exact(range(500, 1_000)), delay=5_080_000)
+    outcome.send(exact(range(1_250, 1_500)))
+
+    assert outcome.misplaced == []
+    assert outcome.gaps() == [(1_000, 250)]
+
+
+@pytest.mark.parametrize("before", [0, 500])
+def test_a_hole_within_a_burst_is_a_hole(before: int) -> None:
+    # All of a track may come at once, or what a stall held back.
+    outcome = Outcome(Timeline(RATE))
+    outcome.send(exact(range(before)))
+    for slot in (*range(before, before + 100), *range(before + 200, before + 300)):
+        stamp = NOON + slot * SLOT_US
+        arrival = NOON + (before + 300) * SLOT_US + slot
+        outcome.placements += outcome.timeline.place(stamp, SLOT, False, arrival, slot)
+
+    assert outcome.misplaced == []
+    assert outcome.gaps() == [(before + 100, 100)]
+
+
+@pytest.mark.parametrize(
+    ("pause_us", "pace_us"),
+    # At once and in real time it would look like a clock that was set.
+    [(0, 500), (40_000, 500), (40_000, SLOT_US), (1_000_000, 500)],
+)
+def test_a_replay_is_a_replay_however_fast_it_comes(
+    pause_us: int, pace_us: int
+) -> None:
+    outcome = Outcome(Timeline(RATE))
+    outcome.send(exact(range(500)))
+    for number in range(100):
+        arrival = NOON + 500 * SLOT_US + 80_000 + pause_us + number * pace_us
+        outcome.placements += outcome.timeline.place(
+            NOON + (400 + number) * SLOT_US, SLOT, False, arrival, 400 + number
+        )
+
+    assert outcome.timeline.ledger.duplicates == 100
+    assert outcome.timeline.end == 500 * SLOT
 
 
 def test_a_clock_an_hour_ahead_of_ours_has_holes_like_any_other() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import redis
 
-from calls.live import LIVE_KEY, LiveCall, LiveProcess, LiveTrack
+from calls.live import LIVE_KEY, LiveCall, LiveLoad, LiveProcess, LiveTrack
 from calls.models import Call
 
 
@@ -54,6 +54,25 @@ def live_call(
     }
 
 
+def live_load(**figures: object) -> LiveLoad:
+    """A process with room for more."""
+    load: LiveLoad = {
+        "limit": 800,
+        "estimate": 800,
+        "cpu": 0.25,
+        "loop_lag_p50_ms": 0.2,
+        "loop_lag_p95_ms": 1.0,
+        "loop_lag_p99_ms": 4.0,
+        "disk_bytes_per_second": 320_000.0,
+        "disk_free_bytes": 50_000_000_000,
+        "disk_days": 1.8,
+        "state": "ok",
+        "reason": "",
+    }
+    load.update(figures)  # type: ignore[typeddict-item] # the caller names its keys
+    return load
+
+
 def snapshot(
     *,
     node: str = "recorder-1",
@@ -62,6 +81,7 @@ def snapshot(
     calls: Sequence[Call | LiveCall] = (),
     error: str | None = None,
     database: str | None = None,
+    **load: object,
 ) -> LiveProcess:
     """One process with these calls."""
     return {
@@ -74,6 +94,7 @@ def snapshot(
         "refused": refused,
         "database": database,
         "journal": {"pending_bytes": 640, "error": error},
+        "load": live_load(**load),
         "calls": [live_call(one) if isinstance(one, Call) else one for one in calls],
     }
 

@@ -231,3 +231,26 @@ def test_counts_live_calls_in_the_sidebar(operator: Client, stranger: Client) ->
     items = operator.get("/admin/").context["sidebar_navigation"][0]["items"]
     assert next(item["badge"] for item in items if item["title"] == "Calls") == "3"
     assert stranger.get("/admin/").context["sidebar_navigation"] == []
+
+
+def test_shows_what_each_ingest_process_bears() -> None:
+    full = snapshot(node="b", streams=3, limit=3, state="full", reason="3 are open")
+    ready = snapshot(node="a", streams=2, cpu=0.4, disk_days=None)
+
+    rows = board_now(full, ready)["nodes"]
+
+    assert [(row["node"], row["streams"], row["limit"]) for row in rows] == [
+        ("a", 2, 800),
+        ("b", 3, 3),
+    ]
+    assert [row["state_label"] for row in rows] == ["Ready", "Takes no more"]
+    assert (rows[0]["cpu"], rows[0]["disk_days"]) == (0.4, None)
+    assert rows[1]["reason"] == "3 are open"
+
+
+def test_a_process_that_does_not_tell_its_load_is_not_in_the_table() -> None:
+    old = snapshot()
+    del old["load"]
+
+    assert board_now(old)["nodes"] == []
+    assert board_without_feed()["nodes"] == []
