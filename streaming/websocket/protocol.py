@@ -177,6 +177,8 @@ class PicowsProtocol(asyncio.Protocol):
             self._end(NORMAL)
         finally:
             self._hand_to(_discard)
+            # Nobody asks any more, but the peer's close frame comes behind the rest.
+            self._waiting.clear()
             self._read_or_not()
 
     def _end(self, code: int) -> None:

@@ -12,6 +12,8 @@ from tests.websocket.dialects import DIALECTS, Dialect
 from tests.websocket.server import Server
 
 Dial = Callable[..., Client]
+Build = Callable[..., Server]
+Connect = Callable[..., Client]
 
 
 @pytest.fixture(scope="session", params=[*DIALECTS.values()], ids=[*DIALECTS])
@@ -48,7 +50,7 @@ def server(common_server: Server) -> Iterator[Server]:
 
 
 @pytest.fixture
-def build(dialect: Dialect) -> Iterator[Callable[..., Server]]:
+def build(dialect: Dialect) -> Iterator[Build]:
     """Return what starts a server with options of its own; it ends with the test."""
     servers: list[Server] = []
 
@@ -64,7 +66,7 @@ def build(dialect: Dialect) -> Iterator[Callable[..., Server]]:
 
 
 @pytest.fixture
-def connect() -> Iterator[Callable[..., Client]]:
+def connect() -> Iterator[Connect]:
     """Return what makes a TCP connection to a server; it ends with the test."""
     clients: list[Client] = []
 
@@ -79,7 +81,7 @@ def connect() -> Iterator[Callable[..., Client]]:
 
 
 def open_socket(
-    connect: Callable[..., Client],
+    connect: Connect,
     server: Server,
     application: Application | None = None,
     path: str = "/",
@@ -96,12 +98,12 @@ def open_socket(
 
 
 @pytest.fixture
-def knock(server: Server, connect: Callable[..., Client]) -> Dial:
+def knock(server: Server, connect: Connect) -> Dial:
     """Return what connects to the common server and says nothing yet."""
     return functools.partial(connect, server)
 
 
 @pytest.fixture
-def dial(server: Server, connect: Callable[..., Client]) -> Dial:
+def dial(server: Server, connect: Connect) -> Dial:
     """Return what opens a WebSocket to the common server."""
     return functools.partial(open_socket, connect, server)

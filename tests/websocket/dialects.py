@@ -54,6 +54,10 @@ class Dialect:
     listens_while_closing: bool = True
     # uvicorn asks `limit_concurrency` of plain requests only.
     limits_concurrency: bool = True
+    # A connection closed with bytes unread is reset, which may overtake the reason.
+    reads_out_the_faulty: bool = True
+    # uvicorn's class tells of the end once or twice, and then lets `receive` wait.
+    tells_of_the_end_again: bool = True
     # ACS need not answer pings, and a missing pong is no reason to end a call.
     never_pings: bool = True
 
@@ -74,6 +78,8 @@ SANSIO = Dialect(
     stops_for_who_does_not_read=False,
     listens_while_closing=False,
     limits_concurrency=False,
+    reads_out_the_faulty=False,
+    tells_of_the_end_again=False,
     never_pings=False,
 )
 # As `manage.py ingest` has it.

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,14 +19,11 @@ from tests.websocket.applications import (
     eventually,
 )
 from tests.websocket.client import PING, TEXT, Client, frame, request
-from tests.websocket.conftest import open_socket
+from tests.websocket.conftest import Build, Connect, open_socket
 from tests.websocket.dialects import Dialect
-from tests.websocket.server import Server
 
 ROOT = Path(__file__).parents[2]
 RESTART = 1012
-Build = Callable[..., Server]
-Connect = Callable[..., Client]
 
 
 def test_every_socket_is_told_of_a_restart(build: Build, connect: Connect) -> None:
