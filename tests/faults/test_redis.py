@@ -15,6 +15,12 @@ from tests.faults.line import lines_to, sent, streaming
 from tests.faults.places import Crew, Redis
 from tests.streaming.house import House, eventually
 
+# As a callback of ACS does: then ingest itself asks for the recordings, in vain.
+CALL_ENDED = """
+from django.utils import timezone
+from calls.lifecycle import call_ended
+call_ended("{0}", at=timezone.now(), code=200, reason="The caller hung up.")
+"""
 OUTAGE_SECONDS = 20.0
 STREAMS = 4
 
@@ -50,10 +56,14 @@ async def test_a_redis_that_is_away_costs_the_live_view_and_nothing_else(
             await eventually(lambda: streams_shown(redis) == STREAMS + 1)
 
             redis.kill()
+            words = CALL_ENDED.format(short.call_id)
+            told = await asyncio.to_thread(house.manage, "shell", "-c", words)
+            assert told.returncode == 0, told.stderr
             short.end()
             await eventually(lambda: house.get("/healthz")[1]["streams"] == STREAMS)
             await asyncio.sleep(OUTAGE_SECONDS)
             assert len(house.journals) == STREAMS + 1
+            assert "calls.finish_call was not queued" in house.log.read_text()
             redis.start()
 
             await eventually(lambda: streams_shown(redis) == STREAMS)
