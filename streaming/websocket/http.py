@@ -1,13 +1,10 @@
 """uvicorn's HTTP class, for a port that strangers can reach."""
 
 import asyncio
-from typing import Any, Final
+from typing import Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
-
-# A WebSocket client sends its request at once. Who has not after so long never will.
-REQUEST_TIMEOUT: Final = 10.0
 
 
 class IngestHttpProtocol(H11Protocol):
@@ -17,12 +14,15 @@ class IngestHttpProtocol(H11Protocol):
     take all descriptors. And it forgets what a client sent behind its upgrade request.
     """
 
+    # Seconds. A WebSocket client sends its request at once; who has not after so long
+    # never will.
+    request_timeout = 10.0
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for the request."""
         super().connection_made(transport)
-        self._deadline = self.loop.call_later(REQUEST_TIMEOUT, self._late)
+        self._deadline = self.loop.call_later(self.request_timeout, self._late)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""

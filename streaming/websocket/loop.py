@@ -28,13 +28,14 @@ class GatheringSelector(selectors.DefaultSelector):
 
     def __init__(self) -> None:
         super().__init__()
-        self._is_busy = False
+        # Whether so much is going on that asking less often pays.
+        self.is_busy = False
         self._events = 0
         self._since = time.monotonic()
 
     def select(self, timeout: float | None = None) -> Ready:
         """Return what is ready, at the latest after `timeout` seconds."""
-        if self._is_busy and (timeout is None or timeout > HOLD):
+        if self.is_busy and (timeout is None or timeout > HOLD):
             time.sleep(HOLD)
             ready = super().select(0)
             if not ready:
@@ -45,7 +46,7 @@ class GatheringSelector(selectors.DefaultSelector):
         self._events += len(ready)
         passed = time.monotonic() - self._since
         if passed > _MEASURED_FOR:
-            self._is_busy = self._events > BUSY * passed
+            self.is_busy = self._events > BUSY * passed
             self._events = 0
             self._since += passed
         return ready

@@ -1,0 +1,97 @@
+"""Who connects to ingest and never sends a whole request is closed."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import uvicorn
+
+from streaming.websocket.http import IngestHttpProtocol
+from streaming.websocket.protocol import PicowsProtocol
+
+PATIENCE = 20.0
+UPGRADE = (
+    b"GET /media/x HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+
+
+class Hasty(IngestHttpProtocol):
+    """The same, with less patience."""
+
+    request_timeout = 0.3
+
+
+async def application(scope: Any, receive: Any, send: Any) -> None:
+    """Answer requests, and hold sockets open until their peer closes them."""
+    if scope["type"] == "http":
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+        return
+    await receive()
+    await send({"type": "websocket.accept"})
+    await receive()
+
+
+@asynccontextmanager
+async def serving() -> AsyncIterator[tuple[uvicorn.Server, int]]:
+    config = uvicorn.Config(
+        application,
+        port=0,
+        http=Hasty,
+        ws=PicowsProtocol,
+        lifespan="off",
+        log_config=None,
+        timeout_graceful_shutdown=1,
+    )
+    server = uvicorn.Server(config)
+    task = asyncio.create_task(server._serve())
+    async with asyncio.timeout(PATIENCE):
+        while not server.started:
+            await asyncio.sleep(0.01)
+    try:
+        yield server, server.servers[0].sockets[0].getsockname()[1]
+    finally:
+        server.should_exit = True
+        await task
+
+
+@pytest.mark.parametrize("said", [b"", b"G", UPGRADE[:-2]])
+async def test_a_request_that_does_not_come_ends_the_connection(said: bytes) -> None:
+    async with serving() as (server, port), asyncio.timeout(PATIENCE):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(said)
+
+        with pytest.raises(ConnectionResetError):
+            # Aborted, or ended: either way the descriptor is free again.
+            if await reader.read() == b"":
+                raise ConnectionResetError
+
+        assert not server.server_state.connections
+        writer.close()
+
+
+async def test_a_socket_that_was_opened_is_left_alone() -> None:
+    async with serving() as (server, port), asyncio.timeout(PATIENCE):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(UPGRADE)
+        assert b"101 Switching Protocols" in await reader.readuntil(b"\r\n\r\n")
+
+        await asyncio.sleep(2 * Hasty.request_timeout)
+
+        assert len(server.server_state.connections) == 1
+        writer.close()
+
+
+async def test_a_request_in_pieces_is_answered() -> None:
+    async with serving() as (_, port), asyncio.timeout(PATIENCE):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET / HTTP/1.1\r\n")
+        await writer.drain()
+        writer.write(b"Host: x\r\n\r\n")
+
+        assert b"204" in await reader.readline()
+
+        writer.close()
