@@ -37,6 +37,9 @@ test-postgres: $(STAMPS)/dev ## The database tests again, on a real PostgreSQL
 test-suite: $(STAMPS)/dev $(STAMPS)/npm ## The whole suite, browsers included
 	$(BIN)/pytest $(WORKERS) $(ARGS)
 
+faults: $(STAMPS)/dev ## Kill, stop, fill and cut what can be, and see what it cost: part of make test
+	$(BIN)/pytest $(WORKERS) tests/faults tests/journal/test_death.py tests/streaming/test_death.py $(ARGS)
+
 check: $(STAMPS)/dev ## Format, lint, types, import contracts, Django's checks, migrations
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
