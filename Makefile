@@ -12,7 +12,7 @@ WORKERS ?= --numprocesses logical --maxprocesses 4
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup ready demo test test-pure test-postgres test-suite check bench soak \
+.PHONY: help setup ready demo test test-pure test-postgres test-suite faults check bench soak \
 	autobahn fix lock clean migrate
 
 help: ## Say what each target does
