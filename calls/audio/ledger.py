@@ -272,7 +272,8 @@ def overtalk_us(
     for offset, ledger in tracks:
         first = 0
         if since_us is not None:
-            # One earlier than the nearest: what lies before is cut off below, exactly.
+            # One sample sooner, cut off below: a bound that lies between two samples
+            # must not cost the rest of the first.
             first = us_to_samples(max(since_us - offset, 0), ledger.rate) - 1
         for run_start, run_end in ledger.talk_runs(first):
             start = offset + samples_to_us(run_start, ledger.rate)
