@@ -52,6 +52,7 @@ check: $(STAMPS)/dev ## Format, lint, types, import contracts, Django's checks, 
 
 bench: $(STAMPS)/dev ## Measure what it all costs beside others, 8 minutes (ARGS="--quick")
 	$(BIN)/python -m benchmarks $(ARGS)
+	$(BIN)/python -m scripts.bench_table --write
 
 # Minutes of `make soak`.
 MINUTES ?= 10

@@ -1,11 +1,13 @@
 """The README tells the truth: its settings, its targets, its commands."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
 
 from django.core.management import get_commands
 
+from scripts import bench_table
 from scripts.settings_table import declared, table, written
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -18,6 +20,14 @@ def test_the_settings_table_is_what_the_settings_read() -> None:
 
     # Not so? `make fix` writes it.
     assert written(readme, table(declared())) == readme
+
+
+def test_the_costs_are_those_that_were_measured() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    measured = json.loads(bench_table.LATEST.read_text(encoding="utf-8"))
+
+    # Not so? `make bench` writes it, and `python -m scripts.bench_table --write`.
+    assert bench_table.written(readme, bench_table.table(measured)) == readme
 
 
 def test_every_make_target_that_is_named_exists() -> None:
