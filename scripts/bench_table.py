@@ -42,12 +42,13 @@ def table(document: Mapping[str, Any]) -> str:
             f" | {_median(rows, name, 'rss_kb_per_stream'):.0f} |"
         )
     machine = document["machine"]
+    day = machine["date"][:10]
     holds = SHARE_OF_A_CORE * 1e6 / (costs["ours"] * PACKETS_PER_SECOND)
     lines += [
         "",
         f"Medians of one run on {machine['cores']} cores ({machine['cpu']}), Python"
-        f" {machine['python']}, {machine['date'][:10]}. At that cost three quarters of a"
-        f" core hold {holds:.0f} streams of one speaker. What is promised, of several"
+        f" {machine['python']}, {day}. At that cost three quarters of a core"
+        f" hold {holds:.0f} streams of one speaker. What is promised, of several"
         " turns the worst:",
         "",
         "| promise | measured | limit | |",
@@ -64,7 +65,8 @@ def table(document: Mapping[str, Any]) -> str:
 
 
 def _median(rows: Iterable[Mapping[str, Any]], name: str, figure: str) -> float:
-    return statistics.median(row[figure] for row in rows if row["server"] == name)
+    found = [float(row[figure]) for row in rows if row["server"] == name]
+    return statistics.median(found)
 
 
 def _to_disk(rows: Iterable[Mapping[str, Any]], name: str) -> str:

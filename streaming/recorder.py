@@ -22,7 +22,7 @@ from django.conf import settings
 
 from calls.drafts import ArchiveBatch, CallFacts
 from calls.journal import JournalError, JournalHeader
-from calls.live import LiveProcess
+from calls.live import LiveCall, LiveProcess
 from calls.load import LiveLoad
 from streaming.archive import Archive
 from streaming.call_audio import CallAudio
@@ -39,6 +39,9 @@ TICK = 1.0
 ROWS_EVERY = 5.0
 # Openings and ends come in crowds; each crowd is one transaction.
 CROWD = 0.05
+# Calls looked at in one go: hundreds would hold up their packets, and going back to
+# the event loop after each of them costs as much as looking at it.
+AT_ONCE = 8
 # A call without sockets is forgotten after this long: a redial then goes on from rows.
 FORGET_AFTER = 900.0
 # At the end the journals have everything; rows are worth this much of waiting.
@@ -205,16 +208,18 @@ class Recorder:
             await asyncio.sleep(max(0.0, due - time.monotonic()))
 
     async def _tick(self) -> None:
-        for call in list(self.calls.values()):
+        shown = []
+        for number, call in enumerate(list(self.calls.values()), 1):
             if call.sessions:
                 call.measure()
                 call.explain()
-                # Hundreds of calls in one go would hold up their packets.
+                shown.append(call_snapshot(call))
+            if number % AT_ONCE == 0:
                 await asyncio.sleep(0)
         now = time.monotonic()
         self._count_packets(now)
         self._weigh(now)
-        await self.live.publish(self.snapshot())
+        await self.live.publish(self.snapshot(shown))
 
     def _count_packets(self, now: float) -> None:
         packets = self._packets_closed + sum(
@@ -271,13 +276,14 @@ class Recorder:
         )
         await self._stops()
         self._put_ended()
-        for call in list(self.calls.values()):
+        for number, call in enumerate(list(self.calls.values()), 1):
             call.settle()
             self._put(call, call.sessions, now)
             idle = call.idle_since
             if not call.sessions and idle is not None and now - idle > FORGET_AFTER:
                 del self.calls[call.call_id]
-            await asyncio.sleep(0)
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)
         await self.archive.flush()
 
     async def _stops(self) -> None:
@@ -322,8 +328,8 @@ class Recorder:
         """Return what this process bears, and what it could hold."""
         return self.capacity.load(self.streams, self.no_room())
 
-    def snapshot(self) -> LiveProcess:
-        """Return what this process hears, for the live view."""
+    def snapshot(self, calls: list[LiveCall]) -> LiveProcess:
+        """Return what this process and its `calls` are like, for the live view."""
         health = self.journals.health()
         return {
             "process": str(self.process_id),
@@ -339,9 +345,7 @@ class Recorder:
             },
             "database": self.archive.error,
             "load": self.load(),
-            "calls": [
-                call_snapshot(call) for call in self.calls.values() if call.sessions
-            ],
+            "calls": calls,
         }
 
 
