@@ -108,8 +108,8 @@ def replayed(call_id: UUID, path: Path) -> Counter[bytes]:
 
 
 def test_a_cut_at_every_byte_keeps_exactly_what_is_whole(specimen: Specimen) -> None:
-    for length in range(specimen.header, len(specimen.content) + 1):
-        specimen.path.write_bytes(specimen.content[:length])
+    for length in range(len(specimen.content), specimen.header - 1, -1):
+        os.truncate(specimen.path, length)
 
         assert replayed(specimen.call_id, specimen.path) == specimen.survivors(
             until=length
@@ -119,8 +119,8 @@ def test_a_cut_at_every_byte_keeps_exactly_what_is_whole(specimen: Specimen) -> 
 def test_a_header_cut_at_every_byte_is_an_error_and_the_file_stays(
     specimen: Specimen,
 ) -> None:
-    for length in range(specimen.header):
-        specimen.path.write_bytes(specimen.content[:length])
+    for length in range(specimen.header - 1, -1, -1):
+        os.truncate(specimen.path, length)
 
         with pytest.raises(JournalError):
             replayed(specimen.call_id, specimen.path)
@@ -134,15 +134,18 @@ def test_a_header_cut_at_every_byte_is_an_error_and_the_file_stays(
 def test_a_damaged_byte_anywhere_costs_its_record_and_no_other(
     specimen: Specimen,
 ) -> None:
-    damaged = bytearray(specimen.content)
-    for at in range(specimen.header, len(damaged)):
-        # Never 0, and over the bytes of a record any bit.
-        flip = at * 37 % 255 + 1
-        damaged[at] ^= flip
-        specimen.path.write_bytes(damaged)
-        damaged[at] ^= flip
+    with specimen.path.open("r+b", buffering=0) as file:
+        for at in range(specimen.header, len(specimen.content)):
+            sound = specimen.content[at]
+            # Never the same byte, and over the bytes of a record any bit.
+            damaged = sound ^ (at * 37 % 255 + 1)
+            os.pwrite(file.fileno(), bytes([damaged]), at)
 
-        assert replayed(specimen.call_id, specimen.path) == specimen.survivors(hit=at)
+            assert replayed(specimen.call_id, specimen.path) == specimen.survivors(
+                hit=at
+            )
+            os.pwrite(file.fileno(), bytes([sound]), at)
+    assert specimen.path.read_bytes() == specimen.content
 
 
 def cuts(specimen: Specimen) -> list[int]:
