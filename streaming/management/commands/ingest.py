@@ -35,7 +35,8 @@ class Command(BaseCommand):
             "--ws",
             default="streaming.websocket.protocol:PicowsProtocol",
             help="uvicorn's WebSocket protocol class: a name of uvicorn's, such as"
-            " websockets-sansio, or module:Class (default: %(default)s)",
+            " websockets-sansio, or module:Class (default: %(default)s). uvicorn's own"
+            " throw away what is on its way when ingest is told to stop.",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
