@@ -48,10 +48,10 @@ def table(document: Mapping[str, Any]) -> str:
         "",
         f"Medians of one run on {machine['cores']} cores ({machine['cpu']}), Python"
         f" {machine['python']}, {day}. At that cost three quarters of a core"
-        f" hold {holds:.0f} streams of one speaker. What is promised, of several"
+        f" hold {holds:.0f} streams of one speaker. What we hold ourselves to, of several"
         " turns the worst:",
         "",
-        "| promise | measured | limit | |",
+        "| figure | measured | limit | |",
         "|---|---|---|---|",
     ]
     for one in document["bar"]:
