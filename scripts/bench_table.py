@@ -48,8 +48,8 @@ def table(document: Mapping[str, Any]) -> str:
         "",
         f"Medians of one run on {machine['cores']} cores ({machine['cpu']}), Python"
         f" {machine['python']}, {day}. At that cost three quarters of a core"
-        f" hold {holds:.0f} streams of one speaker. What we hold ourselves to, of several"
-        " turns the worst:",
+        f" hold {holds:.0f} streams of one speaker. What we hold ourselves to, of"
+        " several turns the worst:",
         "",
         "| figure | measured | limit | |",
         "|---|---|---|---|",
