@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped,unused-ignore]
+import psutil  # type: ignore[import-untyped,unused-ignore] # no py.typed marker
 
 from benchmarks.generator import COUNTER
 from benchmarks.machine import queued_bytes

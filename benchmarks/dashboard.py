@@ -25,12 +25,12 @@ import django
 django.setup()
 
 import msgspec  # noqa: E402 after setup
-from django.utils import timezone  # noqa: E402
+from django.utils import timezone  # noqa: E402 after setup
 
-from calls.identity import participant_id, track_id  # noqa: E402
-from calls.live import LIVE_KEY, LiveCall, LiveProcess, LiveTrack, redis_sync  # noqa: E402
-from calls.models import Call, Participant, Track  # noqa: E402
-from streaming.dashboard import Source  # noqa: E402
+from calls.identity import participant_id, track_id  # noqa: E402 after setup
+from calls.live import LIVE_KEY, LiveCall, LiveProcess, LiveTrack, redis_sync  # noqa: E402 after setup
+from calls.models import Call, Participant, Track  # noqa: E402 after setup
+from streaming.dashboard import Source  # noqa: E402 after setup
 
 ROUNDS = 10
 

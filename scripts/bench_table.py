@@ -6,17 +6,15 @@ The figures are those of the last `make bench`, in docs/benchmarks/latest.json: 
 types them.
 """
 
-import argparse
 import json
 import statistics
-import sys
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
+from scripts.settings_table import ROOT, print_or_write
+
 LATEST = ROOT / "docs" / "benchmarks" / "latest.json"
-BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
+MARKERS = ("<!-- bench:begin -->", "<!-- bench:end -->")
 LOAD = "300 paced"
 # Where an ingest process calls itself full (streaming.capacity).
 SHARE_OF_A_CORE, PACKETS_PER_SECOND = 0.75, 50
@@ -79,25 +77,10 @@ def _to_disk(rows: Iterable[Mapping[str, Any]], name: str) -> str:
     return f"{half:.0f} / {most:.0f}"
 
 
-def written(readme: str, rows: str) -> str:
-    """Return `readme` with the table between its markers."""
-    before, _, rest = readme.partition(BEGIN)
-    _, found, after = rest.partition(END)
-    if not found:
-        sys.exit(f"README.md has no {BEGIN} … {END}")
-    return f"{before}{BEGIN}\n{rows}\n{END}{after}"
-
-
 def main() -> None:
     """Print the table, or write it."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--write", action="store_true", help="write it into README.md")
     rows = table(json.loads(LATEST.read_text(encoding="utf-8")))
-    if parser.parse_args().write:
-        readme = ROOT / "README.md"
-        readme.write_text(written(readme.read_text(encoding="utf-8"), rows), "utf-8")
-    else:
-        print(rows)
+    print_or_write(__doc__ or "", rows, MARKERS)
 
 
 if __name__ == "__main__":

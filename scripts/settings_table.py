@@ -37,25 +37,31 @@ def table(variables: Iterable[Variable]) -> str:
     return "\n".join(rows)
 
 
-def written(readme: str, rows: str) -> str:
+def written(readme: str, rows: str, markers: tuple[str, str] = (BEGIN, END)) -> str:
     """Return `readme` with the table between its markers."""
-    before, _, rest = readme.partition(BEGIN)
-    _, found, after = rest.partition(END)
+    begin, end = markers
+    before, _, rest = readme.partition(begin)
+    _, found, after = rest.partition(end)
     if not found:
-        sys.exit(f"README.md has no {BEGIN} … {END}")
-    return f"{before}{BEGIN}\n{rows}\n{END}{after}"
+        sys.exit(f"README.md has no {begin} … {end}")
+    return f"{before}{begin}\n{rows}\n{end}{after}"
+
+
+def print_or_write(about: str, rows: str, markers: tuple[str, str]) -> None:
+    """Print a table, or with --write put it into the README."""
+    parser = argparse.ArgumentParser(description=about.splitlines()[0])
+    parser.add_argument("--write", action="store_true", help="write it into README.md")
+    if parser.parse_args().write:
+        readme = ROOT / "README.md"
+        text = readme.read_text(encoding="utf-8")
+        readme.write_text(written(text, rows, markers), "utf-8")
+    else:
+        print(rows)
 
 
 def main() -> None:
     """Print the table, or write it."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--write", action="store_true", help="write it into README.md")
-    rows = table(declared())
-    if parser.parse_args().write:
-        readme = ROOT / "README.md"
-        readme.write_text(written(readme.read_text(encoding="utf-8"), rows), "utf-8")
-    else:
-        print(rows)
+    print_or_write(__doc__ or "", table(declared()), (BEGIN, END))
 
 
 if __name__ == "__main__":
