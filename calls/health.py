@@ -5,7 +5,7 @@ still keep them inside. They are behind `ALLOWED_HOSTS` like every page: a probe
 address gets 400 unless it sends a Host that is allowed.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import redis
 from django.db import DatabaseError, connection
@@ -211,13 +211,11 @@ def live_metrics() -> Iterator[Metric]:
             lambda one: sum(call["malformed"] for call in one["calls"]),
         ),
     ):
-        family = GaugeMetricFamily(
-            f"acsstream_{name}", text, labels=["node", "process"]
-        )
-        for process in processes:
-            family.add_metric([process["node"], process["process"]], value(process))
-        yield family
-    yield from load_metrics(processes)
+        yield by_process(name, text, [(one, value(one)) for one in processes])
+    for name, text, of_load in LOADS:
+        # A process of an older release does not say.
+        told = [(one, of_load(load)) for one in processes if (load := one.get("load"))]
+        yield by_process(name, text, told)
 
 
 LOADS: tuple[tuple[str, str, Callable[[LiveLoad], float]], ...] = (
@@ -246,16 +244,14 @@ LOADS: tuple[tuple[str, str, Callable[[LiveLoad], float]], ...] = (
 )
 
 
-def load_metrics(processes: list[LiveProcess]) -> Iterator[Metric]:
-    """Yield what ingest processes say of their load."""
-    for name, text, value in LOADS:
-        family = GaugeMetricFamily(
-            f"acsstream_{name}", text, labels=["node", "process"]
-        )
-        for process in processes:
-            if load := process.get("load"):
-                family.add_metric([process["node"], process["process"]], value(load))
-        yield family
+def by_process(
+    name: str, text: str, values: Iterable[tuple[LiveProcess, float]]
+) -> GaugeMetricFamily:
+    """Return a gauge with a sample for each process."""
+    family = GaugeMetricFamily(f"acsstream_{name}", text, labels=["node", "process"])
+    for process, value in values:
+        family.add_metric([process["node"], process["process"]], value)
+    return family
 
 
 def by_state(

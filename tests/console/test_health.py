@@ -110,6 +110,26 @@ def test_measures_what_ingest_says(db: None, with_redis: str) -> None:
     assert figures["acsstream_journal_faulty", "recorder-1"] == 0
 
 
+def test_measures_what_ingest_bears(db: None, with_redis: str) -> None:
+    publish(with_redis, snapshot(node="full", limit=3, state="full", cpu=0.6))
+    publish(with_redis, snapshot(node="ready", loop_lag_p99_ms=4.0))
+    old = snapshot(node="old")
+    del old["load"]
+    publish(with_redis, old)
+
+    figures = samples(Client())
+
+    assert figures["acsstream_stream_limit", "full"] == 3
+    assert figures["acsstream_cpu_cores", "full"] == 0.6
+    assert figures["acsstream_takes_streams", "full"] == 0
+    assert figures["acsstream_takes_streams", "ready"] == 1
+    assert figures["acsstream_loop_lag_p99_seconds", "ready"] == 0.004
+    assert figures["acsstream_disk_bytes_per_second", "ready"] == 320_000
+    assert figures["acsstream_disk_free_bytes", "ready"] == 50_000_000_000
+    assert ("acsstream_takes_streams", "old") not in figures
+    assert figures["acsstream_streams", "old"] == 1
+
+
 def test_forgets_processes_that_went_silent(db: None, with_redis: str) -> None:
     process = snapshot()
     with redis.Redis.from_url(with_redis) as client:
