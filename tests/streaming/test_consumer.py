@@ -16,9 +16,9 @@ from pytest_django import Settings
 from redis import Redis
 
 from calls.journal import Kind, read
-from calls.live import LiveCall
+from calls.live import LIVE_KEY, LiveCall, keys_of, parsed
 from streaming import recorder as recorder_module
-from streaming.live import call_snapshot
+from streaming.live import LivePublisher
 from streaming.management.commands.ingest import KEEPALIVE, listening_socket
 from streaming.media_routing import media
 from streaming.recorder import Recorder, recorder, recorder_stop
@@ -93,9 +93,12 @@ async def test_a_socket_that_died_first_cannot_be_told_why_it_is_refused(
     assert house.streams == 0
 
 
-def live_calls(house: Recorder) -> list[LiveCall]:
-    """Return what the live view would show of a process's calls."""
-    return [call_snapshot(call) for call in house.calls.values() if call.sessions]
+def live_calls(url: str) -> list[LiveCall]:
+    """Return the calls that ingest has written into Redis for the live view."""
+    with Redis.from_url(url) as client:
+        names = client.zrange(LIVE_KEY, 0, -1)
+        found = parsed(client.mget(keys_of(names)) if names else [])
+    return [call for process in found for call in process["calls"]]
 
 
 async def test_a_superseded_socket_may_be_gone(
@@ -219,14 +222,18 @@ async def test_a_call_that_went_on_elsewhere_is_taken_up_where_it_is(
     assert (track.audio.timeline.end, track.audio.ledger.gap_count) == (150 * 320, 0)
 
 
-async def test_what_a_call_knows_of_itself_is_in_the_snapshot(house: Recorder) -> None:
+async def test_what_a_call_knows_of_itself_is_in_the_snapshot(
+    house: Recorder, settings: Settings, redis_url: str
+) -> None:
+    settings.REDIS_URL = redis_url
+    house.live = LivePublisher()
     server = Server(x_ms_call_connection_id="shown")
     server.receive(metadata(), *(audio(n) for n in range(60)), "not JSON")
     server.receive('{"kind":"New"}')
-    await eventually(lambda: live_calls(house))
-    await eventually(lambda: live_calls(house)[0]["unknown"])
+    await eventually(lambda: live_calls(redis_url))
+    await eventually(lambda: live_calls(redis_url)[0]["unknown"] == 1)
 
-    [call] = live_calls(house)
+    [call] = live_calls(redis_url)
     [track] = call["tracks"]
 
     assert (call["packets"], call["malformed"], call["unknown"]) == (60, 1, 1)
