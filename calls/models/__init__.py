@@ -6,8 +6,15 @@ from calls.models.call import (
     Participant,
     StreamingProfile,
     StreamingState,
+    TranscriptionState,
 )
-from calls.models.control import CallEvent, CommandKind, CommandState, StreamCommand
+from calls.models.control import (
+    CallEvent,
+    CommandKind,
+    CommandState,
+    Evidence,
+    StreamCommand,
+)
 from calls.models.media import (
     AudioChunk,
     Connection,
@@ -27,6 +34,7 @@ __all__ = [
     "CommandKind",
     "CommandState",
     "Connection",
+    "Evidence",
     "IngestProcess",
     "Loss",
     "Participant",
@@ -37,4 +45,5 @@ __all__ = [
     "StreamingState",
     "Subscription",
     "Track",
+    "TranscriptionState",
 ]

@@ -94,6 +94,17 @@ class StreamingState(models.TextChoices):
     FAILED = "failed", "Failed"
 
 
+class TranscriptionState(models.TextChoices):
+    """What transcription of a call is really doing, by evidence."""
+
+    OFF = "off", "Off"
+    REQUESTED = "requested", "Requested"
+    RUNNING = "running", "Running"
+    STOPPING = "stopping", "Stopping"
+    STOPPED = "stopped", "Stopped"
+    FAILED = "failed", "Failed"
+
+
 class Direction(models.TextChoices):
     """Who rang."""
 
@@ -186,6 +197,26 @@ class Call(models.Model):
         help_text="When the evidence for that state came, by our clock.",
     )
 
+    paused_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="Since when recording is paused. Empty: it is not.",
+    )
+    paused_why = models.CharField(max_length=80, blank=True)
+
+    desired_transcription = models.BooleanField("transcription wanted", default=False)
+    transcription_state = models.CharField(
+        max_length=12, choices=TranscriptionState, default=TranscriptionState.OFF
+    )
+    transcription_locale = models.CharField(max_length=20, blank=True)
+    transcription_reason = models.CharField(max_length=500, blank=True)
+    reconciled_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="When ACS was last asked what this call is doing.",
+    )
+
     archive_state = models.CharField(
         max_length=12, choices=ArchiveState, default=ArchiveState.NONE, db_index=True
     )
@@ -208,7 +239,13 @@ class Call(models.Model):
         ordering = ("-rang_at",)
         permissions = [
             ("control_streaming", "Can start and stop streaming"),
+            ("pause_recording", "Can pause and resume recording"),
+            ("control_transcription", "Can start and stop transcription"),
             ("hang_up", "Can hang up a call"),
+            ("place_call", "Can place calls and connect to running ones"),
+            ("control_participants", "Can mute, hold, add and remove participants"),
+            ("transfer_call", "Can transfer a call"),
+            ("run_preflight", "Can run the preflight checks"),
             ("play_recording", "Can play recordings"),
             ("download_recording", "Can download recordings"),
         ]

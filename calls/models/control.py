@@ -15,9 +15,25 @@ class CommandKind(models.TextChoices):
     """What ACS is asked to do."""
 
     ANSWER = "answer", "Answer the call"
+    REJECT = "reject", "Reject the call"
+    REDIRECT = "redirect", "Redirect the call"
+    PLACE_CALL = "place_call", "Place a call"
+    CONNECT_CALL = "connect_call", "Connect to a running call"
     START_STREAMING = "start_streaming", "Start streaming"
     STOP_STREAMING = "stop_streaming", "Stop streaming"
+    PAUSE = "pause", "Pause recording"
+    RESUME = "resume", "Resume recording"
+    START_TRANSCRIPTION = "start_transcription", "Start transcription"
+    STOP_TRANSCRIPTION = "stop_transcription", "Stop transcription"
+    UPDATE_TRANSCRIPTION = "update_transcription", "Change transcription's language"
     HANG_UP = "hang_up", "Hang up for everyone"
+    LEAVE = "leave", "Leave the call"
+    MUTE = "mute", "Mute a participant"
+    HOLD = "hold", "Put a participant on hold"
+    UNHOLD = "unhold", "Take a participant off hold"
+    ADD_PARTICIPANT = "add_participant", "Add a participant"
+    REMOVE_PARTICIPANT = "remove_participant", "Remove a participant"
+    TRANSFER = "transfer", "Transfer the call"
 
 
 class CommandState(models.TextChoices):
@@ -28,6 +44,17 @@ class CommandState(models.TextChoices):
     CONFIRMED = "confirmed", "Confirmed"
     FAILED = "failed", "Failed"
     TIMED_OUT = "timed_out", "Timed out"
+
+
+class Evidence(models.TextChoices):
+    """What settled a command."""
+
+    NONE = "", "Nothing"
+    CALLBACK = "callback", "A callback of ACS"
+    MEDIA = "media", "Media seen here"
+    ASKED = "asked", "ACS, when it was asked"
+    ANSWER = "answer", "ACS's answer to the request"
+    CONCLUDED = "concluded", "Concluded from silence or from the call's end"
 
 
 OPEN_COMMAND_STATES = (CommandState.QUEUED, CommandState.SENT)
@@ -54,6 +81,18 @@ class StreamCommand(models.Model):
     state = models.CharField(
         max_length=10, choices=CommandState, default=CommandState.QUEUED, db_index=True
     )
+    arguments = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="What the order is about: a raw id, a language, a reason.",
+    )
+    bulk_id = models.UUIDField(
+        null=True,
+        blank=True,
+        editable=False,
+        db_index=True,
+        help_text="The same for all commands of one bulk action.",
+    )
     asked_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         null=True,
@@ -71,6 +110,13 @@ class StreamCommand(models.Model):
         null=True, blank=True, help_text="When ACS took it. That proves nothing yet."
     )
     settled_at = models.DateTimeField(null=True, blank=True)
+    is_unsure = models.BooleanField(
+        default=False,
+        help_text="A request may have reached ACS although no answer came.",
+    )
+    evidence = models.CharField(
+        max_length=10, choices=Evidence, default=Evidence.NONE, blank=True
+    )
     attempts = models.PositiveSmallIntegerField(default=0)
     result_code = models.IntegerField(null=True, blank=True)
     result_subcode = models.IntegerField(null=True, blank=True)
