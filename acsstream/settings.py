@@ -190,10 +190,15 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 10.0,
         "options": {"expires": 9},
     },
+    "verify-commands": {
+        "task": "calls.verify_commands",
+        "schedule": 2.0,
+        "options": {"expires": 2},
+    },
     "reconcile": {
         "task": "calls.reconcile",
-        "schedule": 30.0,
-        "options": {"expires": 29},
+        "schedule": 10.0,
+        "options": {"expires": 9},
     },
 }
 
@@ -282,6 +287,13 @@ LEASE_SECONDS = env.whole(
 )
 
 # --- Control and archive ----------------------------------------------------------
+ACS_RATE = env.number(
+    "ACSSTREAM_ACS_RATE",
+    20,
+    least=0,
+    purpose="Requests a second that all workers together make to ACS for orders; more"
+    " wait for their turn. 0: no limit.",
+)
 COMMAND_TIMEOUT = env.number(
     "ACSSTREAM_COMMAND_TIMEOUT",
     30,

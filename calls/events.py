@@ -21,15 +21,23 @@ from calls.models import (
     CallState,
     CommandKind,
     CommandState,
+    Evidence,
     Participant,
     StreamingProfile,
     StreamingState,
+    TranscriptionState,
 )
 from calls.orders import ORDERS
 from calls.words import Explanation, explain_event
 
 # The one thing that is not stored as received: whoever reads it may answer the call.
 KEPT_ELSEWHERE = "<kept until answered>"
+TRANSCRIPTION_NEWS = {
+    "TranscriptionStarted": TranscriptionState.RUNNING,
+    "TranscriptionUpdated": TranscriptionState.RUNNING,
+    "TranscriptionStopped": TranscriptionState.STOPPED,
+    "TranscriptionFailed": TranscriptionState.FAILED,
+}
 STREAMING_NEWS = {
     "MediaStreamingStarted": StreamingState.CONNECTING,
     "MediaStreamingStopped": StreamingState.STOPPED,
@@ -137,6 +145,13 @@ def _apply(call_id: UUID, event: Event, at: datetime, received_at: datetime) -> 
             _participants_replay(call_id)
         case "MediaStreamingStarted" | "MediaStreamingStopped" | "MediaStreamingFailed":
             _streaming_apply(call_id, event, received_at)
+        case (
+            "TranscriptionStarted"
+            | "TranscriptionUpdated"
+            | "TranscriptionStopped"
+            | "TranscriptionFailed"
+        ):
+            _transcription_apply(call_id, event, received_at)
         case "CallDisconnected":
             code, subcode = _result(event)
             # A code marks it as ACS's word; old API versions give none.
@@ -156,11 +171,13 @@ def _apply(call_id: UUID, event: Event, at: datetime, received_at: datetime) -> 
 def explain(event: Event) -> Explanation:
     """Return what an event says, in words."""
     code, subcode = _result(event)
-    update = event.part("mediaStreamingUpdate")
+    streaming = event.part("mediaStreamingUpdate")
+    transcription = event.part("transcriptionUpdate")
     return explain_event(
         code=code,
         subcode=subcode,
-        detail=text_of(update, "mediaStreamingStatusDetails"),
+        detail=text_of(streaming, "mediaStreamingStatusDetails")
+        or text_of(transcription, "transcriptionStatusDetails"),
         message=text_of(event.part("resultInformation"), "message"),
     )
 
@@ -190,24 +207,41 @@ def _commands_settle(call_id: UUID, event: Event) -> None:
                     code=code,
                     subcode=subcode,
                     words=words,
+                    evidence=Evidence.CALLBACK,
                     is_proof=True,
                 )
 
 
 def _streaming_apply(call_id: UUID, event: Event, received_at: datetime) -> None:
     """Show what ACS says of streaming, unless it has said something newer."""
-    newer = CallEvent.objects.filter(
-        call_id=call_id,
-        source=CallEvent.Source.CALLBACK,
-        kind__in=STREAMING_NEWS,
-        happened_at__gt=event.happened_at or received_at,
-    )
-    if newer.exists():
+    if _is_old(call_id, event, STREAMING_NEWS, received_at):
         return
     state = STREAMING_NEWS[event.kind]
     failed = state == StreamingState.FAILED
     reason = str(explain(event)) if failed else ""
     lifecycle.streaming_told(call_id, state, at=received_at, reason=reason)
+
+
+def _transcription_apply(call_id: UUID, event: Event, received_at: datetime) -> None:
+    """Show what ACS says of transcription, unless it has said something newer."""
+    if _is_old(call_id, event, TRANSCRIPTION_NEWS, received_at):
+        return
+    state = TRANSCRIPTION_NEWS[event.kind]
+    failed = state == TranscriptionState.FAILED
+    lifecycle.transcription_told(
+        call_id, state, reason=str(explain(event)) if failed else ""
+    )
+
+
+def _is_old(
+    call_id: UUID, event: Event, kinds: Iterable[str], received_at: datetime
+) -> bool:
+    return CallEvent.objects.filter(
+        call_id=call_id,
+        source=CallEvent.Source.CALLBACK,
+        kind__in=kinds,
+        happened_at__gt=event.happened_at or received_at,
+    ).exists()
 
 
 def _participants_replay(call_id: UUID) -> None:

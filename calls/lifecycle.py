@@ -13,7 +13,13 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Least
 
-from calls.models import Call, CallState, Participant, StreamingState
+from calls.models import (
+    Call,
+    CallState,
+    Participant,
+    StreamingState,
+    TranscriptionState,
+)
 from calls.models.call import LIVE_STATES, CallQuerySet
 
 log = logging.getLogger(__name__)
@@ -122,6 +128,10 @@ def call_ended(
     calls.exclude(
         streaming_state__in=(StreamingState.OFF, StreamingState.FAILED)
     ).update(streaming_state=StreamingState.STOPPED, streaming_reason="")
+    calls.update(paused_at=None, paused_why="")
+    calls.exclude(
+        transcription_state__in=(TranscriptionState.OFF, TranscriptionState.FAILED)
+    ).update(transcription_state=TranscriptionState.STOPPED, transcription_reason="")
     Participant.objects.filter(call_id=call_id, left_at=None).update(left_at=at)
     return bool(ended)
 
@@ -192,8 +202,22 @@ def streaming_told(
 def _streaming_set(
     calls: CallQuerySet, state: StreamingState, *, at: datetime, reason: str
 ) -> bool:
-    return bool(
-        calls.update(
-            streaming_state=state, streaming_reason=reason[:500], streaming_at=at
-        )
-    )
+    changes: dict[str, object] = {
+        "streaming_state": state,
+        "streaming_reason": reason[:500],
+        "streaming_at": at,
+    }
+    if state == StreamingState.STREAMING:
+        # Whoever made it stream again: what is heard is not paused.
+        changes |= {"paused_at": None, "paused_why": ""}
+    return bool(calls.update(**changes))
+
+
+def transcription_told(
+    call_id: UUID, state: TranscriptionState, *, reason: str = "", locale: str = ""
+) -> None:
+    """Note ACS's newest word on transcription."""
+    changes = {"transcription_state": state, "transcription_reason": reason[:500]}
+    if locale:
+        changes["transcription_locale"] = locale[:20]
+    Call.objects.filter(pk=call_id, state__in=LIVE_STATES).update(**changes)

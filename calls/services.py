@@ -27,7 +27,6 @@ from calls.drafts import (
 )
 from calls.models import (
     Call,
-    CommandKind,
     CommandState,
     Connection,
     IngestProcess,
@@ -36,6 +35,7 @@ from calls.models import (
     Track,
 )
 from calls.models.call import LIVE_STATES, ArchiveState
+from calls.models.control import STARTS, STOPS
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ def stop_windows_by_call(calls: Collection[UUID]) -> dict[UUID, list[StopWindow]
     """Return the `stop_windows` of many calls with one query."""
     orders = StreamCommand.objects.filter(
         call_id__in=calls,
-        kind__in=(CommandKind.START_STREAMING, CommandKind.STOP_STREAMING),
+        kind__in=STARTS + STOPS,
         state__in=(CommandState.SENT, CommandState.CONFIRMED),
         sent_at__isnull=False,
     )
@@ -77,7 +77,7 @@ def stop_windows_by_call(calls: Collection[UUID]) -> dict[UUID, list[StopWindow]
     for order in orders.order_by("sent_at"):
         if order.sent_at is None:
             raise AssertionError("the query excludes commands that were not sent")
-        is_stop = order.kind == CommandKind.STOP_STREAMING
+        is_stop = order.kind in STOPS
         sent[order.call_id].append((order.sent_at, is_stop))
     return {call_id: _windows(sent[call_id]) for call_id in calls}
 

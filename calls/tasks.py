@@ -13,17 +13,26 @@ from calls.reconcile import calls_reconcile
 
 
 @shared_task(name="calls.send_command", acks_late=True, ignore_result=True)
-def send_command(command_id: str) -> None:
-    """Send one command; if another try is due, come back for it."""
-    delay = control.command_send(UUID(command_id))
+def send_command(command_id: str, has_turn: str = "") -> None:
+    """Send one command; if its turn or another try is due later, come back for it.
+
+    `has_turn` is anything once it has waited for its turn under the rate limit.
+    """
+    delay = control.command_send(UUID(command_id), has_turn=bool(has_turn))
     if delay is not None:
-        control.task_send(send_command, command_id, countdown=delay)
+        control.task_send(send_command, command_id, "turn", countdown=delay)
 
 
 @shared_task(name="calls.sweep_commands", ignore_result=True)
 def sweep_commands() -> None:
     """Time out commands without evidence, and send those whose task was lost."""
     control.commands_sweep(timezone.now())
+
+
+@shared_task(name="calls.verify_commands", ignore_result=True)
+def verify_commands() -> None:
+    """Ask ACS after commands of which no callback came."""
+    control.commands_verify(timezone.now())
 
 
 @shared_task(name="calls.reconcile", ignore_result=True)

@@ -26,6 +26,7 @@ from django.views.decorators.http import require_POST, require_safe
 from calls import control
 from calls.http_range import ByteRange, UnsatisfiableError, range_of
 from calls.models import Call, CommandKind, Recording
+from calls.orders import ORDERS
 from calls.recordings import slug
 from calls.storage import recording_exists, recording_open, recording_size
 from streaming.protocol import MIXED
@@ -233,12 +234,6 @@ def stored_json(name: str) -> HttpResponse:
 
 # --- orders -----------------------------------------------------------------------
 
-ORDERS = {
-    CommandKind.START_STREAMING: "calls.control_streaming",
-    CommandKind.STOP_STREAMING: "calls.control_streaming",
-    CommandKind.HANG_UP: "calls.hang_up",
-}
-
 
 @require_POST
 def call_command(request: HttpRequest, call_id: UUID, kind: str) -> JsonResponse:
@@ -247,17 +242,20 @@ def call_command(request: HttpRequest, call_id: UUID, kind: str) -> JsonResponse
     201 with the command, 403 without permission, 404 for an unknown call or kind, 409
     with the reason in words when the order makes no sense now.
     """
-    permission = ORDERS.get(kind)  # type: ignore[call-overload] # a StrEnum's keys
-    if permission is None:
+    order = ORDERS.get(kind)
+    if order is None or not order.by_hand:
         return JsonResponse({"reason": "There is no such command."}, status=404)
-    if not request.user.has_perm(permission):
+    if not request.user.has_perm(order.permission):
         return JsonResponse({"reason": "You may not do that."}, status=403)
     call = Call.objects.filter(pk=call_id).first()
     if call is None:
         return JsonResponse({"reason": "There is no such call."}, status=404)
     try:
         command = control.command_ask(
-            call=call, kind=CommandKind(kind), asked_by=cast(User, request.user)
+            call=call,
+            kind=CommandKind(kind),
+            asked_by=cast(User, request.user),
+            arguments=request.POST.dict(),
         )
     except control.CommandRefused as refusal:
         return JsonResponse({"reason": str(refusal)}, status=409)

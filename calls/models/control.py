@@ -36,6 +36,11 @@ class CommandKind(models.TextChoices):
     TRANSFER = "transfer", "Transfer the call"
 
 
+# After a stop nobody wants audio until a start.
+STARTS = (CommandKind.START_STREAMING, CommandKind.RESUME)
+STOPS = (CommandKind.STOP_STREAMING, CommandKind.PAUSE)
+
+
 class CommandState(models.TextChoices):
     """queued → sent → confirmed | failed | timed out. Only evidence confirms."""
 
@@ -104,6 +109,11 @@ class StreamCommand(models.Model):
     asked_at = models.DateTimeField(default=timezone.now)
     due_at = models.DateTimeField(
         default=timezone.now, help_text="Not sent before this: time of the next try."
+    )
+    not_before = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="Its turn under the rate limit; empty: it could go at once.",
     )
     sent_at = models.DateTimeField(null=True, blank=True)
     accepted_at = models.DateTimeField(

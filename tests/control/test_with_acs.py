@@ -169,7 +169,7 @@ def test_does_not_start_twice(line: Line) -> None:
     start = send(ask(call, CommandKind.START_STREAMING))
 
     assert start.state == CommandState.CONFIRMED
-    assert start.result == "ACS says streaming is active already."
+    assert start.result == "ACS says streaming is active."
     assert fresh(call).streaming_state == StreamingState.CONNECTING, "nothing heard"
     assert start.accepted_at is None
     report = line.report()

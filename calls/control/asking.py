@@ -1,0 +1,133 @@
+"""Writing a command down, if it makes sense."""
+
+from functools import partial
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from calls.control.queueing import command_queue
+from calls.models import Call, CommandKind, StreamCommand, TranscriptionState
+from calls.models.control import OPEN_COMMAND_STATES
+from calls.orders import ORDERS, Arguments, CommandRefused, Given, Order
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from django.contrib.auth.models import User
+
+_PAUSED = "Recording was paused."
+_RESUMED = "Recording was resumed."
+# Whoever pauses for a card number wants no transcript of it either.
+_COMPANIONS = {
+    CommandKind.PAUSE: (
+        CommandKind.STOP_TRANSCRIPTION,
+        (TranscriptionState.REQUESTED, TranscriptionState.RUNNING),
+    ),
+    CommandKind.RESUME: (
+        CommandKind.START_TRANSCRIPTION,
+        (TranscriptionState.STOPPING, TranscriptionState.STOPPED),
+    ),
+}
+
+
+def command_ask(
+    *,
+    call: Call,
+    kind: CommandKind,
+    asked_by: "User | None" = None,
+    why: str = "",
+    arguments: Given | None = None,
+    bulk_id: UUID | None = None,
+) -> StreamCommand:
+    """Write a command down and have it sent once that is committed.
+
+    Raises `CommandRefused` if it makes no sense for the call as it stands. If the
+    broker is down, `commands_sweep` sends it.
+    """
+    order = ORDERS[kind]
+    with transaction.atomic():
+        # Two operators who press at once: the second sees what the first asked.
+        call = Call.objects.select_for_update().get(pk=call.pk)
+        read = order.read(call, arguments or {})
+        reason = _refusal(order, call, read)
+        if reason:
+            raise CommandRefused(reason)
+        now = timezone.now()
+        command = StreamCommand.objects.create(
+            call=call,
+            kind=kind,
+            asked_by=asked_by,
+            why=(why or read.get("reason", ""))[:255],
+            arguments=read,
+            bulk_id=bulk_id,
+            asked_at=now,
+            due_at=now,
+        )
+        _show(command, order, at=now)
+        _companion_ask(command, asked_by)
+        transaction.on_commit(partial(command_queue, command.id))
+    return command
+
+
+def command_refusal(call: Call, kind: CommandKind, arguments: Given) -> str:
+    """Return why `command_ask` would refuse just now, for a preview; empty if not."""
+    order = ORDERS[kind]
+    try:
+        return _refusal(order, call, order.read(call, arguments))
+    except CommandRefused as refused:
+        return str(refused)
+
+
+def _refusal(order: Order, call: Call, arguments: Arguments) -> str:
+    return order.refusal(call, arguments) or _under_way(call, order, arguments)
+
+
+def _under_way(call: Call, order: Order, arguments: Arguments) -> str:
+    others = call.commands.filter(
+        state__in=OPEN_COMMAND_STATES, kind__in=order.excludes
+    )
+    if order.per_participant:
+        name = "participant" if "participant" in arguments else "target"
+        others = others.filter(**{f"arguments__{name}": arguments[name]})
+    other = others.first()
+    return f"“{other.get_kind_display()}” is still under way." if other else ""
+
+
+def _show(command: StreamCommand, order: Order, *, at: "datetime") -> None:
+    """Let the call show what was asked."""
+    changes: dict[str, object] = {}
+    if shown := order.shown:
+        changes |= {
+            shown.wanted: shown.is_wanted,
+            shown.column: shown.asked,
+            shown.reason: "",
+        }
+        if shown.column == "streaming_state":
+            changes["streaming_at"] = at
+    if command.kind == CommandKind.PAUSE:
+        changes |= {"paused_at": at, "paused_why": command.arguments["reason"]}
+    if changes:
+        Call.objects.filter(pk=command.call_id).update(**changes)
+
+
+def _companion_ask(command: StreamCommand, asked_by: "User | None") -> None:
+    """Pause and resume transcription with the recording, if it ran."""
+    kind, states = _COMPANIONS.get(CommandKind(command.kind), (None, ()))
+    call = command.call
+    if kind is None or call.transcription_state not in states:
+        return
+    paused = call.commands.filter(
+        kind=CommandKind.STOP_TRANSCRIPTION, why__startswith=_PAUSED
+    )
+    if command.kind == CommandKind.RESUME and not paused.exists():
+        return
+    if command_refusal(call, kind, {}):
+        return
+    command_ask(
+        call=call,
+        kind=kind,
+        asked_by=asked_by,
+        why=_PAUSED if command.kind == CommandKind.PAUSE else _RESUMED,
+    )

@@ -1,0 +1,24 @@
+"""Every kind of command, in one table: what is sent and what proves it.
+
+A new command is a `CommandKind` and an entry in the table of the module it belongs to.
+"""
+
+from calls.orders import coming, ending, people, streaming, transcription
+from calls.orders.order import Arguments, CommandRefused, Given, Order, Shown
+
+ORDERS: dict[str, Order] = {
+    **coming.ORDERS,
+    **streaming.ORDERS,
+    **transcription.ORDERS,
+    **people.ORDERS,
+    **ending.ORDERS,
+}
+
+__all__ = [
+    "ORDERS",
+    "Arguments",
+    "CommandRefused",
+    "Given",
+    "Order",
+    "Shown",
+]
