@@ -7,27 +7,25 @@ applied is such that every order of the same events ends in the same state.
 import logging
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
-from calls import identity, lifecycle
+from calls import lifecycle
 from calls.control import call_over, command_ask, command_settle
-from calls.envelopes import Event, integer_of, part_of, text_of
+from calls.envelopes import Event, text_of
 from calls.models import (
     Call,
     CallEvent,
-    CallState,
     CommandKind,
     CommandState,
     Evidence,
-    Participant,
     StreamingProfile,
     StreamingState,
     TranscriptionState,
 )
 from calls.orders import ORDERS
+from calls.roster import roster_replay
 from calls.words import Explanation, explain_event
 
 # The one thing that is not stored as received: whoever reads it may answer the call.
@@ -142,7 +140,7 @@ def _apply(call_id: UUID, event: Event, at: datetime, received_at: datetime) -> 
         case "CallConnected":
             lifecycle.call_connected(call_id, at=at)
         case "ParticipantsUpdated":
-            _participants_replay(call_id)
+            roster_replay(call_id)
         case "MediaStreamingStarted" | "MediaStreamingStopped" | "MediaStreamingFailed":
             _streaming_apply(call_id, event, received_at)
         case (
@@ -242,75 +240,3 @@ def _is_old(
         kind__in=kinds,
         happened_at__gt=event.happened_at or received_at,
     ).exists()
-
-
-def _participants_replay(call_id: UUID) -> None:
-    """Bring participants in line with all ParticipantsUpdated stored so far.
-
-    Each lists everybody who is in the call; `sequenceNumber` is their true order. They
-    are few, so all are replayed: one that comes late then falls into its place.
-    """
-    call = Call.objects.get(pk=call_id)
-    stored = call.events.filter(
-        source=CallEvent.Source.CALLBACK, kind="ParticipantsUpdated"
-    )
-    updates = [part_of(row.body, "data") for row in stored]
-    moments = [row.happened_at or row.received_at for row in stored]
-    known: dict[str, Participant] = {}
-    for update, at in sorted(
-        zip(updates, moments, strict=True), key=lambda pair: (_number(pair[0]), pair[1])
-    ):
-        _roll_call(known, update, at, call)
-    if call.state == CallState.ENDED:
-        for participant in known.values():
-            participant.left_at = participant.left_at or call.ended_at
-    Participant.objects.bulk_create(
-        known.values(),
-        update_conflicts=True,
-        unique_fields=["id"],
-        update_fields=[
-            "joined_at",
-            "left_at",
-            "is_muted",
-            "is_on_hold",
-            "sequence_number",
-        ],
-    )
-
-
-def _roll_call(
-    known: dict[str, Participant], update: dict[str, Any], at: datetime, call: Call
-) -> None:
-    """Apply one list of who is in the call to the participants known so far."""
-    present = {each[0]: each[1] for each in _listed(update)}
-    for raw_id, entry in present.items():
-        participant = known.get(raw_id) or Participant(
-            id=identity.participant_id(call.id, raw_id),
-            call=call,
-            raw_id=raw_id,
-            display_name=call.caller_name if raw_id == call.from_raw_id else "",
-            joined_at=at,
-        )
-        participant.left_at = None
-        participant.is_muted = entry.get("isMuted") is True
-        participant.is_on_hold = entry.get("isOnHold") is True
-        participant.sequence_number = _number(update)
-        known[raw_id] = participant
-    for raw_id, participant in known.items():
-        if raw_id not in present and participant.left_at is None:
-            participant.left_at = at
-            participant.sequence_number = _number(update)
-
-
-def _listed(update: dict[str, Any]) -> Iterable[tuple[str, dict[str, Any]]]:
-    entries = update.get("participants")
-    for entry in entries if isinstance(entries, list) else []:
-        if isinstance(entry, dict):
-            raw_id = text_of(part_of(entry, "identifier"), "rawId")
-            if 0 < len(raw_id) <= 255:
-                yield raw_id, entry
-
-
-def _number(update: dict[str, Any]) -> int:
-    number = integer_of(update, "sequenceNumber")
-    return -1 if number is None else number
