@@ -6,6 +6,7 @@ the dashboard and /metrics read.
 """
 
 import json
+import logging
 import time
 from collections.abc import Sequence
 from typing import NotRequired, TypedDict, cast
@@ -13,6 +14,7 @@ from typing import NotRequired, TypedDict, cast
 import redis
 import redis.asyncio
 from django.conf import settings
+from django.db import transaction
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -20,6 +22,7 @@ from redis.retry import Retry
 from calls.load import LiveLoad
 
 LIVE_KEY = "acsstream:live"
+POKE_CHANNEL = "acsstream:changed"
 # A process that has been silent for longer is dead.
 FRESH_SECONDS = 10
 # A page or a scrape must not hang on a Redis that has gone.
@@ -27,6 +30,8 @@ TIMEOUT_SECONDS = 1
 # One more try, at once, for a connection that a restarted Redis has forgotten. The
 # client's own three, with pauses, would stop the dashboard for seconds.
 RETRIES = 1
+
+log = logging.getLogger(__name__)
 
 
 class LiveTrack(TypedDict):
@@ -107,6 +112,22 @@ def redis_async() -> redis.asyncio.Redis:
         socket_connect_timeout=TIMEOUT_SECONDS,
         retry=AsyncRetry(NoBackoff(), RETRIES),
     )
+
+
+def board_poke() -> None:
+    """Tell whoever shows live calls that something changed, once that is committed.
+
+    A hint that may be lost: without it, they look once a second.
+    """
+    transaction.on_commit(_poke, robust=True)
+
+
+def _poke() -> None:
+    try:
+        with redis_sync() as client:
+            client.publish(POKE_CHANNEL, b"")
+    except (redis.RedisError, OSError):
+        log.debug("nobody is told of a change: Redis does not answer")
 
 
 def live_processes() -> list[LiveProcess]:

@@ -1,7 +1,7 @@
 """The live dashboard's socket: one snapshot a second, shared by all who watch.
 
 However many browsers watch, a web process asks Redis and the database once a second,
-and not at all when nobody watches.
+sooner when a command has settled, and not at all when nobody watches.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import redis
+import redis.asyncio
 from celery import current_app
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
@@ -22,9 +23,17 @@ from kombu.exceptions import OperationalError
 
 from calls.board import BoardFacts, board, board_facts
 from calls.board_types import Board
-from calls.live import LiveProcess, live_processes_async, redis_async
+from calls.live import (
+    POKE_CHANNEL,
+    LiveProcess,
+    live_processes_async,
+    redis_async,
+)
 
 SNAPSHOT_SECONDS = 1.0
+# However much changes: a bulk order must not make a web process do nothing else.
+LEAST_SECONDS = 0.2
+LEAST_REST = 3
 # Celery's ping waits for stragglers as long as it is told to: it runs beside.
 PING_SECONDS = 5.0
 PING_TIMEOUT = 1.0
@@ -72,10 +81,17 @@ class Feed:
                 except Exception:
                     # One snapshot that fails must not blind every viewer for good.
                     log.exception("a dashboard snapshot failed")
-                taken = time.monotonic() - started
-                await asyncio.sleep(max(SNAPSHOT_SECONDS - taken, 0.1))
+                await self._rest(source, taken=time.monotonic() - started)
         finally:
             await source.close()
+
+    async def _rest(self, source: "Source", *, taken: float) -> None:
+        """Wait for the next snapshot: a second, less if something changes."""
+        least = min(max(LEAST_SECONDS, LEAST_REST * taken), SNAPSHOT_SECONDS)
+        await asyncio.sleep(least)
+        left = SNAPSHOT_SECONDS - taken - least
+        if left > 0:
+            await source.change(left)
 
     def _hand_out(self, snapshot: Board) -> None:
         for queue in self._viewers:
@@ -93,16 +109,44 @@ class Source:
         self._workers: int | None = None
         self._ping: asyncio.Task[int | None] | None = None
         self._pinged = 0.0
+        self._pokes: redis.asyncio.client.PubSub | None = None
 
     async def close(self) -> None:
         """Let go of Redis. A ping that still runs ends by its own timeout."""
+        if self._pokes is not None:
+            await self._pokes.aclose()  # type: ignore[no-untyped-call] # redis-py
         await self._redis.aclose()
+
+    async def change(self, seconds: float) -> None:
+        """Wait until something changed that is worth showing at once, or so long."""
+        until = time.monotonic() + seconds
+        try:
+            pokes = await self._listen()
+            while (left := until - time.monotonic()) > 0:
+                if await pokes.get_message(timeout=left):
+                    # One snapshot shows what all of them are about.
+                    while await pokes.get_message(timeout=0):
+                        pass
+                    return
+        except (redis.RedisError, OSError):
+            # Without Redis nobody can poke; the next snapshot tries again.
+            self._pokes = None
+        await asyncio.sleep(max(until - time.monotonic(), 0))
+
+    async def _listen(self) -> redis.asyncio.client.PubSub:
+        if self._pokes is None:
+            pokes = self._redis.pubsub(ignore_subscribe_messages=True)
+            await pokes.subscribe(POKE_CHANNEL)
+            self._pokes = pokes
+        return self._pokes
 
     async def snapshot(self) -> Board:
         """Return what is known now. With the database down, what it last said."""
         reasons: list[str] = []
         processes: list[LiveProcess] | None = None
         try:
+            # First: what changes from now on is in this snapshot or pokes for the next.
+            await self._listen()
             processes = await live_processes_async(self._redis)
         except (redis.RedisError, OSError):
             reasons.append("Redis does not answer: figures are those last stored.")

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from calls import lifecycle
 from calls.acs import Acs, AcsRefused
+from calls.live import board_poke
 from calls.models import (
     Call,
     CommandKind,
@@ -66,6 +67,7 @@ def command_settle(
         if settled:
             command = StreamCommand.objects.select_related("call").get(pk=command_id)
             _follow(command, at=now)
+            board_poke()
     return bool(settled)
 
 

@@ -15,6 +15,8 @@ from django.test import Client
 
 from acsstream.asgi import application
 from calls.board import board
+from calls.control import command_settle
+from calls.models import CommandKind, CommandState, StreamCommand, StreamingState
 from streaming import dashboard
 from tests.console.conftest import logged_in
 from tests.console.snapshots import live_call, live_track, publish, snapshot
@@ -248,3 +250,25 @@ async def test_gives_a_slow_viewer_the_newest_picture() -> None:
     for number in range(5):
         feed._hand_out({"at": number})  # type: ignore[typeddict-item] # enough here
     assert queue.get_nowait() == {"at": 4}
+
+
+async def test_shows_at_once_that_a_command_has_settled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Longer than the test is patient: only the poke can bring the second picture.
+    monkeypatch.setattr(dashboard, "SNAPSHOT_SECONDS", 10 * PATIENCE)
+    command = await sync_to_async(an_open_stop)()
+    async with watching(await browser_of("Auditors")) as viewer:
+        first = await picture(viewer)
+        await sync_to_async(command_settle)(command.id, CommandState.CONFIRMED)
+        second = await picture(viewer)
+
+    assert first["calls"][0]["streaming"] == StreamingState.STOPPING
+    assert second["calls"][0]["streaming"] == StreamingState.STOPPED
+
+
+def an_open_stop() -> StreamCommand:
+    call = CallFactory.create(live=True, streaming_state=StreamingState.STOPPING)
+    return StreamCommand.objects.create(
+        call=call, kind=CommandKind.STOP_STREAMING, state=CommandState.SENT
+    )

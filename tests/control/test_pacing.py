@@ -1,0 +1,58 @@
+"""Turns at ACS: shared by all workers, kept in a real Redis."""
+
+import pytest
+import redis
+from pytest_django import Settings
+
+from calls import pacing
+
+
+@pytest.fixture(autouse=True)
+def ten_a_second(settings: Settings, redis_url: str) -> None:
+    settings.REDIS_URL = redis_url
+    settings.ACS_RATE = 10
+    with redis.Redis.from_url(redis_url) as client:
+        client.delete(pacing.KEY)
+
+
+def test_a_second_of_turns_may_go_at_once_and_the_rest_waits_in_line() -> None:
+    waits = [pacing.turn_take(2) for _ in range(25)]
+
+    assert waits[:5] == [0.0] * 5
+    # 50 requests at 10 a second, 10 of which went at once. The takers' own time counts.
+    assert 3.0 < waits[-1] <= 4.0
+    assert waits == sorted(waits)
+
+
+def test_a_taker_who_waited_keeps_others_from_its_turn() -> None:
+    taken = [pacing.turn_take(2) for _ in range(10)]
+
+    assert pacing.turn_take(2) > taken[-1]
+
+
+def test_nobody_goes_while_acs_gets_too_many() -> None:
+    pacing.hold(7)
+
+    assert pacing.turn_take(1) > 6
+
+
+def test_holding_does_not_shorten_the_line() -> None:
+    for _ in range(40):
+        pacing.turn_take(2)
+
+    pacing.hold(1)
+
+    assert pacing.turn_take(1) > 5
+
+
+def test_without_a_rate_nobody_waits(settings: Settings) -> None:
+    settings.ACS_RATE = 0
+    pacing.hold(60)
+
+    assert {pacing.turn_take(100) for _ in range(10)} == {0.0}
+
+
+def test_without_redis_nobody_waits(settings: Settings) -> None:
+    settings.REDIS_URL = "redis://127.0.0.1:9/0"
+
+    assert {pacing.turn_take(100) for _ in range(3)} == {0.0}
