@@ -11,6 +11,7 @@ import sys
 from typing import Any
 
 from emulator.auth import decode_key
+from emulator.faults import Faults
 from emulator.options import Behaviour, OptionError, Options, Settings
 from emulator.server import Emulator, ListenError
 from emulator.speech import AudioError, load
@@ -114,6 +115,7 @@ def main() -> int:
     try:
         settings = Settings.parse(_given(Settings, arguments))
         behaviour = Behaviour.parse(_given(Behaviour, arguments))
+        Faults.parse_text(settings.faults)
         decode_key(settings.access_key)
         if arguments["log_level"] not in LOG_LEVELS:
             raise OptionError(f"log_level: must be one of {LOG_LEVELS}")

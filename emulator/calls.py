@@ -9,13 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 from emulator.clock import Timeline
 from emulator.faults import Faults
+from emulator.ledger import Ledger
 from emulator.options import Behaviour
+from emulator.restfaults import RestFaults, parse_rest_faults
 
 if TYPE_CHECKING:
     from emulator.callbacks import Callbacks
     from emulator.line import Line
     from emulator.media import MediaStream
     from emulator.outbound import OutboundAudio
+
+
+class NotPossibleError(Exception):
+    """Something that cannot happen in this call now; the message says why."""
 
 
 class CallState(StrEnum):
@@ -37,6 +43,20 @@ OVER = frozenset(CallState) - {
     CallState.CONNECTED,
 }
 """States a call does not leave."""
+
+
+class Ending(StrEnum):
+    """Who ended an answered call, and for whom."""
+
+    CALLER = "caller_hung_up"
+    LEFT = "left"
+    TERMINATED = "terminated"
+    TRANSFERRED = "transferred"
+    STOPPED = "emulator_stopped"
+
+
+GOES_ON = frozenset({Ending.LEFT, Ending.TRANSFERRED})
+"""Endings after which the others are still in the call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +106,14 @@ class MediaOptions:
     dtmf: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranscriptionOptions:
+    """The `transcriptionOptions` of a request."""
+
+    locale: str
+    start: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Operation:
     """Where the outcome of a request is posted, and the caller's word for it."""
@@ -106,17 +134,32 @@ class Call:
     server_call_id: str
     context: str = ""
     outgoing: bool = False
+    joined: bool = False
     state: CallState = CallState.RINGING
+    ending: Ending | None = None
+    dismissed: dict[str, str] = field(default_factory=dict)
     operation: Operation | None = None
     media_options: MediaOptions | None = None
+    transcription_options: TranscriptionOptions | None = None
     timeline: Timeline | None = None
     lasted: float | None = None
     line: "Line | None" = None
     media: "MediaStream | None" = None
     callbacks: "Callbacks | None" = None
     outbound: "OutboundAudio | None" = None
+    ledger: Ledger = field(default_factory=Ledger)
+    rest_faults: RestFaults = field(init=False)
     rung: dict[str, Any] = field(default_factory=dict)
     over: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.rest_faults = RestFaults(parse_rest_faults(self.plan.faults.rest))
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Return everything by which a REST fault can mean this call."""
+        ours = (self.call_id, self.connection_id, self.server_call_id)
+        return frozenset((*ours, self.plan.caller, self.plan.recipient))
 
     @property
     def ids(self) -> dict[str, str]:
@@ -135,7 +178,7 @@ class Call:
 
     def report(self) -> dict[str, Any]:
         """Return everything known of the call, as the control API shows it."""
-        media, log = self.media, self.callbacks.log if self.callbacks else None
+        media = self.media
         if self.outbound is not None and self.timeline and self.state not in OVER:
             self.outbound.advance(self.timeline.elapsed())
         return {
@@ -149,23 +192,42 @@ class Call:
             "direction": "outgoing" if self.outgoing else "incoming",
             "from": self.plan.caller,
             "to": self.plan.recipient,
-            "roster": self.line.roster if self.line else list(self.plan.participants),
             "elapsed": self._elapsed(),
+            "ending": self.ending,
+            "left": self.ending in GOES_ON,
+            "dismissed": self.dismissed or None,
+            **self._people(),
+            "effects": self.ledger.effects_report(),
+            "requests": self.ledger.requests_report(),
             "event_grid": self.rung,
             "participants": [each.report() for each in media.cast.tracks]
             if media
             else [],
             "media": media.report() if media else None,
             "sockets": [each.report() for each in media.sockets] if media else [],
-            "callbacks": {
-                "delivered": log.delivered if log else [],
-                "failed": log.failed if log else [],
-                "lost": log.lost if log else [],
-                "attempts": log.attempts if log else 0,
-                "pending": self.callbacks.pending if self.callbacks else 0,
-            },
+            "callbacks": self._callbacks_report(),
             "outbound": self.outbound.report() if self.outbound else None,
             "lint": dict(self.outbound.lint) if self.outbound else {},
+        }
+
+    def _people(self) -> dict[str, Any]:
+        """Return who is in the call, and what the app did to them."""
+        line = self.line
+        return {
+            "roster": line.people.roster if line else list(self.plan.participants),
+            "muted": line.people.muted if line else [],
+            "on_hold": line.people.on_hold if line else [],
+            "transcription": line.transcription.report() if line else None,
+        }
+
+    def _callbacks_report(self) -> dict[str, Any]:
+        log = self.callbacks.log if self.callbacks else None
+        return {
+            "delivered": log.delivered if log else [],
+            "failed": log.failed if log else [],
+            "lost": log.lost if log else [],
+            "attempts": log.attempts if log else 0,
+            "pending": self.callbacks.pending if self.callbacks else 0,
         }
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 
 FRAME_MS = 20
@@ -40,6 +41,33 @@ class Clock:
     async def sleep_until(self, moment: float) -> None:
         """Sleep until an emulated moment; return at once if it has passed."""
         await asyncio.sleep(max(0.0, (moment - self.seconds()) / self.speed))
+
+    async def wait(self, event: asyncio.Event, seconds: float) -> bool:
+        """Wait for an event, at most emulated seconds; return whether it happened."""
+        if event.is_set():
+            return True
+        waiting = asyncio.create_task(event.wait())
+        sleeping = asyncio.create_task(self.sleep(seconds))
+        both = (waiting, sleeping)
+        try:
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in both:
+                task.cancel()
+            await asyncio.gather(*both, return_exceptions=True)
+        return event.is_set()
+
+    async def hold_up(self, seconds: float) -> None:
+        """Let a REST answer wait for emulated seconds."""
+        await self.sleep(seconds)
+
+    async def hold_up_until(self, event: asyncio.Event) -> None:
+        """Let a REST answer wait for an event."""
+        await event.wait()
+
+    def outside(self) -> AbstractContextManager[None]:
+        """Return a context in which the emulator waits for a peer or a thread."""
+        return nullcontext()
 
 
 class Timeline:

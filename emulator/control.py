@@ -9,10 +9,9 @@ import soundfile
 from aiohttp import web
 
 from emulator import events
-from emulator.calls import Call, Plan
-from emulator.line import NotPossibleError
+from emulator.calls import Call, CallState, Ending, NotPossibleError, Plan
 from emulator.planning import PlanError, parse_action, parse_plan, parse_rest_fault
-from emulator.restfaults import RestFaults
+from emulator.restfaults import RateLimit, RestFaults
 from emulator.switchboard import Switchboard
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
@@ -21,9 +20,12 @@ Handler = Callable[[web.Request], Awaitable[web.Response]]
 class ControlApi:
     """Answers everything below /emulator. Nothing protects it but the loopback."""
 
-    def __init__(self, switchboard: Switchboard, faults: RestFaults) -> None:
+    def __init__(
+        self, switchboard: Switchboard, faults: RestFaults, limit: RateLimit
+    ) -> None:
         self._switchboard = switchboard
         self._faults = faults
+        self._limit = limit
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes."""
@@ -33,6 +35,7 @@ class ControlApi:
             web.post("/emulator/calls", _clear(self._ring)),
             web.get("/emulator/calls/{id}", self._one),
             web.post("/emulator/calls/{id}/{do}", _clear(self._act)),
+            web.get("/emulator/dismissed", self._dismissed),
             web.get("/emulator/calls/{id}/heard.wav", self._heard),
             web.put("/emulator/outgoing", _clear(self._outgoing)),
             web.post("/emulator/faults/rest", _clear(self._rest_fault)),
@@ -55,12 +58,35 @@ class ControlApi:
                 "lint": sum(
                     call.outbound.lint.total() for call in calls if call.outbound
                 ),
+                "seconds": round(board.clock.seconds(), 3),
+                "requests": board.ledger.requests_report(),
+                "effects": len(board.ledger.effects),
+                "busiest_second": self._limit.busiest,
             }
         )
 
     async def _list(self, _request: web.Request) -> web.Response:
         calls = self._switchboard.calls.values()
         return web.json_response({"calls": [call.report() for call in calls]})
+
+    async def _dismissed(self, _request: web.Request) -> web.Response:
+        """List the calls that the app rejected or redirected, in order of ringing."""
+        states = (CallState.REJECTED, CallState.REDIRECTED)
+        return web.json_response(
+            {
+                "calls": [
+                    {
+                        "id": call.call_id,
+                        "from": call.plan.caller,
+                        "to": call.plan.recipient,
+                        "state": call.state.value,
+                        **call.dismissed,
+                    }
+                    for call in self._switchboard.calls.values()
+                    if call.state in states
+                ]
+            }
+        )
 
     async def _one(self, request: web.Request) -> web.Response:
         return web.json_response(self._found(request).report())
@@ -77,6 +103,7 @@ class ControlApi:
             number=self._switchboard.next_number(),
             settings=self._switchboard.settings,
             behaviour=self._switchboard.behaviour,
+            standing_faults=self._switchboard.faults,
             seconds=self._switchboard.speech.seconds,
             parties=self._switchboard.speech.parties,
         )
@@ -87,8 +114,7 @@ class ControlApi:
         action = parse_action(body)
         try:
             if action.do == "hangup":
-                # Answered once the socket is closed: what the report says is final.
-                await self._switchboard.hang_up(call, events.ENDED_BY_CALLER)
+                await self._hang_up(call, wait=action.arguments.get("wait", True))
             elif call.line is None:
                 raise NotPossibleError("the call was not answered")
             else:
@@ -96,6 +122,14 @@ class ControlApi:
         except NotPossibleError as exc:
             return web.json_response({"error": str(exc)}, status=409)
         return web.json_response(call.report())
+
+    async def _hang_up(self, call: Call, *, wait: bool) -> None:
+        """Let the caller hang up, and wait until what the report says is final."""
+        board, how = self._switchboard, (events.ENDED_BY_CALLER, Ending.CALLER)
+        if wait:
+            await board.hang_up(call, *how)
+        else:
+            board.end(call, *how)
 
     async def _outgoing(self, request: web.Request) -> web.Response:
         self._switchboard.outgoing = self._plan(await _body(request))

@@ -114,7 +114,8 @@ class EventGrid:
             "aeg-metadata-version": "1",
         }
         body = json.dumps([event]).encode()
-        return await post_json(self._session, self._url, body, headers)
+        with self._clock.outside():
+            return await post_json(self._session, self._url, body, headers)
 
 
 def _validates(answer: tuple[int, Any], code: str) -> bool:

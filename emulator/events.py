@@ -44,6 +44,39 @@ FAILED = {
     "subCode": 9999,
     "message": "Unknown internal server error.",
 }
+NO_ANSWER = {
+    "code": 487,
+    "subCode": 10004,
+    "message": (
+        "Call was canceled on timeout, no callee endpoint accepted the call. "
+        "DiagCode: 487#10004.@"
+    ),
+}
+NO_SUCH_CALL = {
+    "code": 404,
+    "subCode": 8522,
+    "message": "Action failed, the call to connect to was not found.",
+}
+NO_SUCH_PARTICIPANT = {
+    "code": 404,
+    "subCode": 8523,
+    "message": "Action failed, the participant is not in the call.",
+}
+NO_SUCH_INVITATION = {
+    "code": 404,
+    "subCode": 8523,
+    "message": "Action failed, there is no such invitation.",
+}
+NOT_STARTED = {
+    "code": 400,
+    "subCode": 8501,
+    "message": "Action failed, transcription was not started.",
+}
+STREAM_URL_INVALID = {
+    "code": 400,
+    "subCode": 8581,
+    "message": "Action failed, StreamUrl isn't valid.",
+}
 NO_URL = {
     "code": 405,
     "subCode": 8522,
@@ -93,21 +126,32 @@ def body_of(events: list[Event]) -> bytes:
     return text.replace("+", "\\u002B").encode()
 
 
-def participants(raw_ids: list[str], sequence: int) -> Event:
+def participants(listed: list[Event], sequence: int) -> Event:
     """Return the data of ParticipantsUpdated."""
     return {
-        "participants": [participant(raw_id) for raw_id in raw_ids],
+        "participants": listed,
         "sequenceNumber": sequence,
         "resultInformation": OK,
     }
 
 
-def participant(raw_id: str) -> Event:
+def participant(raw_id: str, *, muted: bool, on_hold: bool) -> Event:
     """Return one participant as callbacks and responses list it."""
     return {
         "identifier": identifier(raw_id),
-        "isMuted": False,
-        "isOnHold": False,
+        "isMuted": muted,
+        "isOnHold": on_hold,
+    }
+
+
+def transcription(status: str, details: str, result: Event) -> Event:
+    """Return the data of TranscriptionStarted, -Stopped, -Updated and -Failed."""
+    return {
+        "transcriptionUpdate": {
+            "transcriptionStatus": status,
+            "transcriptionStatusDetails": details,
+        },
+        "resultInformation": result,
     }
 
 

@@ -3,8 +3,10 @@
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Self
 
-from emulator.options import Options, option
+from emulator.options import OptionError, Options, option
+from emulator.restfaults import OPERATIONS, FaultError, parse_rest_faults
 from emulator.tokens import FAULTS as TOKEN_FAULTS
 
 Extra = tuple[bytes, bool]
@@ -49,15 +51,68 @@ class Faults(Options):
     )
     streaming: str = option(
         "works",
-        "every start fails with this sub-code, whether or not the app could be reached",
-        ("works", "8581", "8603"),
+        "every start fails with this sub-code; is accepted and never happens; or "
+        "opens a socket on which no audio comes",
+        ("works", "8581", "8603", "never", "silent"),
+    )
+    stop: str = option(
+        "works", "every stop is accepted and never happens", ("works", "never")
+    )
+    transcription: str = option(
+        "works",
+        "every start of transcription fails with this sub-code, or never happens",
+        ("works", "8581", "never"),
     )
     slow_reader_ms: int = option(0, "pause after each message read from the app")
     answer: str = option(
         "connected",
-        "failed: the call is never connected, AnswerFailed or CreateCallFailed",
+        "failed: the call is never connected (AnswerFailed, CreateCallFailed, "
+        "ConnectFailed)",
         ("connected", "failed"),
     )
+    unanswered: str = option(
+        "",
+        "raw ids that never answer when the app calls, adds or transfers to them, "
+        "separated by commas; * is everybody",
+    )
+    ends_during: str = option(
+        "",
+        "the caller hangs up when a request arrives, as OPERATION:before (its effect: "
+        "404) or OPERATION:after (it was accepted)",
+    )
+    rest: str = option(
+        "", "how REST requests about the call go wrong: see REST requests that go wrong"
+    )
+
+    def __post_init__(self) -> None:
+        operation, _, when = self.ends_during.partition(":")
+        if self.ends_during and (
+            operation not in OPERATIONS or when not in ("before", "after")
+        ):
+            raise OptionError("ends_during: must be OPERATION:before or :after")
+        try:
+            parse_rest_faults(self.rest)
+        except FaultError as exc:
+            raise OptionError(f"rest: {exc}") from exc
+
+    @classmethod
+    def parse_text(cls, text: str) -> Self:
+        """Return faults written as `name=value; name=value`. Raises OptionError."""
+        values = {}
+        for each in filter(None, (part.strip() for part in text.split(";"))):
+            name, _, value = each.partition("=")
+            values[name.strip()] = value.strip()
+        return cls.parse(values)
+
+    def ends(self, operation: str) -> str:
+        """Return when the caller hangs up on a request: before, after or never ("")."""
+        named, _, when = self.ends_during.partition(":")
+        return when if named == operation else ""
+
+    def answers(self, raw_id: str) -> bool:
+        """Return whether somebody the app calls would answer."""
+        never = [each.strip() for each in self.unanswered.split(",")]
+        return "*" not in never and raw_id not in never
 
     def loses(self, slot: int) -> bool:
         """Return whether nothing is sent of a slot."""

@@ -40,6 +40,8 @@ def raw_id_of(item: Any) -> str | None:
             return f"4:{number}"
         case {"communicationUser": {"id": str(user)}}:
             return user
+        case {"microsoftTeamsUser": {"userId": str(user)}}:
+            return f"8:orgid:{user}"
         case _:
             return None
 

@@ -1,7 +1,6 @@
 """The life of one answered call, on the emulated side."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Coroutine
 from dataclasses import dataclass
@@ -11,24 +10,32 @@ import aiohttp
 
 from emulator import events
 from emulator.callbacks import Callbacks
-from emulator.calls import OVER, Action, Call, CallState, MediaOptions, Operation
+from emulator.calls import (
+    OVER,
+    Action,
+    Call,
+    CallState,
+    Ending,
+    MediaOptions,
+    NotPossibleError,
+    Operation,
+)
 from emulator.clock import Clock, Timeline
 from emulator.dialling import Dialler
+from emulator.identities import identifier
 from emulator.media import MediaStream
 from emulator.options import Settings
 from emulator.outbound import OutboundAudio
+from emulator.people import People
 from emulator.speakers import Cast
 from emulator.speech import Speech
 from emulator.tokens import TokenIssuer
+from emulator.transcription import Transcription
 
 logger = logging.getLogger(__name__)
 
 SOCKET_HEAD_START = 1.0
 """Seconds a socket that opens before CallConnected may hold it up."""
-
-
-class NotPossibleError(Exception):
-    """Something that cannot happen in this call now; the message says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,12 +61,6 @@ class Line:
         self._exchange = exchange
         self._clock = exchange.clock
         self._plan = call.plan
-        self._roster = [
-            raw_id
-            for raw_id in call.plan.participants
-            if not any(each.joins(raw_id) for each in call.plan.actions)
-        ]
-        self._sequence = 0
         self._announced = asyncio.Event()
         self._held: list[tuple[str, events.Event]] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -71,11 +72,14 @@ class Line:
             name=call.call_id,
             token_fault=call.plan.faults.callback_token,
         )
-
-    @property
-    def roster(self) -> list[str]:
-        """Return the raw ids of those who are in the call now."""
-        return list(self._roster)
+        self.people = People(
+            call, clock=exchange.clock, announce=self.announce, spawn=self.spawn
+        )
+        self.transcription = Transcription(
+            call.transcription_options,
+            fault=call.plan.faults.transcription,
+            announce=self.announce,
+        )
 
     # From answered to connected
 
@@ -86,15 +90,11 @@ class Line:
     async def _connect(self, options: MediaOptions | None) -> None:
         call, behaviour = self._call, self._plan.behaviour
         await self._clock.sleep(behaviour.connect_delay)
-        cast = None
-        if options is not None:
-            # An hour of somebody's own audio takes seconds to prepare.
-            speech = self._exchange.speech
-            cast = await asyncio.to_thread(Cast, self._plan, options, speech)
-        if call.state is not CallState.CONNECTING:
+        if (failure := await self._obstacle()) is not None:
+            await self._fail(failure)
             return
-        if self._plan.faults.answer == "failed":
-            await self._fail()
+        cast = await self._cast(options)
+        if call.state is not CallState.CONNECTING:
             return
         call.timeline = Timeline(self._clock)
         call.state = CallState.CONNECTED
@@ -106,15 +106,38 @@ class Line:
         self._announce_connected()
         if not first and call.state is CallState.CONNECTED:
             await self._open_media()
+        self.transcription.begin(self._operation)
         self._follow(call.timeline)
 
-    async def _fail(self) -> None:
-        kind = "CreateCallFailed" if self._call.outgoing else "AnswerFailed"
-        self._call.state = CallState.FAILED
+    async def _obstacle(self) -> events.Event | None:
+        """Return why the call is not connected, or None if it is."""
+        call = self._call
+        if call.joined and not self._plan.participants:
+            return events.NO_SUCH_CALL
+        if call.outgoing and not self.people.anybody:
+            await self._clock.sleep(self._plan.behaviour.ring_seconds)
+            return events.NO_ANSWER
+        return events.FAILED if self._plan.faults.answer == "failed" else None
+
+    async def _cast(self, options: MediaOptions | None) -> Cast | None:
+        if options is None:
+            return None
+        # An hour of somebody's own audio takes seconds to prepare.
+        with self._clock.outside():
+            speech = self._exchange.speech
+            return await asyncio.to_thread(Cast, self._plan, options, speech)
+
+    async def _fail(self, result: events.Event) -> None:
+        call = self._call
+        if call.state is not CallState.CONNECTING:
+            return
+        placed = "ConnectFailed" if call.joined else "CreateCallFailed"
+        call.state = CallState.FAILED
         self._release_callbacks()
-        self.announce(kind, {"resultInformation": events.FAILED}, self._operation)
+        kind = placed if call.outgoing else "AnswerFailed"
+        self.announce(kind, {"resultInformation": result}, self._operation)
         await self._callbacks.drained()
-        self._call.over.set()
+        call.over.set()
 
     def _provide_media(
         self, options: MediaOptions, cast: Cast, timeline: Timeline
@@ -125,7 +148,7 @@ class Line:
             enabled=options.bidirectional,
             keep=exchange.settings.heard_seconds,
         )
-        cast.attend(self._roster)
+        cast.attend(self.people.roster)
         if self._plan.behaviour.own_audio == "mixed":
             cast.overhear(call.outbound.played_in)
         call.media = MediaStream(
@@ -151,16 +174,14 @@ class Line:
             media.open()
         else:
             return
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(SOCKET_HEAD_START / self._clock.speed):
-                await media.settled()
+        await self._clock.wait(media.settled, SOCKET_HEAD_START)
 
     def _announce_connected(self) -> None:
         url, behaviour = self._operation.callback_url, self._plan.behaviour
         data = {"resultInformation": events.OK}
         pair = [
             self._event("CallConnected", data, self._operation),
-            self._event("ParticipantsUpdated", self._participants(), None),
+            self._event("ParticipantsUpdated", self.people.updated(), None),
         ]
         if behaviour.callback_order == "reversed":
             pair.reverse()
@@ -174,10 +195,6 @@ class Line:
         for url, event in self._held:
             self._callbacks.post(url, event)
         self._held.clear()
-
-    def _participants(self) -> events.Event:
-        self._sequence += 1
-        return events.participants(self._roster, self._sequence)
 
     # What happens meanwhile
 
@@ -203,7 +220,7 @@ class Line:
         given = action.arguments
         match action.do:
             case "hangup":
-                await self.hang_up(events.ENDED_BY_CALLER)
+                await self.hang_up(events.ENDED_BY_CALLER, Ending.CALLER)
             case "redial":
                 self._redial(given)
             case "dtmf":
@@ -213,7 +230,7 @@ class Line:
                 if media is None or not await media.send_dtmf(tones, raw_id):
                     raise NotPossibleError("nobody listens for tones")
             case "join" | "leave":
-                self._change_roster(action.do, given.get("participant", ""))
+                self.people.change(action.do, given.get("participant", ""))
             case _:
                 raise AssertionError("the plan was checked")
 
@@ -224,55 +241,91 @@ class Line:
         if media is None or not media.redial(delay=delay, abrupt=abrupt, code=code):
             raise NotPossibleError("no socket is open")
 
-    def _change_roster(self, change: str, raw_id: str) -> None:
-        joins = change == "join"
-        if raw_id not in self._plan.participants or joins == (raw_id in self._roster):
-            raise NotPossibleError(f"that participant cannot {change}")
-        here = {*self._roster, raw_id} if joins else {*self._roster} - {raw_id}
-        # In the order of the plan, whoever came when.
-        self._roster = [each for each in self._plan.participants if each in here]
-        if self._call.media is not None:
-            self._call.media.cast.attend(self._roster)
-        self.announce("ParticipantsUpdated", self._participants(), None)
-
     # Orders from the app
 
-    def start_media(self, operation: Operation) -> None:
-        """Start streaming; the outcome is announced to the app."""
+    def start_media(self, operation: Operation) -> bool:
+        """Start streaming; the outcome is announced to the app.
+
+        Returns False if nothing happens and nothing is announced: a fault.
+        """
         if self._call.media is not None:
-            self._call.media.start(operation)
-            return
+            return self._call.media.start(operation)
         data = events.media_streaming(
             "mediaStreamingFailed", "streamUrlMissing", events.NO_URL
         )
         self.announce("MediaStreamingFailed", data, operation)
+        return True
 
-    def stop_media(self, operation: Operation) -> None:
-        """Stop streaming; the outcome is announced to the app."""
-        if self._call.media is not None:
-            self._call.media.stop(operation)
+    def stop_media(self, operation: Operation) -> bool:
+        """Stop streaming; the outcome is announced to the app.
+
+        Returns False if nothing happens and nothing is announced: a fault.
+        """
+        if self._call.media is None:
+            return False
+        return self._call.media.stop(operation)
+
+    def transfer(self, target: str, transferee: str, operation: Operation) -> None:
+        """Transfer the call; the outcome is announced, and with success it ends."""
+        self.spawn(self._transfer(target, transferee, operation))
+
+    async def _transfer(
+        self, target: str, transferee: str, operation: Operation
+    ) -> None:
+        behaviour, answers = self._plan.behaviour, self._plan.faults.answers(target)
+        delay = behaviour.answer_delay if answers else behaviour.ring_seconds
+        await self._clock.sleep(delay)
+        if self._call.state in OVER:
+            return
+        if not answers:
+            failed = {"resultInformation": events.NO_ANSWER}
+            self.announce("CallTransferFailed", failed, operation)
+            return
+        data = {
+            "transferTarget": identifier(target),
+            "transferee": identifier(transferee),
+            "resultInformation": events.OK,
+        }
+        self.announce("CallTransferAccepted", data, operation)
+        await self.hang_up(events.ENDED_BY_API, Ending.TRANSFERRED)
 
     # The end
 
-    async def hang_up(self, result: events.Event, *, code: int | None = None) -> None:
-        """End the call: close its socket, tell the app, wait until that is done.
+    def end(
+        self, result: events.Event, ending: Ending, *, code: int | None = None
+    ) -> None:
+        """End the call now; closing its socket and telling the app takes a while.
 
         `code` is the close code of the socket, unless it is the configured one.
         """
         call = self._call
         if call.state in OVER:
-            await call.over.wait()
             return
         was_connected = call.state is CallState.CONNECTED
-        call.state = CallState.DISCONNECTED
+        call.state, call.ending = CallState.DISCONNECTED, ending
         call.lasted = call.timeline.elapsed() if call.timeline else None
-        if was_connected:
-            await self._end_media(code)
-            await self._announced.wait()
-        self._release_callbacks()
-        self.announce("CallDisconnected", {"resultInformation": result})
-        await self._callbacks.drained()
-        call.over.set()
+        self.transcription.end()
+        self.spawn(self._wind_up(result, code, was_connected=was_connected))
+
+    async def _wind_up(
+        self, result: events.Event, code: int | None, *, was_connected: bool
+    ) -> None:
+        try:
+            if was_connected:
+                await self._end_media(code)
+                await self._announced.wait()
+            self._release_callbacks()
+            self.announce("CallDisconnected", {"resultInformation": result})
+            await self._callbacks.drained()
+        finally:
+            self._call.over.set()
+
+    async def hang_up(
+        self, result: events.Event, ending: Ending, *, code: int | None = None
+    ) -> None:
+        """End the call and wait until its socket is closed and the app was told."""
+        self.end(result, ending, code=code)
+        await self._call.over.wait()
 
     async def _end_media(self, code: int | None) -> None:
         call, behaviour = self._call, self._plan.behaviour
@@ -301,7 +354,7 @@ class Line:
     ) -> None:
         """Post one callback; nothing is said before CallConnected."""
         url = (operation or self._operation).callback_url
-        if kind in ("CallDisconnected", "AnswerFailed", "CreateCallFailed"):
+        if kind == "CallDisconnected":
             operation = self._operation
         event = self._event(kind, data, operation)
         if self._announced.is_set():

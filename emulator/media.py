@@ -61,7 +61,10 @@ class MediaStream:
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._sending = asyncio.Event()
         self._phase = 0
-        self._settled = asyncio.Event()
+        self._phase_over = asyncio.Event()
+        self.settled = asyncio.Event()
+        """Happens when the socket is open, or will not open."""
+        self._double_starts = 0
         self._orders = Orders()
         self._unannounced: tuple[Operation, str] | None = None
         self._stopping: list[Operation] = []
@@ -84,6 +87,7 @@ class MediaStream:
             "bidirectional": self.options.bidirectional,
             "dropped_packets": self.figures.dropped_packets,
             "extra_messages": self.figures.extra_messages,
+            "double_starts": self._double_starts,
             "ticks": self.figures.ticks,
             "late_ticks": self.figures.late_ticks,
             "worst_lateness_ms": round(self.figures.worst_lateness * 1000, 1),
@@ -94,32 +98,46 @@ class MediaStream:
     def open(self) -> None:
         """Open the socket without sending on it yet."""
         if not self._running():
-            self._settled.clear()
+            self.settled.clear()
             self._orders.forget()
             self._task = asyncio.create_task(self._run())
             self._task.add_done_callback(self._ended)
 
-    def start(self, operation: Operation) -> None:
-        """Start sending, on a new socket unless one is open."""
+    def start(self, operation: Operation) -> bool:
+        """Start sending, on a new socket unless one is open.
+
+        Returns False if the plan says that a start never happens.
+        """
+        if self._call.plan.faults.streaming == "never":
+            self.settled.set()
+            return False
         again = self._sending.is_set() and self._running()
+        self._double_starts += again
         self._unannounced = (operation, "subscriptionStarted")
         if not again:
-            self._phase += 1
+            self._turn()
             self._sending.set()
             self.open()
         elif self._behaviour.double_start == "ignore":
             self._announce_started()
         else:
             self.redial(delay=0.0)
+        return True
 
-    def stop(self, operation: Operation) -> None:
-        """Stop sending. The outcome is announced once the socket is closed."""
+    def stop(self, operation: Operation) -> bool:
+        """Stop sending. The outcome is announced once the socket is closed.
+
+        Returns False if the plan says that a stop never happens.
+        """
+        if self._call.plan.faults.stop == "never":
+            return False
         self._cease()
         if self._running() and self._behaviour.on_stop == "close":
             self._stopping.append(operation)
             self._orders.give(Order(Ending.STOP, self._behaviour.stop_code))
         else:
             self._announce_stopped(operation)
+        return True
 
     def redial(self, *, delay: float, abrupt: bool = False, code: int = 0) -> bool:
         """Drop the socket and dial again after `delay` emulated seconds.
@@ -140,15 +158,16 @@ class MediaStream:
             await asyncio.wait((self._task,))
 
     def _cease(self) -> None:
-        self._phase += 1
+        self._turn()
         self._sending.clear()
+
+    def _turn(self) -> None:
+        self._phase += 1
+        self._phase_over.set()
+        self._phase_over = asyncio.Event()
 
     def _running(self) -> bool:
         return self._task is not None and not self._task.done()
-
-    async def settled(self) -> None:
-        """Wait until the socket is open, or will not open."""
-        await self._settled.wait()
 
     async def send_dtmf(self, tones: str, raw_id: str) -> bool:
         """Send tones if the socket is open and they were asked for."""
@@ -206,7 +225,7 @@ class MediaStream:
 
     async def _interrupted(self, seconds: float) -> bool:
         """Wait emulated seconds; return True if streaming is to end meanwhile."""
-        return await self._orders.interrupt(seconds / self._clock.speed)
+        return await self._orders.interrupt(self._clock, seconds)
 
     async def _dial(self, *, replaces: bool) -> aiohttp.ClientWebSocketResponse | None:
         """Return an open socket, or None after bounded attempts or an order to end.
@@ -226,7 +245,10 @@ class MediaStream:
             if self._orders.final is not None:
                 return None
             try:
-                return await self._dialler.dial(self._call, self.options.transport_url)
+                with self._clock.outside():
+                    return await self._dialler.dial(
+                        self._call, self.options.transport_url
+                    )
             except RefusedError as exc:
                 self.sockets.append(SocketRecord.refused(exc, self._clock.now()))
                 logger.warning("call %s: socket refused: %s", self._call.call_id, exc)
@@ -239,7 +261,7 @@ class MediaStream:
         if established:
             result, details = events.NOT_ESTABLISHED, "streamConnectionUnsuccessful"
         self._cease()
-        self._settled.set()
+        self.settled.set()
         operation = self._unannounced[0] if self._unannounced else self._answer
         self._unannounced = None
         data = events.media_streaming("mediaStreamingFailed", details, result)
@@ -250,7 +272,7 @@ class MediaStream:
         record = SocketRecord.opened(self._clock.now())
         self.sockets.append(record)
         self._socket = socket
-        self._settled.set()
+        self.settled.set()
         reader = asyncio.create_task(self._read(socket))
         pump = asyncio.create_task(self._pump(socket, record))
         ordered = asyncio.create_task(self._orders.wait())
@@ -277,7 +299,8 @@ class MediaStream:
         self._socket = None
         if order.abrupt:
             drop(socket)
-        await socket.close(code=order.code)
+        with self._clock.outside():
+            await socket.close(code=order.code)
         record.closed(
             self._clock.now(),
             by="peer" if order.ending is Ending.LOST else "emulator",
@@ -309,15 +332,19 @@ class MediaStream:
             plan=self._call.plan,
             figures=self.figures,
         )
+        silent = self._call.plan.faults.streaming == "silent"
         while True:
             await self._sending.wait()
             metadata = frames.audio_metadata(
                 self.subscription_id, self.options.rate, self._behaviour.length_24k
             )
-            phase = self._phase
+            phase, over = self._phase, self._phase_over
             await pump.begin(metadata)
             self._announce_started()
-            await pump.run(partial(self._in_phase, phase))
+            if silent or self._behaviour.packets == "none":
+                await over.wait()
+            else:
+                await pump.run(partial(self._in_phase, phase))
 
     def _in_phase(self, phase: int) -> bool:
         return self._phase == phase
@@ -341,7 +368,7 @@ class MediaStream:
         self._announce("MediaStreamingStopped", data, operation)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._settled.set()
+        self.settled.set()
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("call %s: media failed", self._call.call_id, exc_info=error)
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+from emulator.kinds import per_kind
+
 T = TypeVar("T")
 
 DEVELOPMENT_KEY = "YWNzZW11LWRldmVsb3BtZW50LWtleS1ub3QtYS1zZWNyZXQtYXQtYWxsIQ=="
@@ -70,6 +72,16 @@ def _boolean(value: Any) -> bool:
     return known[text]
 
 
+PER_KIND = (
+    "callbacks_lost",
+    "callbacks_late",
+    "callbacks_duplicated",
+    "callbacks_reordered",
+    "callbacks_batched",
+)
+"""Behaviours that name types of callbacks, separated by commas; `*` is every type."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Behaviour(Options):
     """How the service behaves where no source confirms it. Durations are seconds."""
@@ -94,8 +106,22 @@ class Behaviour(Options):
         "what a second start does while streaming",
         ("redial", "ignore"),
     )
+    packets: str = option(
+        "all",
+        "sparse: one slot of audio each second; none: no audio",
+        ("all", "sparse", "none"),
+    )
     connect_delay: float = option(0.2, "from answer to connected")
     ring_seconds: float = option(30.0, "how long an unanswered call rings")
+    answer_delay: float = option(
+        0.5, "until somebody answers whom the app adds or transfers to"
+    )
+    answer_response: str = option(
+        "at_once",
+        "when answer, create and connect are answered: at once, or when CallConnected "
+        "was delivered",
+        ("at_once", "after_connected"),
+    )
     socket_delay: float = option(0.0, "before the socket of a start is dialled")
     dial_attempts: int = option(3, "attempts to open a socket before giving up")
     redial_attempts: int = option(6, "the same for a socket that replaces a lost one")
@@ -173,10 +199,31 @@ class Behaviour(Options):
     callback_delay: float = option(0.0, "before each callback")
     callback_digits: int = option(7, "most fraction digits of a callback's time")
     callbacks_lost: str = option(
-        "", "callback types that are never delivered, separated by commas"
+        "",
+        "callbacks that are lost: TYPE (all of them) or TYPE:2 (the first two)",
+    )
+    callbacks_late: str = option(
+        "", "callbacks that come so many seconds late, holding up no other: TYPE:2.5"
+    )
+    callbacks_duplicated: str = option(
+        "", "callbacks that are delivered again: TYPE (once more) or TYPE:2 (twice)"
+    )
+    callbacks_reordered: str = option(
+        "", "callbacks that let the next one go first: TYPE, or TYPE:2 for the next two"
+    )
+    callbacks_batched: str = option(
+        "", "callbacks that come in one request with the next one: TYPE"
     )
     eventgrid_copies: int = option(1, "how often IncomingCall is delivered")
     eventgrid_attempts: int = option(2, "attempts to deliver IncomingCall")
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            if each.name in PER_KIND:
+                try:
+                    per_kind(getattr(self, each.name), 1)
+                except ValueError as exc:
+                    raise OptionError(f"{each.name}: {exc}") from exc
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,6 +249,17 @@ class Settings(Options):
         600.0, "how much of what the app says into a call is kept"
     )
     verify_tls: bool = option(True, "verify certificates of https and wss peers")
+    rate_limit: float = option(
+        0.0, "REST requests per second above which 429 is answered; 0: any number"
+    )
+    rooms: str = option(
+        "",
+        "ids of the rooms and group calls there are, separated by commas; connecting "
+        "to another fails; none: there is any",
+    )
+    faults: str = option(
+        "", "faults (below) of every call, as 'name=value; name=value'"
+    )
     strict: bool = option(False, "exit with 3 if the app sent anything malformed")
 
     def __post_init__(self) -> None:

@@ -4,6 +4,8 @@ import asyncio
 from dataclasses import dataclass
 from enum import StrEnum
 
+from emulator.clock import Clock
+
 
 class Ending(StrEnum):
     """Why a socket is closed."""
@@ -62,13 +64,12 @@ class Orders:
         self._news.clear()
         return order
 
-    async def interrupt(self, wall_seconds: float) -> bool:
-        """Wait; return True as soon as there is a final order."""
-        try:
-            async with asyncio.timeout(wall_seconds):
-                while self.final is None:
-                    await self._news.wait()
-                    self._news.clear()
-        except TimeoutError:
-            return False
+    async def interrupt(self, clock: Clock, seconds: float) -> bool:
+        """Wait emulated seconds; return True as soon as there is a final order."""
+        until = clock.seconds() + seconds
+        while self.final is None:
+            # Also when no time is left: an order may have come while we waited.
+            if not await clock.wait(self._news, until - clock.seconds()):
+                return False
+            self._news.clear()
         return True

@@ -6,7 +6,7 @@ from emulator.calls import Action, Plan
 from emulator.faults import Faults
 from emulator.frames import TONES
 from emulator.options import Behaviour, OptionError, Settings
-from emulator.restfaults import RestFault
+from emulator.restfaults import FaultError, RestFault
 
 STRIDE = 7.3
 """Seconds by which each call begins further into the conversation than the last."""
@@ -22,7 +22,7 @@ KNOWN = {
     "faults",
 }
 ACTIONS: dict[str, dict[str, Any]] = {
-    "hangup": {},
+    "hangup": {"wait": bool},
     "redial": {"delay": float, "abrupt": bool, "code": int},
     "dtmf": {"tones": str, "participant": str},
     "join": {"participant": str},
@@ -41,6 +41,7 @@ def parse_plan(
     number: int,
     settings: Settings,
     behaviour: Behaviour,
+    standing_faults: Faults | None = None,
     seconds: float,
     parties: int,
 ) -> Plan:
@@ -64,7 +65,7 @@ def parse_plan(
     duration = body.get("duration")
     try:
         options = Behaviour.parse(_object(body, "options"), base=behaviour)
-        faults = Faults.parse(_object(body, "faults"))
+        faults = Faults.parse(_object(body, "faults"), base=standing_faults)
     except OptionError as exc:
         raise PlanError(f"options and faults: {exc}") from exc
     return Plan(
@@ -133,23 +134,36 @@ def _object(body: dict[str, Any], name: str) -> dict[str, Any]:
     return value
 
 
+REST_FAULT: dict[str, type] = {
+    "operation": str,
+    "status": int,
+    "times": int,
+    "retry_after": int,
+    "delay": float,
+    "lost": str,
+    "call": str,
+}
+"""The members of a failure of the REST API."""
+
+
 def parse_rest_fault(body: dict[str, Any]) -> RestFault:
     """Return a failure of the REST API. Raises `PlanError`."""
-    match body:
-        case {"operation": str(operation), "status": int(status)}:
-            rest = {k: v for k, v in body.items() if k not in ("operation", "status")}
-        case _:
-            raise PlanError("operation and status are needed")
-    for name, value in rest.items():
-        if name not in ("times", "retry_after") or not isinstance(value, int):
-            raise PlanError(f"not understood: {name}")
-    return RestFault(operation, status, **rest)
+    if unknown := body.keys() - REST_FAULT.keys():
+        raise PlanError(f"not understood: {', '.join(sorted(unknown))}")
+    if "operation" not in body:
+        raise PlanError("operation: is needed")
+    given = {name: _argument(body[name], REST_FAULT[name], name) for name in body}
+    try:
+        return RestFault(**given)
+    except FaultError as exc:
+        raise PlanError(str(exc)) from exc
 
 
 def _argument(value: Any, kind: type, name: str) -> Any:
     if kind is float:
         return _number(value, name)
-    if not isinstance(value, kind):
+    wrong_kind = isinstance(value, bool) and kind is not bool
+    if wrong_kind or not isinstance(value, kind):
         raise PlanError(f"{name}: must be {kind.__name__}")
     return value
 

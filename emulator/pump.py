@@ -52,6 +52,7 @@ class Pump:
         self._digits = plan.behaviour.timestamp_digits
         self._backlog = int(plan.behaviour.backlog_seconds * SECOND)
         self._limit = plan.behaviour.speakers
+        self._step = SECOND if plan.behaviour.packets == "sparse" else 1
         self._figures = figures
         self._heard: Sequence[Speaker] = ()
         self._chosen_from: Sequence[Speaker] = ()
@@ -116,13 +117,13 @@ class Pump:
             self._figures.extra_messages += 1
             await self._text(message, binary=binary)
         if faults.loses(slot):
-            return slot + 1
+            return slot + self._step
         together = (slot, slot + 1) if faults.swaps(slot) else (slot,)
         stamps = {each: self._timeline.stamp(each, self._digits) for each in together}
         for speaker in self._heard:
             packets = [speaker.packet(each, stamp) for each, stamp in stamps.items()]
             await self._send([packet for packet in packets if packet is not None])
-        return slot + len(together)
+        return slot + len(together) - 1 + self._step
 
     async def _send(self, packets: list[Packet]) -> None:
         """Send packets in reverse and note them in the order of capture."""

@@ -1,33 +1,96 @@
-"""The Call Automation REST API, as far as an app that streams media needs it."""
+"""The Call Automation REST API, as far as an app that streams media needs it.
 
+A request goes through the rate limit, the failures that were asked for, the memory of
+repeatability ids, and then to its operation.
+"""
+
+import asyncio
 import json
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import unquote
 
 from aiohttp import web
 
-from emulator import auth, events
-from emulator.calls import OVER, Call, CallState
-from emulator.identities import identifier, new_user, raw_id_of
-from emulator.line import Line
-from emulator.restbodies import (
-    Reply,
-    Request,
-    RestError,
-    answer_of,
-    media_of,
-    operation_of,
-    read_json,
-)
-from emulator.restfaults import RestFaults
+from emulator import auth, events, midcall
+from emulator.calls import Call, Ending
+from emulator.identities import raw_id_of
+from emulator.operations import CallOperations
+from emulator.restbodies import Reply, Request, RestError, read_json
+from emulator.restfaults import RateLimit, RestFault, RestFaults
 from emulator.switchboard import Switchboard
 from emulator.tokens import discovery
 
 REMEMBERED = 1000
 """How many repeatability ids are remembered."""
+CONNECTING = ("answer", "create", "connect")
+"""The operations that CallConnected follows."""
+CALLS = r"/calling/callConnections"
+ONE = CALLS + r"/(?P<call>[^/:]+)"
+PEOPLE = ONE + "/participants"
+
+Handler = Callable[[Request], Reply]
+
+
+def _routes(calls: CallOperations) -> list[tuple[str, str, str, Handler]]:
+    return [
+        ("POST", CALLS, "create", calls.create),
+        ("POST", CALLS + ":connect", "connect", calls.connect),
+        ("POST", CALLS + ":answer", "answer", calls.answer),
+        ("POST", CALLS + ":reject", "reject", calls.reject),
+        ("POST", CALLS + ":redirect", "redirect", calls.redirect),
+        ("GET", ONE, "get", calls.get),
+        ("DELETE", ONE, "hangUp", calls.leave),
+        ("POST", ONE + ":terminate", "terminate", calls.terminate),
+        ("GET", PEOPLE, "participants", midcall.participants),
+        ("GET", PEOPLE + r"/(?P<argument>[^/]+)", "participant", midcall.participant),
+        ("POST", PEOPLE + ":add", "addParticipant", midcall.add),
+        ("POST", PEOPLE + ":remove", "removeParticipant", midcall.remove),
+        (
+            "POST",
+            PEOPLE + ":cancelAddParticipant",
+            "cancelAddParticipant",
+            midcall.cancel_add,
+        ),
+        ("POST", PEOPLE + ":mute", "mute", midcall.mute),
+        ("POST", ONE + ":hold", "hold", midcall.hold),
+        ("POST", ONE + ":unhold", "unhold", midcall.unhold),
+        ("POST", ONE + ":transferToParticipant", "transfer", midcall.transfer),
+        *(
+            ("POST", f"{ONE}:{name}", name, handler)
+            for name, handler in {
+                "startMediaStreaming": midcall.start_streaming,
+                "stopMediaStreaming": midcall.stop_streaming,
+                "startTranscription": midcall.start_transcription,
+                "stopTranscription": midcall.stop_transcription,
+                "updateTranscription": midcall.update_transcription,
+            }.items()
+        ),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request, verified, and what is known of it before it is carried out."""
+
+    operation: str
+    method: str
+    handler: Handler
+    call_name: str | None
+    argument: str
+    body: bytes
+    api_version: str
+    repeatability: str | None
+    call: Call | None
+
+    def json(self) -> Request:
+        """Return the request as its handler takes it. Raises `RestError`."""
+        if self.call_name is not None and self.call is None:
+            raise RestError(404, "8522", "Call not found.")
+        body = read_json(self.body)
+        return Request(self.call, self.argument, body, self.api_version)
 
 
 class RestApi:
@@ -38,42 +101,24 @@ class RestApi:
         self._faults = faults
         self._key = auth.decode_key(switchboard.settings.access_key)
         self._first_replies: dict[str, Reply] = {}
+        self.limit = RateLimit(switchboard.clock, switchboard.settings.rate_limit)
         self._routes = [
             (method, re.compile(pattern), name, handler)
-            for method, pattern, name, handler in self._table()
-        ]
-
-    def _table(self) -> list[tuple[str, str, str, Callable[[Request], Reply]]]:
-        calls = r"/calling/callConnections"
-        one = calls + r"/(?P<call>[^/:]+)"
-        return [
-            ("POST", calls, "create", self._create),
-            ("POST", calls + ":connect", "connect", self._connect),
-            ("POST", calls + ":answer", "answer", self._answer),
-            ("POST", calls + ":reject", "reject", self._reject),
-            ("POST", calls + ":redirect", "redirect", self._redirect),
-            ("GET", one, "get", self._get),
-            ("DELETE", one, "hangUp", self._hang_up),
-            ("POST", one + ":terminate", "terminate", self._hang_up),
-            ("GET", one + "/participants", "participants", self._participants),
-            (
-                "GET",
-                one + r"/participants/(?P<argument>[^/]+)",
-                "participant",
-                self._participant,
-            ),
-            ("POST", one + ":startMediaStreaming", "startMediaStreaming", self._start),
-            ("POST", one + ":stopMediaStreaming", "stopMediaStreaming", self._stop),
+            for method, pattern, name, handler in _routes(CallOperations(switchboard))
         ]
 
     # Requests in, answers out
 
     async def handle(self, request: web.Request) -> web.Response:
-        """Answer one request, with an error body if need be."""
+        """Answer one request, with an error body if need be, or not at all."""
         try:
-            reply = await self._verified(request)
+            reply = await self._reply(await self._asked(request))
         except RestError as exc:
             reply = _refusal(exc)
+        if reply is None and request.transport is not None:
+            # What is returned below cannot be written any more.
+            request.transport.abort()
+        reply = reply or Reply(500)
         text = None if reply.body is None else json.dumps(reply.body)
         return web.Response(
             text=text,
@@ -82,7 +127,8 @@ class RestApi:
             content_type="application/json",
         )
 
-    async def _verified(self, request: web.Request) -> Reply:
+    async def _asked(self, request: web.Request) -> Asked:
+        """Verify a request and find out what it is about. Raises `RestError`."""
         body = await request.read()
         signed = auth.SignedRequest(
             request.method, request.raw_path, request.headers, body
@@ -92,171 +138,131 @@ class RestApi:
             auth.verify(signed, self._key, now=datetime.now(UTC), skew=skew)
         except auth.AuthError as exc:
             raise RestError(401, "Unauthorized", str(exc)) from exc
-        return self._once(request, body)
-
-    def _once(self, request: web.Request, body: bytes) -> Reply:
-        """Run a request, or return what its repeatability id was answered before.
-
-        Only successes are remembered: a request that failed is meant to be tried again.
-        """
-        repeatability = request.headers.get("Repeatability-Request-ID")
-        if repeatability is None:
-            return self._dispatch(request, body)
-        first = self._first_replies.get(repeatability)
-        if first is not None:
-            return first
-        reply = self._dispatch(request, body)
-        if reply.status < 400:
-            self._first_replies[repeatability] = reply
-            if len(self._first_replies) > REMEMBERED:
-                del self._first_replies[next(iter(self._first_replies))]
-        return reply
-
-    def _dispatch(self, request: web.Request, body: bytes) -> Reply:
         path = request.raw_path.partition("?")[0]
         name, handler, parts = self._route(request.method, path)
-        if (fault := self._faults.take(name)) is not None:
-            headers = (
-                {}
-                if fault.retry_after is None
-                else {"Retry-After": str(fault.retry_after)}
-            )
-            error = RestError(fault.status, "Injected", "This failure was asked for.")
-            return Reply(fault.status, _refusal(error).body, headers)
-        call = None
-        if "call" in parts:
-            call = self._switchboard.by_connection(unquote(parts["call"]))
-            if call is None:
-                raise RestError(404, "8522", "Call not found.")
-        return handler(
-            Request(
-                call,
-                unquote(parts.get("argument", "")),
-                read_json(body),
-                request.query.get("api-version", ""),
-            )
+        call_name = unquote(parts["call"]) if "call" in parts else None
+        return Asked(
+            operation=name,
+            method=request.method,
+            handler=handler,
+            call_name=call_name,
+            argument=unquote(parts.get("argument", "")),
+            body=body,
+            api_version=request.query.get("api-version", ""),
+            repeatability=request.headers.get("Repeatability-Request-ID"),
+            call=self._call(call_name, body),
         )
 
-    def _route(
-        self, method: str, path: str
-    ) -> tuple[str, Callable[[Request], Reply], dict[str, str]]:
+    def _route(self, method: str, path: str) -> tuple[str, Handler, dict[str, str]]:
         for known_method, pattern, name, handler in self._routes:
             if method == known_method and (found := pattern.fullmatch(path)):
                 return name, handler, found.groupdict()
         message = f"The emulator does not have {method} {path}."
         raise RestError(501, "NotImplemented", message)
 
-    # Operations
+    def _call(self, name: str | None, body: bytes) -> Call | None:
+        """Return the call that a request names in its path or by its context."""
+        if name is not None:
+            return self._switchboard.by_connection(name)
+        try:
+            context = read_json(body).get("incomingCallContext")
+        except RestError:
+            return None
+        return self._switchboard.by_context(str(context))
 
-    def _create(self, request: Request) -> Reply:
-        targets = [raw_id_of(item) for item in request.required("targets")]
-        known = [raw_id for raw_id in targets if raw_id]
-        if not known:
-            raise RestError(400, "InvalidRequest", "The field targets is not valid.")
-        number = (request.body.get("sourceCallerIdNumber") or {}).get("value")
-        resource = self._switchboard.settings.resource_id
-        caller = f"4:{number}" if number else new_user(resource)
-        call = self._switchboard.create(
-            caller, known, answer_of(request), media_of(request), request.api_version
+    async def _reply(self, asked: Asked) -> Reply | None:
+        """Return the answer, and count it; None is a connection that breaks."""
+        after = self.limit.retry_after()
+        fault = None if after is not None else self._fault(asked)
+        if after is not None:
+            reply = _too_many(after)
+        elif fault is not None and fault.lost == "request":
+            self._count(asked, asked.call, "request lost")
+            return None
+        elif fault is not None and fault.status:
+            reply = _injected(fault)
+        else:
+            reply = await self._carry_out(asked)
+        if fault is not None and fault.delay:
+            await self._switchboard.clock.hold_up(fault.delay)
+        lost = fault is not None and fault.lost == "answer"
+        self._count(
+            asked,
+            reply.call or asked.call,
+            "answer lost" if lost else str(reply.status),
         )
-        return Reply(201, self._properties(call))
+        return None if lost else reply
 
-    def _connect(self, request: Request) -> Reply:
-        locator = request.required("callLocator")
-        found = [
-            call
-            for call in self._switchboard.calls.values()
-            if call.server_call_id == locator.get("serverCallId")
-        ]
-        if locator.get("kind") == "serverCallLocator" and not found:
-            raise RestError(404, "8522", "Call not found.")
-        resource = self._switchboard.settings.resource_id
-        targets = [new_user(resource), new_user(resource)]
-        if found:
-            targets = list(found[0].plan.participants)
-        call = self._switchboard.create(
-            new_user(resource),
-            targets,
-            answer_of(request),
-            media_of(request),
-            request.api_version,
-        )
-        return Reply(200, self._properties(call))
+    def _fault(self, asked: Asked) -> RestFault | None:
+        names: set[str] = set()
+        if asked.call is not None:
+            own = asked.call.rest_faults.take(asked.operation)
+            if own is not None:
+                return own
+            names |= asked.call.names
+        elif asked.operation == "create":
+            names |= _who(asked)
+        return self._faults.take(asked.operation, names)
 
-    def _answer(self, request: Request) -> Reply:
-        context = request.required("incomingCallContext")
-        operation, media = answer_of(request), media_of(request)
-        call = self._switchboard.by_context(context)
-        if call is None:
-            raise RestError(400, "8523", "The incomingCallContext is not valid.")
-        if call.state is not CallState.RINGING:
-            raise RestError(409, "8523", "The call does not ring any more.")
-        self._switchboard.answer(call, operation, media, request.api_version)
-        return Reply(200, self._properties(call))
-
-    def _reject(self, request: Request) -> Reply:
-        return self._dismiss(request, CallState.REJECTED)
-
-    def _redirect(self, request: Request) -> Reply:
-        request.required("target")
-        return self._dismiss(request, CallState.REDIRECTED)
-
-    def _dismiss(self, request: Request, state: CallState) -> Reply:
-        call = self._switchboard.by_context(request.required("incomingCallContext"))
-        # Succeeds after a redirect or a missed call too: a known issue of the service.
+    def _count(self, asked: Asked, call: Call | None, outcome: str) -> None:
+        self._switchboard.ledger.requested(asked.operation, outcome)
         if call is not None:
-            self._switchboard.dismiss(call, state)
-        return Reply(204)
+            call.ledger.requested(asked.operation, outcome)
 
-    def _get(self, request: Request) -> Reply:
-        return Reply(200, self._properties(_living(request)))
+    async def _carry_out(self, asked: Asked) -> Reply:
+        call = asked.call
+        when = call.plan.faults.ends(asked.operation) if call else ""
+        if call is not None and when == "before":
+            self._caller_hangs_up(call)
+        try:
+            reply = self._once(asked)
+        except RestError as exc:
+            return _refusal(exc)
+        if call is not None and when == "after":
+            self._caller_hangs_up(call)
+        if asked.operation in CONNECTING and (call := reply.call or call) is not None:
+            await self._connected(call)
+        return reply
 
-    def _hang_up(self, request: Request) -> Reply:
-        call = _living(request)
-        line = _line(call)
-        line.spawn(line.hang_up(events.ENDED_BY_API))
-        return Reply(204)
+    def _caller_hangs_up(self, call: Call) -> None:
+        self._switchboard.end(call, events.ENDED_BY_CALLER, Ending.CALLER)
 
-    def _participants(self, request: Request) -> Reply:
-        raw_ids = _line(_living(request)).roster
-        return Reply(200, {"value": [events.participant(each) for each in raw_ids]})
+    async def _connected(self, call: Call) -> None:
+        """Wait for CallConnected to be delivered if the answer is to come after it."""
+        if call.plan.behaviour.answer_response == "at_once" or call.callbacks is None:
+            return
+        delivered = call.callbacks.done_with("CallConnected")
+        either = asyncio.Event()
+        waiting = [
+            asyncio.create_task(_tell(each, either)) for each in (delivered, call.over)
+        ]
+        await self._switchboard.clock.hold_up_until(either)
+        for task in waiting:
+            task.cancel()
 
-    def _participant(self, request: Request) -> Reply:
-        if request.argument not in _line(_living(request)).roster:
-            raise RestError(404, "8522", "Participant not found.")
-        return Reply(200, events.participant(request.argument))
+    def _once(self, asked: Asked) -> Reply:
+        """Run a request, or return what its repeatability id was answered before.
 
-    def _start(self, request: Request) -> Reply:
-        call = _established(request)
-        _line(call).start_media(operation_of(request, call))
-        return Reply(202)
+        Only successes are remembered: a request that failed is meant to be tried again.
+        """
+        if asked.repeatability in self._first_replies:
+            return self._first_replies[asked.repeatability]
+        request = asked.json()
+        reply = asked.handler(request)
+        if asked.method != "GET" and not reply.idle:
+            self._took_effect(asked, reply.call or asked.call, request)
+        if asked.repeatability is not None:
+            self._first_replies[asked.repeatability] = reply
+            if len(self._first_replies) > REMEMBERED:
+                del self._first_replies[next(iter(self._first_replies))]
+        return reply
 
-    def _stop(self, request: Request) -> Reply:
-        call = _established(request)
-        _line(call).stop_media(operation_of(request, call))
-        return Reply(202)
-
-    def _properties(self, call: Call) -> dict[str, Any]:
-        user = f"8:acs:{self._switchboard.settings.resource_id}_emulated-app"
-        body: dict[str, Any] = {
-            "callConnectionId": call.connection_id,
-            "serverCallId": call.server_call_id,
-            "correlationId": call.correlation_id,
-            "targets": [identifier(call.plan.recipient)],
-            "source": identifier(call.plan.caller),
-            "callConnectionState": call.state.value,
-            "callbackUri": call.operation.callback_url if call.operation else None,
-            "answeredBy": {"id": user},
-            "sourceDisplayName": call.plan.display_name,
-        }
-        if call.media_options is not None:
-            active = call.media is not None and call.media.state == "active"
-            body["mediaStreamingSubscription"] = {
-                "id": call.media.subscription_id if call.media else call.call_id,
-                "state": "active" if active else "inactive",
-                "subscribedContentTypes": ["audio"],
-            }
-        return body
+    def _took_effect(self, asked: Asked, call: Call | None, request: Request) -> None:
+        at = self._switchboard.clock.seconds()
+        context = request.body.get("operationContext")
+        for ledger in (self._switchboard.ledger, call.ledger if call else None):
+            if ledger is not None:
+                ledger.took_effect(asked.operation, context, at)
 
     # Tokens
 
@@ -269,26 +275,36 @@ class RestApi:
         return web.json_response(self._switchboard.issuer.key_set())
 
 
+async def _tell(first: asyncio.Event, other: asyncio.Event) -> None:
+    await first.wait()
+    other.set()
+
+
+def _who(asked: Asked) -> set[str]:
+    """Return the raw ids of those who are in a request to place a call."""
+    try:
+        body = read_json(asked.body)
+    except RestError:
+        return set()
+    source = body.get("sourceCallerIdNumber")
+    caller = raw_id_of({"phoneNumber": source})
+    targets = body.get("targets")
+    raw_ids = map(raw_id_of, targets if isinstance(targets, list) else [])
+    return {each for each in (caller, *raw_ids) if each}
+
+
 def _refusal(error: RestError) -> Reply:
     body = {"error": {"code": error.code, "message": str(error)}}
     return Reply(error.status, body)
 
 
-def _living(request: Request) -> Call:
-    call = request.the_call()
-    if call.state in OVER:
-        raise RestError(404, "8522", "Call not found.")
-    return call
+def _injected(fault: RestFault) -> Reply:
+    error = RestError(fault.status, "Injected", "This failure was asked for.")
+    after = fault.retry_after
+    headers = {} if after is None else {"Retry-After": str(after)}
+    return Reply(fault.status, _refusal(error).body, headers)
 
 
-def _established(request: Request) -> Call:
-    call = _living(request)
-    if call.state is not CallState.CONNECTED:
-        raise RestError(400, "8501", "The call is not in the state Established.")
-    return call
-
-
-def _line(call: Call) -> Line:
-    if call.line is None:
-        raise AssertionError("a call with a connection id was answered")
-    return call.line
+def _too_many(after: int) -> Reply:
+    error = RestError(429, "TooManyRequests", "The rate limit is exceeded.")
+    return Reply(429, _refusal(error).body, {"Retry-After": str(after)})

@@ -4,7 +4,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from emulator.calls import Call, MediaOptions, Operation
+from emulator.calls import Call, MediaOptions, Operation, TranscriptionOptions
+from emulator.identities import raw_id_of
 
 RATES = {"pcm16KMono": 16_000, "pcm24KMono": 24_000}
 
@@ -20,11 +21,17 @@ class RestError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A status and a JSON body, or none."""
+    """A status and a JSON body, or none.
+
+    `call` is the one it is about if the request did not name it; `idle` says that the
+    request was accepted and changes nothing.
+    """
 
     status: int
     body: dict[str, Any] | None = None
     headers: dict[str, str] = field(default_factory=dict)
+    call: Call | None = None
+    idle: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +48,27 @@ class Request:
         if not self.body.get(name):
             raise RestError(400, "InvalidRequest", f"The field {name} is required.")
         return self.body[name]
+
+    def raw_id(self, name: str) -> str:
+        """Return the raw id in a member of the body. Raises `RestError`."""
+        raw_id = raw_id_of(self.required(name))
+        if raw_id is None:
+            raise RestError(400, "InvalidRequest", f"The field {name} is not valid.")
+        return raw_id
+
+    def check_caller_id(self, raw_id: str) -> None:
+        """Check that a phone number is called from one. Raises `RestError`."""
+        source = self.body.get("sourceCallerIdNumber")
+        if raw_id.startswith("4:") and not (
+            isinstance(source, dict) and source.get("value")
+        ):
+            text = "The field sourceCallerIdNumber is required to call a phone number."
+            raise RestError(400, "InvalidRequest", text)
+
+    def echo(self) -> dict[str, Any]:
+        """Return the body of an answer that repeats the operation's context."""
+        context = self.body.get("operationContext")
+        return {} if context is None else {"operationContext": context}
 
     def the_call(self) -> Call:
         """Return the call that the path names."""
@@ -76,6 +104,20 @@ def answer_of(request: Request) -> Operation:
     if not url.startswith(("http://", "https://")):
         raise RestError(400, "8528", "The field CallbackUri is invalid.")
     return Operation(url, request.body.get("operationContext"))
+
+
+def transcription_of(request: Request) -> TranscriptionOptions | None:
+    """Return the transcription options of a new call. Raises `RestError`."""
+    options = request.body.get("transcriptionOptions")
+    match options:
+        case None:
+            return None
+        case {"transportType": "websocket", "locale": str(locale)} if locale:
+            start = bool(options.get("startTranscription"))
+            return TranscriptionOptions(locale=locale, start=start)
+        case _:
+            text = "The field transcriptionOptions is invalid."
+            raise RestError(400, "InvalidRequest", text)
 
 
 def media_of(request: Request) -> MediaOptions | None:

@@ -7,6 +7,7 @@ from typing import Self
 import aiohttp
 from aiohttp import web
 
+from emulator.clock import Clock
 from emulator.control import ControlApi
 from emulator.options import Behaviour, Settings
 from emulator.rest import RestApi
@@ -23,8 +24,15 @@ class Emulator:
     """Listens from `async with` on; `url` says where."""
 
     def __init__(
-        self, settings: Settings, behaviour: Behaviour, speech: Speech
+        self,
+        settings: Settings,
+        behaviour: Behaviour,
+        speech: Speech,
+        *,
+        clock: Clock | None = None,
     ) -> None:
+        """Run by `clock`, or by one that runs as fast as the settings say."""
+        self._clock = clock or Clock(settings.speed)
         self._settings = settings
         self._behaviour = behaviour
         self._speech = speech
@@ -37,7 +45,7 @@ class Emulator:
             cookie_jar=aiohttp.DummyCookieJar(),
         )
         self.switchboard = Switchboard(
-            self._settings, self._behaviour, self._speech, self._session
+            self._settings, self._behaviour, self._speech, self._session, self._clock
         )
         self._runner = web.AppRunner(self._application(), access_log=None)
         await self._runner.setup()
@@ -57,7 +65,7 @@ class Emulator:
         faults = RestFaults()
         rest = RestApi(self.switchboard, faults)
         app = web.Application()
-        app.add_routes(ControlApi(self.switchboard, faults).routes())
+        app.add_routes(ControlApi(self.switchboard, faults, rest.limit).routes())
         app.add_routes(
             [
                 web.get(

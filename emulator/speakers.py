@@ -46,6 +46,7 @@ class Speaker:
         self.voice = voice
         self._offset = offset
         self._loop = plan.loop
+        self.hushed = False
         omit = plan.behaviour.silent_frames == "omitted"
         self._omit_silence = raw_id is not None and omit
         self._flags = plan.faults.silent_member == "sent"
@@ -62,7 +63,7 @@ class Speaker:
     def packet(self, slot: int, stamp: bytes) -> Packet | None:
         """Return the packet of one slot; None if there is none to send."""
         position = self._position(slot)
-        if position is None or self.voice.silent[position]:
+        if position is None or self.hushed or self.voice.silent[position]:
             if self._omit_silence:
                 return None
             pcm, silent = self._writer.silence, True
@@ -76,7 +77,7 @@ class Speaker:
     def loudness(self, slot: int, slots: int) -> int:
         """Return the loudest sample of the slots that begin with `slot`."""
         position = self._position(slot)
-        if position is None:
+        if position is None or self.hushed:
             return 0
         start = position * self.voice.frame_bytes
         pcm = self.voice.pcm[start : start + slots * self.voice.frame_bytes]
@@ -125,15 +126,21 @@ class Cast:
         if not self._unmixed:
             self._all[0].overlay = played_in
 
-    def attend(self, roster: Collection[str]) -> None:
-        """Let only those speak who are in the call."""
+    def attend(self, roster: Collection[str], hushed: Collection[str] = ()) -> None:
+        """Let only those speak who are in the call; the hushed are silent in it."""
         here = [raw_id in roster for raw_id in self._plan.participants]
         if self._unmixed:
+            for speaker, raw_id in zip(self._all, self._plan.participants, strict=True):
+                speaker.hushed = raw_id in hushed
             self.present = [
                 each for each, is_here in zip(self._all, here, strict=True) if is_here
             ]
         else:
-            parts = zip(self._parts, here, strict=True)
+            heard = [
+                is_here and raw_id not in hushed
+                for raw_id, is_here in zip(self._plan.participants, here, strict=True)
+            ]
+            parts = zip(self._parts, heard, strict=True)
             self._all[0].voice = self._mixed(
                 tuple(part for part, is_in in parts if is_in)
             )

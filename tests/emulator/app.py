@@ -48,6 +48,7 @@ class App:
         self.validation: str | None = None
         self.drop_sockets = False
         self.stall: asyncio.Event | None = None
+        self.is_stalled = asyncio.Event()
         self._news = asyncio.Condition()
         self.port = 0
         self.url = ""
@@ -101,6 +102,7 @@ class App:
         await self._take(self.sockets, received)
         async for message in socket:
             if self.stall is not None:
+                self.is_stalled.set()
                 await self.stall.wait()
             received.raw.append(message.data)
             await self._take_message(received, message)

@@ -315,6 +315,7 @@ async def test_stop_and_start_in_one_breath(bench: Bench) -> None:
     # The app does not read: the stop waits for its close frame, and meanwhile the
     # start is asked for.
     app.stall = asyncio.Event()
+    await app.is_stalled.wait()
     await connection.stop_media_streaming(operation_context="stop")
     await connection.start_media_streaming(operation_context="start")
     assert "MediaStreamingStopped" not in app.kinds()

@@ -58,6 +58,14 @@ async def request(
         return response.status, json.loads(await response.text() or "null")
 
 
+async def post(bench: Bench, path: str, body: Any, **headers: str) -> tuple[int, Any]:
+    """Send a signed request with further headers."""
+    path += "?api-version=2026-03-12"
+    data = json.dumps(body).encode()
+    given = signed(bench, "POST", path, data) | headers
+    return await request(bench, "POST", path, given, data)
+
+
 PATH = "/calling/callConnections/nobody?api-version=2026-03-12"
 
 
