@@ -6,6 +6,7 @@ import pytest
 from pytest_django import Settings
 
 from tests.control.bench import Bench, running_bench
+from tests.control.line import Line
 from tests.control.wire import eventgrid_query
 
 
@@ -31,3 +32,11 @@ def bench(emulator_bench: Bench, settings: Settings) -> Bench:
     while not emulator_bench.letters.empty():
         emulator_bench.letters.get_nowait()
     return emulator_bench
+
+
+@pytest.fixture
+def line(bench: Bench) -> Iterator[Line]:
+    line = Line(bench)
+    yield line
+    if line.rung and line.report()["state"] in ("connecting", "connected"):
+        line.hang_up()

@@ -3,16 +3,13 @@
 Callbacks carry the emulator's real tokens, and they are required.
 """
 
-from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any, TypeVar
 
 import pytest
-from django.db.models import Model
 from django.utils import timezone
 from pytest_django import Settings
 
-from calls import control, tasks
+from calls import control
 from calls.acs import AcsRefused, OrderMark, acs
 from calls.models import (
     Call,
@@ -27,71 +24,9 @@ from calls.models import (
 from calls.orders import ORDERS
 from emulator.tokens import FAULTS
 from tests.control.bench import Bench
+from tests.control.line import Line, ask, fresh, send
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
-Row = TypeVar("Row", bound=Model)
-
-
-class Line:
-    """One emulated call, taken as far as a test wants it."""
-
-    def __init__(self, bench: Bench) -> None:
-        self.bench = bench
-        self.rung: dict[str, str] = {}
-
-    def ring(self, **plan: object) -> Call:
-        """Ring; return the call that the Event Grid event made."""
-        self.rung = self.bench.ring(**plan)
-        self.bench.deliver_until("IncomingCall")
-        return Call.objects.get()
-
-    def answer(self, *, start: bool = True) -> Call:
-        """Ring and answer; return the call once it is connected."""
-        StreamingProfile.objects.create(name="Own", start_at_answer=start)
-        call = self.ring()
-        send(call.commands.get())
-        self.bench.deliver_until("CallConnected")
-        return fresh(call)
-
-    @property
-    def path(self) -> str:
-        return f"calls/{self.rung['id']}"
-
-    def report(self) -> dict[str, Any]:
-        """Return what the emulator says of the call."""
-        report: dict[str, Any] = self.bench.get(self.path)
-        return report
-
-    def subscription(self, state: str) -> None:
-        """Wait until the emulator's subscription is in a state."""
-        self.bench.wait_for(self.path, lambda report: report["media"]["state"] == state)
-
-    def hang_up(self) -> None:
-        """Let the caller hang up, and wait until that is over."""
-        self.bench.tell(f"{self.path}/hangup")
-
-
-@pytest.fixture
-def line(bench: Bench) -> Iterator[Line]:
-    line = Line(bench)
-    yield line
-    if line.rung and line.report()["state"] in ("connecting", "connected"):
-        line.hang_up()
-
-
-def send(command: StreamCommand) -> StreamCommand:
-    """Send a command as a worker does; return it as it then stands."""
-    tasks.send_command.apply(args=(str(command.id),))
-    return fresh(command)
-
-
-def fresh(row: Row) -> Row:
-    row.refresh_from_db()
-    return row
-
-
-def ask(call: Call, kind: CommandKind) -> StreamCommand:
-    return control.command_ask(call=call, kind=kind)
 
 
 def test_a_ringing_call_is_answered_connected_streamed_and_ended(line: Line) -> None:

@@ -1,0 +1,237 @@
+"""Every order, carried out by the emulator through Microsoft's SDK, and its proof."""
+
+import pytest
+from django.utils import timezone
+
+from calls import control
+from calls.control import CommandRefused
+from calls.models import (
+    Call,
+    CallState,
+    CommandKind,
+    CommandState,
+    Evidence,
+    Participant,
+    StreamCommand,
+    StreamingState,
+)
+from calls.services import stop_windows
+from tests.control.line import Line, ask, fresh, send
+
+pytestmark = [pytest.mark.database, pytest.mark.django_db]
+
+CALLER = "4:+12065550150"
+AGENT = "8:acs:r_agent"
+GUEST = "8:acs:r_guest"
+PHONE = "+1 (206) 555-0199"
+OURS = "+18005550199"
+
+
+def connected(line: Line, **plan: object) -> Call:
+    people = {"from": CALLER, "participants": [CALLER, AGENT]}
+    call = line.answer(start=False, **people | plan)
+    line.bench.deliver_until("ParticipantsUpdated")
+    return fresh(call)
+
+
+def person(call: Call, raw_id: str) -> Participant:
+    return call.participants.get(raw_id=raw_id)
+
+
+def proof(command: StreamCommand) -> tuple[str, str]:
+    return fresh(command).state, command.evidence
+
+
+@pytest.mark.parametrize("target", [PHONE, GUEST, "8:orgid:6f9a0a07-2f43"])
+def test_adds_a_participant(line: Line, target: str) -> None:
+    call = connected(line)
+
+    add = send(ask(call, CommandKind.ADD_PARTICIPANT, target=target, caller_id=OURS))
+    line.bench.deliver_until("AddParticipantSucceeded")
+    line.bench.deliver_until("ParticipantsUpdated")
+
+    assert proof(add) == (CommandState.CONFIRMED, Evidence.CALLBACK)
+    assert call.participants.filter(left_at=None).count() == 3
+    assert line.effects(add) == 1
+
+
+def test_says_that_nobody_answered(line: Line) -> None:
+    call = connected(line, faults={"unanswered": GUEST})
+
+    add = send(ask(call, CommandKind.ADD_PARTICIPANT, target=GUEST))
+    line.bench.deliver_until("AddParticipantFailed")
+
+    assert proof(add) == (CommandState.FAILED, Evidence.CALLBACK)
+    assert add.result
+    assert add.result_code
+
+
+def test_removes_a_participant(line: Line) -> None:
+    call = connected(line)
+
+    remove = send(ask(call, CommandKind.REMOVE_PARTICIPANT, participant=AGENT))
+    line.bench.deliver_until("RemoveParticipantSucceeded")
+    line.bench.deliver_until("ParticipantsUpdated")
+
+    assert proof(remove) == (CommandState.CONFIRMED, Evidence.CALLBACK)
+    assert person(call, AGENT).left_at
+
+
+def test_mutes_once(line: Line) -> None:
+    call = connected(line)
+
+    mute = send(ask(call, CommandKind.MUTE, participant=CALLER))
+
+    assert proof(mute) == (CommandState.CONFIRMED, Evidence.ASKED)
+    assert person(call, CALLER).is_muted
+    assert line.report()["muted"] == [CALLER]
+    with pytest.raises(CommandRefused, match="muted already"):
+        ask(call, CommandKind.MUTE, participant=CALLER)
+
+
+def test_holds_and_takes_off_hold(line: Line) -> None:
+    call = connected(line)
+
+    hold = send(ask(call, CommandKind.HOLD, participant=CALLER))
+    assert line.report()["on_hold"] == [CALLER]
+    assert person(call, CALLER).is_on_hold
+
+    unhold = send(ask(call, CommandKind.UNHOLD, participant=CALLER))
+    assert line.report()["on_hold"] == []
+    assert not person(call, CALLER).is_on_hold
+    assert {proof(hold), proof(unhold)} == {(CommandState.CONFIRMED, Evidence.ASKED)}
+
+
+def test_two_participants_are_held_at_once(line: Line) -> None:
+    call = connected(line)
+    ask(call, CommandKind.HOLD, participant=CALLER)
+
+    with pytest.raises(CommandRefused, match="still under way"):
+        ask(call, CommandKind.HOLD, participant=CALLER)
+    ask(call, CommandKind.HOLD, participant=AGENT)
+
+
+def test_orders_need_a_participant_who_is_there(line: Line) -> None:
+    call = connected(line)
+
+    with pytest.raises(CommandRefused, match="not in the call"):
+        ask(call, CommandKind.MUTE, participant=GUEST)
+    with pytest.raises(CommandRefused, match="Say which"):
+        ask(call, CommandKind.HOLD)
+    with pytest.raises(CommandRefused, match="is in the call already"):
+        ask(call, CommandKind.ADD_PARTICIPANT, target=AGENT)
+
+
+def test_transfers_a_call_and_is_out_of_it(line: Line) -> None:
+    call = connected(line)
+
+    transfer = send(ask(call, CommandKind.TRANSFER, target=GUEST))
+    line.bench.deliver_until("CallTransferAccepted")
+    line.bench.deliver_until("CallDisconnected")
+
+    assert proof(transfer) == (CommandState.CONFIRMED, Evidence.CALLBACK)
+    assert fresh(call).state == CallState.ENDED
+
+
+def test_a_transfer_nobody_takes_leaves_the_call_as_it_is(line: Line) -> None:
+    call = connected(line, faults={"unanswered": GUEST})
+
+    transfer = send(ask(call, CommandKind.TRANSFER, target=GUEST))
+    line.bench.deliver_until("CallTransferFailed")
+
+    assert proof(transfer) == (CommandState.FAILED, Evidence.CALLBACK)
+    assert fresh(call).state == CallState.CONNECTED
+
+
+def test_a_phone_is_rung_only_from_a_number_of_ours(line: Line) -> None:
+    call = connected(line)
+
+    for kind in (CommandKind.TRANSFER, CommandKind.ADD_PARTICIPANT):
+        with pytest.raises(CommandRefused, match="caller id"):
+            ask(call, kind, target=PHONE)
+
+
+def test_leaves_and_lets_the_others_talk(line: Line) -> None:
+    call = connected(line)
+
+    leave = send(ask(call, CommandKind.LEAVE))
+    line.bench.deliver_until("CallDisconnected")
+
+    assert fresh(leave).state == CommandState.CONFIRMED
+    assert fresh(call).state == CallState.ENDED
+    assert line.report()["left"] is True
+
+
+def test_hangs_up_for_everyone(line: Line) -> None:
+    call = connected(line)
+
+    send(ask(call, CommandKind.HANG_UP))
+    line.bench.deliver_until("CallDisconnected")
+
+    assert fresh(call).state == CallState.ENDED
+    assert line.report()["left"] is False
+
+
+def streamed(line: Line) -> Call:
+    """Return a call that is being streamed, as ingest would have told."""
+    call = connected(line)
+    send(ask(call, CommandKind.START_STREAMING))
+    line.bench.deliver_until("MediaStreamingStarted")
+    control.streaming_seen(call.id, StreamingState.STREAMING, at=timezone.now())
+    return fresh(call)
+
+
+def test_pauses_with_a_reason_and_resumes(line: Line) -> None:
+    call = streamed(line)
+
+    pause = send(ask(call, CommandKind.PAUSE, reason="card number"))
+    line.bench.deliver_until("MediaStreamingStopped")
+
+    call = fresh(call)
+    assert proof(pause) == (CommandState.CONFIRMED, Evidence.CALLBACK)
+    assert (call.paused_why, pause.why) == ("card number", "card number")
+    assert call.paused_at
+    assert call.streaming_state == StreamingState.STOPPED
+    with pytest.raises(CommandRefused, match="Resume it instead"):
+        ask(call, CommandKind.START_STREAMING)
+
+    resume = send(ask(call, CommandKind.RESUME))
+    assert fresh(call).paused_at, "not before it is proved"
+    line.bench.deliver_until("MediaStreamingStarted")
+
+    assert fresh(resume).state == CommandState.CONFIRMED
+    assert fresh(call).paused_at is None
+    [window] = stop_windows(call.id)
+    assert (window.start, window.end) == (pause.sent_at, resume.sent_at)
+
+
+def test_a_pause_that_fails_is_no_pause(line: Line) -> None:
+    call = streamed(line)
+    line.bench.fail_rest("stopMediaStreaming", 403)
+
+    pause = send(ask(call, CommandKind.PAUSE, reason="card number"))
+
+    call = fresh(call)
+    assert pause.state == CommandState.FAILED
+    assert call.paused_at is None
+    assert call.streaming_state == StreamingState.STREAMING
+    assert "403" in call.streaming_reason
+
+
+def test_a_pause_without_a_reason_is_refused(line: Line) -> None:
+    call = streamed(line)
+
+    with pytest.raises(CommandRefused, match="Say why"):
+        ask(call, CommandKind.PAUSE, reason="  ")
+    with pytest.raises(CommandRefused, match="not paused"):
+        ask(call, CommandKind.RESUME)
+
+
+def test_audio_that_comes_all_the_same_ends_a_pause(line: Line) -> None:
+    call = streamed(line)
+    send(ask(call, CommandKind.PAUSE, reason="card number"))
+    line.bench.deliver_until("MediaStreamingStopped")
+
+    control.streaming_seen(call.id, StreamingState.STREAMING, at=timezone.now())
+
+    assert fresh(call).paused_at is None
