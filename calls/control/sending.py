@@ -112,6 +112,9 @@ def _refused(command: StreamCommand, refused: AcsRefused) -> float | None:
     if refused.may_have_arrived:
         # Whether it was carried out is not known: proof that comes late still counts.
         StreamCommand.objects.filter(pk=command.pk).update(is_unsure=True)
+    words = explain_refusal(
+        code=refused.code, subcode=refused.subcode, message=refused.message
+    )
     is_unsure = refused.may_have_arrived and not ORDERS[command.kind].is_repeatable
     delay = _delay(command.attempts, refused, is_unsure=is_unsure)
     due_at = timezone.now() + timedelta(seconds=delay)
@@ -120,13 +123,10 @@ def _refused(command: StreamCommand, refused: AcsRefused) -> float | None:
         log.warning("command %s: again in %.1f s: %s", command.id, delay, refused)
         waiting = StreamCommand.objects.filter(pk=command.pk, state=CommandState.SENT)
         again = waiting.update(
-            state=CommandState.QUEUED, due_at=due_at, result=refused.message[:500]
+            state=CommandState.QUEUED, due_at=due_at, result=str(words)[:500]
         )
         return delay if again else None
     log.error("command %s failed: %s", command.id, refused)
-    words = explain_refusal(
-        code=refused.code, subcode=refused.subcode, message=refused.message
-    )
     command_settle(
         command.id,
         CommandState.FAILED,
