@@ -17,6 +17,7 @@ from calls.orders import ORDERS
 LOST_TASK_SECONDS = 5
 # Callbacks come within a second or two; only what stays open longer is asked after.
 VERIFY_SECONDS = 3
+UNHEARD_SECONDS = 12
 MAX_QUESTIONS = 20
 
 log = logging.getLogger(__name__)
@@ -70,15 +71,15 @@ def commands_verify(now: datetime) -> int:
     that settled.
     """
     kinds = [kind for kind, order in ORDERS.items() if order.can_be_asked]
+    # A worker may have died before it could say that ACS took the order.
+    unheard = Q(accepted_at=None, sent_at__lt=now - timedelta(seconds=UNHEARD_SECONDS))
     waiting = StreamCommand.objects.filter(
+        unheard | Q(accepted_at__lt=now - timedelta(seconds=VERIFY_SECONDS)),
         state=CommandState.SENT,
         kind__in=kinds,
-        accepted_at__lt=now - timedelta(seconds=VERIFY_SECONDS),
     )
     settled = 0
-    for command in waiting.select_related("call").order_by("accepted_at")[
-        :MAX_QUESTIONS
-    ]:
+    for command in waiting.select_related("call").order_by("sent_at")[:MAX_QUESTIONS]:
         if pacing.turn_take(1):
             break
         try:
@@ -93,9 +94,9 @@ def commands_verify(now: datetime) -> int:
 
 def _note_not_yet(command: StreamCommand) -> None:
     """Keep what ACS said, for whoever looks, and for the words of a time-out."""
-    StreamCommand.objects.filter(pk=command.pk, state=CommandState.SENT).update(
-        result="Asked again, it does not say that the order was carried out."
-    )
+    StreamCommand.objects.filter(
+        pk=command.pk, state=CommandState.SENT, accepted_at__isnull=False
+    ).update(result="Asked again, it does not say that the order was carried out.")
 
 
 def commands_sweep(now: datetime) -> None:
@@ -109,9 +110,12 @@ def commands_sweep(now: datetime) -> None:
     )
     for command_id in list(held.values_list("id", flat=True)):
         # One row each: a statement that locks several could meet a callback's.
-        held.filter(pk=command_id).update(
+        taken = held.filter(pk=command_id).update(
             state=CommandState.QUEUED, due_at=now, is_unsure=True
         )
+        if taken:
+            log.warning("command %s: its worker is gone; another takes it", command_id)
+            command_queue(command_id)
     lost = StreamCommand.objects.filter(
         state=CommandState.QUEUED,
         due_at__lt=now - timedelta(seconds=LOST_TASK_SECONDS),
