@@ -81,9 +81,9 @@ def _not_connected(call: Call) -> str:
 
 def media_options(call: Call) -> MediaOptions:
     """Return how `call` is to be streamed, by its profile."""
-    profile = call.profile or StreamingProfile.for_called(call.to_raw_id)
+    profile = call.profile or StreamingProfile.default()
     return MediaOptions(
-        url=f"{settings.MEDIA_URL_BASE}/media/{call_secret(call.id)}",
+        url=f"{profile.media_base}/media/{call_secret(call.id)}",
         is_mixed=profile.channels == StreamingProfile.Channels.MIXED,
         sample_rate=profile.sample_rate,
         start_at_answer=profile.start_at_answer,

@@ -17,18 +17,13 @@ class ProfileAdmin(ConsoleAdmin):
 
     list_display = (
         "name",
-        "called_party",
+        "is_default",
         "channels",
         "sample_rate",
         "starts",
         "also",
     )
-    search_fields = ("name", "called")
-
-    @display(description="For calls to", ordering="called")
-    def called_party(self, row: StreamingProfile) -> str:
-        """Show whose calls the profile is for."""
-        return formats.party(row.called) if row.called else "Every other number"
+    search_fields = ("name",)
 
     @display(description="Starts", ordering="start_at_answer")
     def starts(self, row: StreamingProfile) -> str:
