@@ -19,7 +19,7 @@ from fnmatch import fnmatchcase
 _ALLOWED = re.compile(r"[\w.:+*?-]+", re.ASCII)
 _SPACING = re.compile(r"[\s()/]")
 _PHONE_LIKE = re.compile(r"[+\d\s().*?/-]+", re.ASCII)
-_NO_PLUS = re.compile(r"\d\d[\d.*?-]*", re.ASCII)
+_NO_PLUS = re.compile(r"\(?\d\d[\d.*?()/\s-]*", re.ASCII)
 _PHONE_PREFIX = "4:"
 
 
@@ -46,15 +46,15 @@ def _pattern_of(given: str) -> str:
     is_phone = given.startswith("+") and _PHONE_LIKE.fullmatch(given)
     # A hyphen is part of a raw id, but not of a number.
     pattern = _SPACING.sub("", given).replace("-", "") if is_phone else given
+    if _NO_PLUS.fullmatch(given):
+        raise PatternError(
+            f"“{given}” would match nothing: a number begins with + and its country"
+            " code, as in +1206*."
+        )
     if not _ALLOWED.fullmatch(pattern):
         raise PatternError(
             f"“{given}” has characters that no number or raw id has. Use commas between"
             " patterns, * for anything and ? for one character."
-        )
-    if _NO_PLUS.fullmatch(pattern):
-        raise PatternError(
-            f"“{given}” would match nothing: a number begins with + and its country"
-            " code, as in +1206*."
         )
     return pattern.lower()
 

@@ -83,6 +83,7 @@ class Migration(migrations.Migration):
                 ('target', models.CharField(blank=True, help_text='A phone number with its country code, or a raw id: 8:acs:…, 8:orgid:….', max_length=255, verbose_name='redirect to')),
             ],
             options={
+                'verbose_name': 'answering rule',
                 'ordering': ('priority', 'pk'),
             },
         ),

@@ -264,6 +264,7 @@ class AnswerRule(models.Model):
     objects = AnswerRuleQuerySet.as_manager()
 
     class Meta:
+        verbose_name = "answering rule"
         ordering = ("priority", "pk")
 
     def __str__(self) -> str:
