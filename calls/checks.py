@@ -8,7 +8,6 @@ message repeats a secret.
 
 import base64
 import binascii
-import ipaddress
 import logging
 import tempfile
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import storages
 from django.http.request import validate_host
 
+from calls.addresses import is_base_url
 from calls.storage import OVERWRITING, overwriting_option
 
 logger = logging.getLogger(__name__)
@@ -279,32 +279,6 @@ def enforce() -> None:
 def not_silenced(messages: Iterator[CheckMessage]) -> Iterator[CheckMessage]:
     """Yield the messages that `SILENCED_SYSTEM_CHECKS` does not silence."""
     return (message for message in messages if not message.is_silenced())
-
-
-def is_base_url(url: str, scheme: str) -> bool:
-    """Say whether `url` is scheme, host and perhaps path, over TLS unless it is near.
-
-    `scheme` is the plain one: "http" or "ws".
-    """
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        return False
-    if not host or parts.query or parts.fragment or parts.username:
-        return False
-    return parts.scheme == f"{scheme}s" or (parts.scheme == scheme and is_near(host))
-
-
-def is_near(host: str) -> bool:
-    """Say whether `host` is this machine or on its own network.
-
-    A name without a dot is a container's or a neighbour's: ACS could not reach it.
-    """
-    try:
-        return ipaddress.ip_address(host).is_private
-    except ValueError:
-        return "." not in host
 
 
 def is_allowed(url: str) -> bool:

@@ -12,19 +12,18 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from calls import lifecycle
-from calls.control import call_over, command_ask, command_settle
+from calls.control import call_over, command_settle
 from calls.envelopes import Event, text_of
 from calls.models import (
     Call,
     CallEvent,
-    CommandKind,
     CommandState,
     Evidence,
-    StreamingProfile,
     StreamingState,
     TranscriptionState,
 )
 from calls.orders import ORDERS
+from calls.ringing import call_take
 from calls.roster import roster_replay
 from calls.words import Explanation, explain_event
 
@@ -46,7 +45,7 @@ log = logging.getLogger(__name__)
 
 
 def incoming_calls_take(events: Iterable[Event], *, received_at: datetime) -> None:
-    """Store Event Grid events; make a call of each new IncomingCall and answer it."""
+    """Store Event Grid events; make a call of each new IncomingCall and act on it."""
     with transaction.atomic():
         for event in events:
             _incoming_take(event, received_at)
@@ -60,25 +59,8 @@ def _incoming_take(event: Event, received_at: datetime) -> None:
     if not context:
         log.error("event %d: an incoming call that cannot be answered", row.pk)
         return
-    to_raw_id = text_of(event.part("to"), "rawId")[:255]
-    profile = StreamingProfile.for_called(to_raw_id)
-    call = Call.objects.create(
-        server_call_id=text_of(event.data, "serverCallId"),
-        correlation_id=event.text("correlationId", 128),
-        from_raw_id=text_of(event.part("from"), "rawId")[:255],
-        to_raw_id=to_raw_id,
-        caller_name=event.text("callerDisplayName"),
-        incoming_call_context=context,
-        profile=profile,
-        rang_at=event.happened_at or received_at,
-        desired_streaming=profile.start_at_answer,
-        streaming_state=StreamingState.REQUESTED
-        if profile.start_at_answer
-        else StreamingState.OFF,
-    )
-    row.call = call
+    row.call = call_take(event, context=context, received_at=received_at)
     row.save(update_fields=["call"])
-    command_ask(call=call, kind=CommandKind.ANSWER, why="The call rang.")
 
 
 def callbacks_take(

@@ -32,3 +32,11 @@ def track_id(call: UUID, raw_id: str, sample_rate: int) -> UUID:
     The rate is part of it: audio is never resampled to fit an older track.
     """
     return uuid5(call, f"track/{raw_id}/{sample_rate}")
+
+
+def ring_id(ring: str, number: int) -> UUID:
+    """Return the key of the call that rang as `ring`, for the `number`-th time.
+
+    `ring` is what the events of one ring have in common. Rung again is another call.
+    """
+    return uuid5(NAMESPACE, f"ring/{number}/{ring}")

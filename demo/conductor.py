@@ -23,7 +23,7 @@ from demo.loopback import HttpError, Operator
 from demo.parts import waves
 from demo.processes import PartFailedError, StopAsked, System
 from demo.redis import RedisMissingError
-from demo.scenario import KINDS, RING_STAGGER, Ringing, profiles_create
+from demo.scenario import KINDS, RING_STAGGER, Ringing, policy_create
 from demo.table import Row, Screen, report_of, verdict_line, verdict_lines
 from demo.verify import CallCheck, call_check
 
@@ -100,7 +100,7 @@ class Conductor:
             self._step(names, partial(self.system.start, *wave))
         password = secrets.token_urlsafe(9)
         get_user_model().objects.create_superuser(OPERATOR, password=password)
-        profiles_create()
+        policy_create()
         self._sign_in(password)
         self.screen.say(
             f"\nThe console: {settings.PUBLIC_URL}/admin/\n"

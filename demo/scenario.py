@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import UUID
 
-from calls.models import Call, CommandKind, StreamingProfile
+from calls.models import AnswerRule, Call, CommandKind, StreamingProfile
 from demo.loopback import HttpError, Operator, json_of
 
 RING_STAGGER = 0.5
@@ -24,7 +24,7 @@ When = float
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of call. Its own called number picks its streaming profile."""
+    """A kind of call. By its own called number a rule picks its streaming profile."""
 
     name: str
     called: str
@@ -80,16 +80,24 @@ KINDS = (
 )
 
 
-def profiles_create() -> None:
-    """Make the streaming profile of each kind."""
-    for kind in KINDS:
-        StreamingProfile.objects.get_or_create(
-            called=kind.called,
+def policy_create() -> None:
+    """Make the streaming profile of each kind, and the rule that picks it."""
+    for priority, kind in enumerate(KINDS, start=1):
+        name = kind.name.capitalize()
+        profile, _ = StreamingProfile.objects.get_or_create(
+            name=name,
             defaults={
-                "name": kind.name.capitalize(),
                 "channels": kind.channels,
                 "sample_rate": kind.sample_rate,
                 "start_at_answer": kind.starts_by_itself,
+            },
+        )
+        AnswerRule.objects.get_or_create(
+            name=name,
+            defaults={
+                "priority": priority,
+                "called": kind.called,
+                "profile": profile,
             },
         )
 

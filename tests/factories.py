@@ -17,6 +17,7 @@ from factory.django import DjangoModelFactory, Password
 
 from calls.identity import participant_id, track_id
 from calls.models import (
+    AnswerRule,
     Call,
     CallEvent,
     CallState,
@@ -60,7 +61,17 @@ class ProfileFactory(DjangoModelFactory[StreamingProfile]):
         model = StreamingProfile
 
     name = Sequence(lambda n: f"Profile {n}")
-    called = Sequence(lambda n: f"4:+1206555{n:04}")
+
+
+class RuleFactory(DjangoModelFactory[AnswerRule]):
+    """A rule that takes every call."""
+
+    class Meta:
+        model = AnswerRule
+
+    name = Sequence(lambda n: f"Rule {n}")
+    priority = Sequence(lambda n: n + 1)
+    profile = SubFactory(ProfileFactory)
 
 
 class CallFactory(DjangoModelFactory[Call]):

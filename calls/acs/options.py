@@ -78,6 +78,7 @@ def transcription_options(
         transport_type=StreamingTransportType.WEBSOCKET,
         locale=wanted.locale,
         start_transcription=wanted.start_at_answer,
+        enable_intermediate_results=wanted.intermediate_results,
     )
 
 

@@ -27,6 +27,7 @@ class TranscriptionOptions:
     url: str
     locale: str
     start_at_answer: bool
+    intermediate_results: bool
 
 
 @dataclass(frozen=True, slots=True)

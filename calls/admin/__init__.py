@@ -1,7 +1,7 @@
 """The console's pages about stored things, on django-unfold."""
 
 from calls.admin.calls import CallAdmin
-from calls.admin.control import CallEventAdmin, ProfileAdmin, StreamCommandAdmin
+from calls.admin.control import CallEventAdmin, StreamCommandAdmin
 from calls.admin.media import (
     ConnectionAdmin,
     IngestProcessAdmin,
@@ -9,9 +9,12 @@ from calls.admin.media import (
     SubscriptionAdmin,
 )
 from calls.admin.people import ParticipantAdmin, TrackAdmin
+from calls.admin.policy import AnswerRuleAdmin
+from calls.admin.profiles import ProfileAdmin
 from calls.admin.users import ConsoleGroupAdmin, ConsoleUserAdmin
 
 __all__ = [
+    "AnswerRuleAdmin",
     "CallAdmin",
     "CallEventAdmin",
     "ConnectionAdmin",

@@ -1,4 +1,4 @@
-"""Commands, events and streaming profiles."""
+"""Commands and events."""
 
 from django.contrib import admin
 from django.utils.safestring import SafeString
@@ -6,40 +6,9 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFil
 from unfold.decorators import display
 
 from calls import formats
-from calls.admin.base import ConsoleAdmin, FactAdmin, page_link
+from calls.admin.base import FactAdmin, page_link
 from calls.markup import COMMAND_COLOURS, call_title, pretty_json
-from calls.models import CallEvent, StreamCommand, StreamingProfile
-
-
-@admin.register(StreamingProfile)
-class ProfileAdmin(ConsoleAdmin):
-    """How calls are answered: the one thing about streaming that staff decide."""
-
-    list_display = (
-        "name",
-        "called_party",
-        "channels",
-        "sample_rate",
-        "starts",
-        "also",
-    )
-    search_fields = ("name", "called")
-
-    @display(description="For calls to", ordering="called")
-    def called_party(self, row: StreamingProfile) -> str:
-        """Show whose calls the profile is for."""
-        return formats.party(row.called) if row.called else "Every other number"
-
-    @display(description="Starts", ordering="start_at_answer")
-    def starts(self, row: StreamingProfile) -> str:
-        """Show when streaming starts."""
-        return "When answered" if row.start_at_answer else "When somebody starts it"
-
-    @display(description="Also")
-    def also(self, row: StreamingProfile) -> str:
-        """Show what else is asked for."""
-        extras = {"Bidirectional": row.bidirectional, "DTMF tones": row.dtmf_tones}
-        return ", ".join(name for name, on in extras.items() if on) or formats.NOTHING
+from calls.models import CallEvent, StreamCommand
 
 
 @admin.register(StreamCommand)

@@ -50,6 +50,12 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
                 "calls.view_callevent",
             ),
             (
+                "Answering rules",
+                "rule",
+                "calls_answerrule_changelist",
+                "calls.view_answerrule",
+            ),
+            (
                 "Streaming profiles",
                 "tune",
                 "calls_streamingprofile_changelist",

@@ -4,7 +4,6 @@ from calls.models.call import (
     Call,
     CallState,
     Participant,
-    StreamingProfile,
     StreamingState,
     TranscriptionState,
 )
@@ -25,8 +24,15 @@ from calls.models.media import (
     Subscription,
     Track,
 )
+from calls.models.policy import (
+    AnswerRule,
+    Retention,
+    StreamingProfile,
+    TranscriptionStart,
+)
 
 __all__ = [
+    "AnswerRule",
     "AudioChunk",
     "Call",
     "CallEvent",
@@ -40,10 +46,12 @@ __all__ = [
     "Participant",
     "Recording",
     "RecordingState",
+    "Retention",
     "StreamCommand",
     "StreamingProfile",
     "StreamingState",
     "Subscription",
     "Track",
+    "TranscriptionStart",
     "TranscriptionState",
 ]

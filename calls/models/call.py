@@ -1,4 +1,4 @@
-"""Calls, who is in them, and how they are streamed."""
+"""Calls and who is in them."""
 
 from __future__ import annotations
 
@@ -8,64 +8,7 @@ from datetime import datetime, timedelta
 from django.db import models
 from django.utils import timezone
 
-
-class StreamingProfile(models.Model):
-    """The media-streaming options a call is answered with."""
-
-    class Channels(models.TextChoices):
-        """ACS's `audioChannelType`."""
-
-        MIXED = "mixed", "Mixed: one stream of all"
-        UNMIXED = "unmixed", "Unmixed: one stream per participant (4 loudest)"
-
-    class SampleRate(models.IntegerChoices):
-        """ACS's `audioFormat`: pcm16KMono or pcm24KMono."""
-
-        HZ_16000 = 16_000, "16 kHz"
-        HZ_24000 = 24_000, "24 kHz"
-
-    name = models.CharField(max_length=80, unique=True)
-    called = models.CharField(
-        "called id",
-        max_length=255,
-        blank=True,
-        help_text="Raw id of the called party this profile is for, such as"
-        " 4:+12065550100. Empty: the default profile, for every other call.",
-    )
-    channels = models.CharField(
-        max_length=8, choices=Channels, default=Channels.UNMIXED
-    )
-    sample_rate = models.PositiveIntegerField(
-        choices=SampleRate, default=SampleRate.HZ_16000
-    )
-    start_at_answer = models.BooleanField(
-        default=True, help_text="Otherwise streaming starts when somebody starts it."
-    )
-    bidirectional = models.BooleanField(
-        default=False, help_text="Allows audio to be sent into the call."
-    )
-    dtmf_tones = models.BooleanField("DTMF tones", default=False)
-
-    class Meta:
-        ordering = ("called", "name")
-        constraints = [
-            models.UniqueConstraint(fields=["called"], name="one_profile_per_called")
-        ]
-
-    def __str__(self) -> str:
-        return self.name
-
-    @classmethod
-    def for_called(cls, raw_id: str) -> StreamingProfile:
-        """Return the profile for calls to `raw_id`: its own, else the default.
-
-        The default profile is made on first use, so a new installation answers.
-        """
-        own = cls.objects.filter(called=raw_id).first() if raw_id else None
-        if own:
-            return own
-        default, _ = cls.objects.get_or_create(called="", defaults={"name": "Default"})
-        return default
+from calls.models.policy import AnswerRule, Retention, StreamingProfile
 
 
 class CallState(models.TextChoices):
@@ -171,6 +114,22 @@ class Call(models.Model):
     incoming_call_context = models.TextField(blank=True, editable=False)
     profile = models.ForeignKey(
         StreamingProfile, null=True, blank=True, on_delete=models.SET_NULL
+    )
+    rule = models.ForeignKey(
+        AnswerRule,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="calls",
+        help_text="The answering rule that decided. Empty: the default, or none was"
+        " asked.",
+    )
+    retention = models.CharField(
+        "retention class",
+        max_length=8,
+        choices=Retention,
+        default=Retention.STANDARD,
+        help_text="By the profile, when the call rang.",
     )
 
     state = models.CharField(

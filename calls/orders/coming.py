@@ -22,6 +22,7 @@ from calls.models import (
     StreamCommand,
     StreamingProfile,
     StreamingState,
+    TranscriptionStart,
 )
 from calls.orders.order import (
     Arguments,
@@ -41,9 +42,9 @@ WENT = (CommandState.CONFIRMED, "The call was connected, and has ended.")
 
 def media_options(call: Call) -> MediaOptions:
     """Return how `call` is to be streamed, by its profile."""
-    profile = call.profile or StreamingProfile.for_called(call.to_raw_id)
+    profile = call.profile or StreamingProfile.default()
     return MediaOptions(
-        url=f"{settings.MEDIA_URL_BASE}/media/{call_secret(call.id)}",
+        url=f"{profile.media_base}/media/{call_secret(call.id)}",
         is_mixed=profile.channels == StreamingProfile.Channels.MIXED,
         sample_rate=profile.sample_rate,
         start_at_answer=profile.start_at_answer,
@@ -54,7 +55,15 @@ def media_options(call: Call) -> MediaOptions:
 
 def transcription_options(call: Call) -> TranscriptionOptions | None:
     """Return how `call` is to be transcribed, by its profile; None: not at all."""
-    return None
+    profile = call.profile or StreamingProfile.default()
+    if profile.transcription == TranscriptionStart.OFF:
+        return None
+    return TranscriptionOptions(
+        url=f"{profile.media_base}/transcription/{call_secret(call.id)}",
+        locale=profile.locale,
+        start_at_answer=profile.transcription == TranscriptionStart.AT_ANSWER,
+        intermediate_results=profile.intermediate_results,
+    )
 
 
 def callback_url(call: Call) -> str:

@@ -1,13 +1,14 @@
 """Orders about a call's transcription: start, stop, another language."""
 
-import re
-
 from calls.acs import Acs, CallProperties
+from calls.locales import is_locale
 from calls.models import (
     Call,
     CommandKind,
     CommandState,
     StreamCommand,
+    StreamingProfile,
+    TranscriptionStart,
     TranscriptionState,
 )
 from calls.orders.order import (
@@ -26,12 +27,11 @@ KINDS = (
     CommandKind.STOP_TRANSCRIPTION,
     CommandKind.UPDATE_TRANSCRIPTION,
 )
-_LOCALE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?-([A-Z]{2}|[0-9]{3})")
 
 
 def locale_read(text: str) -> str:
     """Return a locale such as `en-US`, or raise `CommandRefused`."""
-    if not _LOCALE.fullmatch(text.strip()):
+    if not is_locale(text.strip()):
         raise CommandRefused("The language must be a locale such as en-US or de-DE.")
     return text.strip()
 
@@ -45,10 +45,17 @@ def _update_read(_: Call, given: Given) -> Arguments:
     return {"locale": locale_read(str(given.get("locale") or ""))}
 
 
+def _no_url(call: Call) -> str:
+    """Say that ACS was given no transcription URL; it cannot be given one later."""
+    profile = call.profile or StreamingProfile.default()
+    is_off = profile.transcription == TranscriptionStart.OFF
+    return f"The profile “{profile}” does not allow transcription." if is_off else ""
+
+
 def _start_refusal(call: Call, _: Arguments) -> str:
     if call.is_live and call.transcription_state == TranscriptionState.RUNNING:
         return "The call is being transcribed already."
-    return not_connected(call)
+    return not_connected(call) or _no_url(call)
 
 
 def _runs(call: Call, _: Arguments) -> str:

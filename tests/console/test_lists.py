@@ -112,14 +112,16 @@ def test_shows_nothing_to_strangers(stranger: Client, model: type[Any]) -> None:
 
 
 def test_lets_administrators_edit_profiles(root: Client) -> None:
-    profile = ProfileFactory.create(called="")
+    profile = ProfileFactory.create()
     response = root.post(
         page_url(profile),
         {
             "name": "Front desk",
-            "called": "",
             "channels": "mixed",
             "sample_rate": 24_000,
+            "transcription": "off",
+            "locale": "en-US",
+            "retention": "standard",
         },
     )
     assert response.status_code == 302

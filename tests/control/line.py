@@ -26,7 +26,9 @@ class Line:
 
     def answer(self, *, start: bool = True, **plan: object) -> Call:
         """Ring and answer; return the call once it is connected."""
-        StreamingProfile.objects.create(name="Own", start_at_answer=start)
+        StreamingProfile.objects.create(
+            name="Own", is_default=True, start_at_answer=start
+        )
         call = self.ring(**plan)
         send(call.commands.get())
         self.bench.deliver_until("CallConnected")

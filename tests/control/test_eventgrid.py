@@ -8,6 +8,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from calls import webhooks
 from calls.models import (
+    AnswerRule,
     Call,
     CallEvent,
     CallState,
@@ -81,10 +82,9 @@ def test_keeps_the_right_to_answer_out_of_the_stored_event() -> None:
     assert stored.call == Call.objects.get()
 
 
-def test_the_profile_of_the_called_number_decides() -> None:
-    own = StreamingProfile.objects.create(
-        name="Own", called="4:+12065550199", start_at_answer=False
-    )
+def test_the_profile_of_the_winning_rule_decides() -> None:
+    own = StreamingProfile.objects.create(name="Own", start_at_answer=False)
+    AnswerRule.objects.create(name="Own", called="4:+12065550199", profile=own)
 
     post_eventgrid(incoming_call())
 
@@ -106,7 +106,7 @@ def test_an_event_that_comes_twice_makes_one_call() -> None:
 
 
 def test_two_calls_in_one_batch_are_two_calls() -> None:
-    post_eventgrid(incoming_call(), incoming_call())
+    post_eventgrid(incoming_call(), incoming_call(correlationId="another"))
 
     assert Call.objects.count() == 2
 

@@ -12,6 +12,7 @@ from pytest_django import Settings
 from calls import control
 from calls.acs import AcsRefused, OrderMark, acs
 from calls.models import (
+    AnswerRule,
     Call,
     CallEvent,
     CallState,
@@ -56,14 +57,14 @@ def test_a_ringing_call_is_answered_connected_streamed_and_ended(line: Line) -> 
     assert not call.participants.filter(left_at=None).exists()
 
 
-def test_answers_as_the_profile_of_the_called_number_says(line: Line) -> None:
-    StreamingProfile.objects.create(
+def test_answers_as_the_profile_of_the_winning_rule_says(line: Line) -> None:
+    wide = StreamingProfile.objects.create(
         name="Wide",
-        called="4:+12065550777",
         channels=StreamingProfile.Channels.MIXED,
         sample_rate=24_000,
         bidirectional=True,
     )
+    AnswerRule.objects.create(name="Wide", called="+12065550777", profile=wide)
     call = line.ring(to="4:+12065550777")
 
     send(call.commands.get())

@@ -139,6 +139,6 @@ def call_made(**fields: Any) -> Call:
         "connection_id": CONNECTION,
         "state": CallState.CONNECTED,
         "from_raw_id": CALLER,
-        "profile": StreamingProfile.for_called(""),
+        "profile": StreamingProfile.default(),
     }
     return Call.objects.create(**defaults | fields)

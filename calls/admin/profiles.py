@@ -1,0 +1,150 @@
+"""Streaming profiles: how a call is answered."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db import transaction
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
+from unfold.decorators import display
+from unfold.forms import BaseDialogForm
+
+from calls import formats, policy_words
+from calls.admin.base import ConsoleAdmin
+from calls.admin.orders import dialog, order
+from calls.models import StreamingProfile
+from calls.models.policy import TranscriptionStart
+
+DEFAULT_DIALOG = dialog(
+    "Make this the default?",
+    "Calls that no answering rule matches are answered with it from now on.",
+    "Make it the default",
+)
+
+
+@admin.register(StreamingProfile)
+class ProfileAdmin(ConsoleAdmin):
+    """How calls are streamed and kept: what answering rules choose from."""
+
+    list_display = (
+        "name",
+        "used",
+        "channels",
+        "sample_rate",
+        "starts",
+        "transcribes",
+        "kept",
+        "also",
+    )
+    search_fields = ("name",)
+    actions_detail: Any = ("make_default",)
+    list_before_template: Any = "admin/calls/profiles_before.html"
+    change_form_outer_before_template: Any = "admin/calls/profile_before.html"
+    conditional_fields = dict.fromkeys(
+        ("locale", "intermediate_results"), "transcription != 'off'"
+    )
+    fieldsets = (
+        (None, {"fields": ("name",)}),
+        (
+            "Streaming",
+            {
+                "fields": (
+                    ("channels", "sample_rate"),
+                    "start_at_answer",
+                    ("bidirectional", "dtmf_tones"),
+                    "media_url",
+                )
+            },
+        ),
+        (
+            "Transcription",
+            {
+                "fields": (
+                    ("transcription", "locale"),
+                    "intermediate_results",
+                )
+            },
+        ),
+        ("Archive", {"fields": ("retention",)}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[StreamingProfile]:
+        """Return profiles with the number of rules that answer with each."""
+        rows: QuerySet[StreamingProfile] = super().get_queryset(request)
+        return rows.annotate(rule_count=Count("rules"))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """The default profile stays: there must be one."""
+        allowed: bool = super().has_delete_permission(request, obj)
+        return allowed and not (obj and obj.is_default)
+
+    def delete_queryset(
+        self, request: HttpRequest, queryset: QuerySet[StreamingProfile]
+    ) -> None:
+        """Delete the chosen ones, all but the default."""
+        super().delete_queryset(request, queryset.filter(is_default=False))
+        if queryset.filter(is_default=True).exists():
+            self.message_user(request, "The default profile stays.", messages.WARNING)
+
+    def has_change_profile_permission(self, request: HttpRequest, *_: Any) -> bool:
+        """Say whether the user may edit profiles."""
+        return self.has_change_permission(request)
+
+    @order(
+        description="Make it the default",
+        permissions=["change_profile"],
+        url_path="make-default",
+        icon="star",
+        dialog=DEFAULT_DIALOG,
+    )
+    def make_default(
+        self, request: HttpRequest, form: BaseDialogForm, object_id: str
+    ) -> HttpResponse:
+        """Answer calls that no rule matches with this profile."""
+        profile = get_object_or_404(StreamingProfile, pk=object_id)
+        with transaction.atomic():
+            others = StreamingProfile.objects.filter(is_default=True)
+            others.exclude(pk=profile.pk).update(is_default=False)
+            StreamingProfile.objects.filter(pk=profile.pk).update(is_default=True)
+        self.message_user(request, f"“{profile}” is the default now.")
+        back = reverse("admin:calls_streamingprofile_change", args=[profile.pk])
+        if request.headers.get("HX-Request"):
+            return HttpResponse(headers={"HX-Redirect": back})
+        return redirect(back)
+
+    @display(description="Used by")
+    def used(self, row: Any) -> str:
+        """Show how many rules answer with it, and whether it is the default."""
+        number = row.rule_count
+        rules = f"{number} rule{'' if number == 1 else 's'}" if number else ""
+        default = "every other call" if row.is_default else ""
+        return ", ".join(filter(None, [rules, default])) or formats.NOTHING
+
+    @display(description="Starts", ordering="start_at_answer")
+    def starts(self, row: StreamingProfile) -> str:
+        """Show when streaming starts."""
+        return "When answered" if row.start_at_answer else "When somebody starts it"
+
+    @display(description="Transcription", ordering="transcription")
+    def transcribes(self, row: StreamingProfile) -> str:
+        """Show whether and when it transcribes."""
+        if row.transcription == TranscriptionStart.OFF:
+            return formats.NOTHING
+        return f"{row.locale}, {row.get_transcription_display().lower()}"
+
+    @display(description="Kept", ordering="retention")
+    def kept(self, row: StreamingProfile) -> str:
+        """Show the retention class."""
+        return policy_words.retention_words(row)
+
+    @display(description="Also")
+    def also(self, row: StreamingProfile) -> str:
+        """Show what else is asked for."""
+        extras = {
+            "Bidirectional": row.bidirectional,
+            "DTMF tones": row.dtmf_tones,
+            "Own media URL": bool(row.media_url),
+        }
+        return ", ".join(name for name, on in extras.items() if on) or formats.NOTHING
