@@ -1,5 +1,6 @@
 """The console's pages about stored things, on django-unfold."""
 
+from calls.admin.audit import AuditEntryAdmin
 from calls.admin.calls import CallAdmin
 from calls.admin.control import CallEventAdmin, ProfileAdmin, StreamCommandAdmin
 from calls.admin.media import (
@@ -12,6 +13,7 @@ from calls.admin.people import ParticipantAdmin, TrackAdmin
 from calls.admin.users import ConsoleGroupAdmin, ConsoleUserAdmin
 
 __all__ = [
+    "AuditEntryAdmin",
     "CallAdmin",
     "CallEventAdmin",
     "ConnectionAdmin",

@@ -1,5 +1,6 @@
 """Tables and their querysets. No I/O beyond the database happens here."""
 
+from calls.models.audit import AppendOnlyError, AuditAction, AuditEntry
 from calls.models.call import (
     Call,
     CallState,
@@ -27,7 +28,10 @@ from calls.models.media import (
 )
 
 __all__ = [
+    "AppendOnlyError",
     "AudioChunk",
+    "AuditAction",
+    "AuditEntry",
     "Call",
     "CallEvent",
     "CallState",
