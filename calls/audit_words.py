@@ -7,6 +7,7 @@ from django.apps import apps
 
 from calls import formats
 from calls.models import AuditAction, AuditEntry
+from streaming.protocol import ParticipantKind, participant_kind
 
 LONGEST = 80
 # What stands for a value that is not for the log.
@@ -35,7 +36,9 @@ def argument_words(arguments: Any) -> str:
 def _argument(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(_argument(each) for each in value)
-    return formats.party(value) if isinstance(value, str) else str(value)
+    if isinstance(value, str) and participant_kind(value) != ParticipantKind.UNKNOWN:
+        return formats.party(value)
+    return str(value)
 
 
 def _order(details: dict[str, Any]) -> Iterator[str]:
