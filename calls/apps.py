@@ -5,14 +5,18 @@ from django.db.models.signals import post_migrate
 
 
 class CallsConfig(AppConfig):
-    """Registers the app's system checks and makes its groups."""
+    """Registers the app's system checks, hears of sign-ins and makes groups."""
 
     name = "calls"
     verbose_name = "Calls"
 
     def ready(self) -> None:
-        """Register the checks by importing them; have groups made after migrations."""
-        from calls import checks  # noqa: F401 registers itself
+        """Register checks, listen to sign-ins, have groups made after migrations."""
+        from calls import (
+            audit_signals,
+            checks,  # noqa: F401 registers itself
+        )
         from calls.groups import groups_make
 
+        audit_signals.connect()
         post_migrate.connect(groups_make, sender=self)

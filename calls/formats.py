@@ -87,6 +87,14 @@ def seconds(length: float) -> str:
     return f"{max(length, 0.01):.2f} s"
 
 
+def delay(length: float) -> str:
+    """Return how long an event was on its way, by the clocks of both ends."""
+    if length < 0:
+        # It cannot be: the clocks disagree by at least that much.
+        return f"received {brief(-length)} before it happened, by our clock"
+    return f"received {brief(length)} later"
+
+
 def percent(share: float | None) -> str:
     """Return a share of 0 to 1 in percent.
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, TypedDict
 
 from django.conf import settings
@@ -12,21 +11,19 @@ from django.urls import reverse
 from django.utils import timezone
 
 from calls import formats
+from calls.history import rows_of
+from calls.history.page import TimelinePage, limit_of, timeline_page_of
 from calls.models import (
     Call,
-    CallEvent,
     Participant,
     Recording,
     RecordingState,
-    StreamCommand,
     Subscription,
     Track,
 )
 from calls.models.call import ArchiveState
-from calls.sockets import UNTOLD, SocketRow, socket_rows, trouble_words
+from calls.sockets import UNTOLD, SocketRow, trouble_words
 
-# A call's page stays a page, however chatty ACS was.
-EVENTS_SHOWN = 200
 WAVESURFER = "vendor/wavesurfer/wavesurfer.esm.js"
 
 
@@ -70,21 +67,6 @@ class PersonRow:
 
 
 @dataclass(frozen=True, slots=True)
-class StoryRow:
-    """Something that happened: an event of ACS's, or a socket that broke off.
-
-    `delay` are the seconds an event was on its way, if ACS said when it happened.
-    """
-
-    at: datetime
-    what: str
-    source: str
-    delay: float | None = None
-    body: object = None
-    told: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class CallPage:
     """Everything about one call, read in a fixed number of queries."""
 
@@ -96,9 +78,7 @@ class CallPage:
     sockets: Sequence[SocketRow]
     untold: str
     troubles: Sequence[str]
-    commands: Sequence[StreamCommand]
-    events: Sequence[StoryRow]
-    events_hidden: int
+    timeline: TimelinePage
     failed_recordings: Sequence[Recording]
     player: Sequence[PlayerTrack]
     has_holes: bool
@@ -106,29 +86,23 @@ class CallPage:
     wavesurfer: str
 
 
-def call_page(call: Call) -> CallPage:
-    """Return what the page of `call` shows."""
-    tracks = list(call.tracks.select_related("participant").order_by("origin_us"))
-    recordings = list(call.recordings.select_related("track__participant"))
-    events = list(call.events.order_by("-received_at")[: EVENTS_SHOWN + 1])
-    sockets = socket_rows(list(call.connections.order_by("opened_at")), tracks)
-    player = player_tracks(
-        [one for one in recordings if one.state == RecordingState.VERIFIED]
-    )
+def call_page(call: Call, *, is_whole: bool = False) -> CallPage:
+    """Return what the page of `call` shows; with all of its timeline if `is_whole`."""
+    rows = rows_of(call, limit=limit_of(is_whole=is_whole))
+    verified = [one for one in rows.recordings if one.state == RecordingState.VERIFIED]
+    player = player_tracks(verified)
     return CallPage(
         call=call,
         seconds=call.duration(timezone.now()).total_seconds(),
         overtalk=None if call.overtalk_ms is None else call.overtalk_ms / 1000,
-        people=list(people_rows(call, tracks)),
-        subscriptions=list(call.subscriptions.order_by("started_at")),
-        sockets=sockets,
-        untold=UNTOLD if any(row.losses for row in sockets) else "",
-        troubles=trouble_words(sockets),
-        commands=list(call.commands.select_related("asked_by").order_by("asked_at")),
-        events=story(events[EVENTS_SHOWN - 1 :: -1], sockets),
-        events_hidden=max(len(events) - EVENTS_SHOWN, 0),
+        people=list(people_rows(rows.people, rows.tracks)),
+        subscriptions=rows.subscriptions,
+        sockets=rows.sockets,
+        untold=UNTOLD if any(row.losses for row in rows.sockets) else "",
+        troubles=trouble_words(rows.sockets),
+        timeline=timeline_page_of(rows, is_whole=is_whole),
         failed_recordings=[
-            one for one in recordings if one.state == RecordingState.FAILED
+            one for one in rows.recordings if one.state == RecordingState.FAILED
         ],
         player=player,
         has_holes=any(track["holes"] for track in player),
@@ -137,44 +111,18 @@ def call_page(call: Call) -> CallPage:
     )
 
 
-def people_rows(call: Call, tracks: Sequence[Track]) -> Iterator[PersonRow]:
+def people_rows(
+    people: Sequence[Participant], tracks: Sequence[Track]
+) -> Iterator[PersonRow]:
     """Yield who took part, in the order in which they were first heard."""
     heard = set()
     for track in tracks:
         heard.add(track.participant_id)
         raw_id = track.participant.raw_id
         yield PersonRow(track.participant, track, formats.party(raw_id))
-    for person in call.participants.all():
+    for person in people:
         if person.pk not in heard:
             yield PersonRow(person, None, formats.party(person.raw_id))
-
-
-def story(events: Sequence[CallEvent], sockets: Sequence[SocketRow]) -> list[StoryRow]:
-    """Return what happened, as it reached us: events, and sockets that went wrong."""
-    rows = [(event.received_at, event_row(event)) for event in events]
-    rows += [
-        (
-            socket.ended_at,
-            StoryRow(
-                socket.ended_at,
-                socket.happened,
-                socket.connection.node,
-                told=" ".join(socket.sentences),
-            ),
-        )
-        for socket in sockets
-        if socket.sentences
-    ]
-    return [row for _, row in sorted(rows, key=lambda each: each[0])]
-
-
-def event_row(event: CallEvent) -> StoryRow:
-    """Return an event and how long it was on its way."""
-    at, source = event.happened_at, event.get_source_display()
-    if at is None:
-        return StoryRow(event.received_at, event.kind, source, body=event.body)
-    delay = (event.received_at - at).total_seconds()
-    return StoryRow(at, event.kind, source, delay, event.body)
 
 
 def player_tracks(recordings: Sequence[Recording]) -> list[PlayerTrack]:

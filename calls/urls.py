@@ -3,6 +3,7 @@
 from django.urls import URLPattern, path
 
 from calls import health, views, webhooks
+from calls.history.views import timeline_json, timeline_page
 
 urlpatterns: list[URLPattern] = [
     path("recordings/<uuid:recording_id>/audio", views.recording_audio, name="audio"),
@@ -24,6 +25,10 @@ urlpatterns: list[URLPattern] = [
     ),
     path(
         "calls/<uuid:call_id>/commands/<str:kind>", views.call_command, name="command"
+    ),
+    path("calls/<uuid:call_id>/timeline.json", timeline_json, name="timeline"),
+    path(
+        "calls/<uuid:call_id>/timeline/page.json", timeline_page, name="timeline_page"
     ),
     path("webhooks/eventgrid", webhooks.eventgrid, name="eventgrid"),
     path("webhooks/calls/<str:secret>", webhooks.callback, name="callback"),

@@ -9,7 +9,6 @@ from uuid import UUID
 
 import soundfile
 from django.contrib.auth.decorators import permission_required
-from django.contrib.auth.models import User
 from django.http import (
     Http404,
     HttpRequest,
@@ -23,9 +22,9 @@ from django.utils import timezone
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_POST, require_safe
 
-from calls import control
+from calls import audit_log, control
 from calls.http_range import ByteRange, UnsatisfiableError, range_of
-from calls.models import Call, CommandKind, Recording
+from calls.models import AuditAction, Call, CommandKind, Recording
 from calls.orders import ORDERS
 from calls.recordings import slug
 from calls.storage import recording_exists, recording_open, recording_size
@@ -60,7 +59,10 @@ class BlockResponse(StreamingHttpResponse):
 @permission_required("calls.play_recording", raise_exception=True)
 def recording_audio(request: HttpRequest, recording_id: UUID) -> HttpResponseBase:
     """Send the FLAC, or the one range of it that was asked for."""
-    return flac_response(request, found(recording_id))
+    recording = found(recording_id)
+    response = flac_response(request, recording)
+    note_audio(AuditAction.RECORDING_PLAYED, request, recording, response)
+    return response
 
 
 @require_safe
@@ -70,6 +72,7 @@ def recording_flac(request: HttpRequest, recording_id: UUID) -> HttpResponseBase
     recording = found(recording_id)
     note_download(request, recording, "flac")
     response = flac_response(request, recording)
+    note_audio(AuditAction.RECORDING_DOWNLOADED, request, recording, response, "flac")
     response["Content-Disposition"] = attachment(recording, "flac")
     return response
 
@@ -88,6 +91,7 @@ def recording_wav(request: HttpRequest, recording_id: UUID) -> HttpResponseBase:
     response = BlockResponse(
         [] if head else wav_blocks(recording), content_type="audio/wav"
     )
+    note_audio(AuditAction.RECORDING_DOWNLOADED, request, recording, response, "wav")
     response["Content-Length"] = str(size)
     response["Content-Disposition"] = attachment(recording, "wav")
     return private(response)
@@ -224,6 +228,28 @@ def note_download(request: HttpRequest, recording: Recording, form: str) -> None
         )
 
 
+def note_audio(
+    action: AuditAction,
+    request: HttpRequest,
+    recording: Recording,
+    response: HttpResponseBase,
+    form: str = "",
+) -> None:
+    """Put it on the audit log, before a byte goes out, that somebody gets audio.
+
+    304 counts: the browser then plays what it has kept.
+    """
+    if request.method != "GET" or response.status_code not in (200, 206, 304):
+        return
+    audit_log.recording_note(
+        action,
+        request,
+        recording,
+        from_start=response.get("Content-Range", "bytes 0-").startswith("bytes 0-"),
+        details={"format": form} if form else None,
+    )
+
+
 def stored_json(name: str) -> HttpResponse:
     """Send a stored JSON file."""
     present(name)
@@ -233,6 +259,21 @@ def stored_json(name: str) -> HttpResponse:
 
 
 # --- orders -----------------------------------------------------------------------
+
+FORBIDDEN = "You may not do that."
+
+
+def note_forbidden(request: HttpRequest, call: Call | None, kind: str) -> None:
+    """Put on the audit log that a user tried what they may not; strangers are none."""
+    if call is not None and request.user.is_authenticated:
+        details = {
+            "kind": kind,
+            "command": str(CommandKind(kind).label),
+            "reason": FORBIDDEN,
+        }
+        audit_log.note_request(
+            AuditAction.COMMAND_REFUSED, request, call=call, details=details
+        )
 
 
 @require_POST
@@ -245,16 +286,17 @@ def call_command(request: HttpRequest, call_id: UUID, kind: str) -> JsonResponse
     order = ORDERS.get(kind)
     if order is None or not order.by_hand:
         return JsonResponse({"reason": "There is no such command."}, status=404)
-    if not request.user.has_perm(order.permission):
-        return JsonResponse({"reason": "You may not do that."}, status=403)
     call = Call.objects.filter(pk=call_id).first()
+    if not request.user.has_perm(order.permission):
+        note_forbidden(request, call, kind)
+        return JsonResponse({"reason": FORBIDDEN}, status=403)
     if call is None:
         return JsonResponse({"reason": "There is no such call."}, status=404)
     try:
-        command = control.command_ask(
+        command = audit_log.command_ask(
+            request,
             call=call,
             kind=CommandKind(kind),
-            asked_by=cast(User, request.user),
             arguments=request.POST.dict(),
         )
     except control.CommandRefused as refusal:

@@ -42,6 +42,43 @@ def chromium_path() -> Path:
     return Path(found)
 
 
+@pytest.fixture(autouse=True)
+def emptied_audit_log(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let Django empty all tables after a test whose transactions were real."""
+    marker = request.node.get_closest_marker("django_db")
+    is_real = {"transactional_db", "live_server"} & set(request.fixturenames) or (
+        marker and marker.kwargs.get("transaction")
+    )
+    if is_real:
+        # Asked for here, so that it is torn down after this.
+        request.getfixturevalue("db")
+    yield
+    if is_real:
+        audit_log_empty()
+
+
+def audit_log_empty() -> None:
+    """Empty the audit log of a SQLite database, which its triggers do not allow.
+
+    On PostgreSQL, Django empties tables between tests by TRUNCATE, which fires none.
+    """
+    from django.db import connection, transaction
+
+    if connection.vendor != "sqlite":
+        return
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT name, sql FROM sqlite_master"
+            " WHERE type = 'trigger' AND tbl_name = 'calls_auditentry'"
+        )
+        triggers = cursor.fetchall()
+        for name, _ in triggers:
+            cursor.execute(f"DROP TRIGGER {name}")
+        cursor.execute("DELETE FROM calls_auditentry")
+        for _, sql in triggers:
+            cursor.execute(sql)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what uses the database; skip browser tests where there is no browser.

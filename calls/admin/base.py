@@ -7,15 +7,15 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from calls import formats
+from calls.admin.auditing import AuditedAdmin
 from calls.markup import call_title
 
 
-class ConsoleAdmin(ModelAdmin):
-    """A list of 50 rows, filters beside it, no second count of the whole table."""
+class ConsoleAdmin(AuditedAdmin):
+    """A list of 50 rows, filters beside it; changes go on the audit log."""
 
     list_per_page = 50
     show_full_result_count = False

@@ -134,7 +134,7 @@ class CallAdmin(OrderActions):
             extra_context = {
                 **(extra_context or {}),
                 "title": call_title(call),
-                "page": call_page(call),
+                "page": call_page(call, is_whole=request.GET.get("timeline") == "all"),
                 "colours": {
                     "call": CALL_COLOURS.get(call.state),
                     "streaming": STREAMING_COLOURS.get(call.streaming_state),

@@ -7,7 +7,9 @@ from typing import Any
 from django.contrib.admin import ModelAdmin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from unfold.contrib.filters.admin import DropdownFilter
+from django.utils import timezone
+from unfold.contrib.filters.admin import DropdownFilter, RangeDateTimeFilter
+from unfold.utils import parse_datetime_str
 
 from calls.models import Call
 from calls.models.call import CallQuerySet
@@ -69,3 +71,24 @@ class LiveFilter(DropdownFilter):
                 return queryset.ended()
             case _:
                 return queryset
+
+
+class MomentRangeFilter(RangeDateTimeFilter):
+    """From and to, in the pages' time zone; a date alone means all of that day.
+
+    Unfold's own hands on times without a zone, and ignores a date without a time.
+    """
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the rows between; what is no date is no limit."""
+        name = self.parameter_name
+        for side, lookup, rest in (
+            ("from", "gte", "00:00:00"),
+            ("to", "lte", "23:59:59.999999"),
+        ):
+            day = self.used_parameters.get(f"{name}_{side}_0")
+            time = self.used_parameters.get(f"{name}_{side}_1") or rest
+            if day and (moment := parse_datetime_str(f"{day} {time}")):
+                limit = timezone.make_aware(moment)
+                queryset = queryset.filter(**{f"{name}__{lookup}": limit})
+        return queryset

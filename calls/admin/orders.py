@@ -7,7 +7,6 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.admin import helpers
-from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -18,7 +17,7 @@ from unfold import decorators
 from unfold.enums import ActionVariant
 from unfold.forms import BaseDialogForm
 
-from calls import control
+from calls import audit_log, control
 from calls.admin.base import FactAdmin
 from calls.markup import call_title
 from calls.models import Call, CommandKind
@@ -165,9 +164,11 @@ def give_orders(request: HttpRequest, calls: QuerySet[Call], kind: CommandKind) 
     """Ask for `kind` for each call; tell the user what was asked, skipped and why."""
     asked = 0
     skipped: dict[str, list[str]] = defaultdict(list)
-    for call in calls:
+    chosen = list(calls)
+    bulk = {"calls": len(chosen)} if len(chosen) > 1 else None
+    for call in chosen:
         try:
-            control.command_ask(call=call, kind=kind, asked_by=cast(User, request.user))
+            audit_log.command_ask(request, call=call, kind=kind, details=bulk)
         except control.CommandRefused as refusal:
             skipped[str(refusal)].append(call_title(call))
         else:

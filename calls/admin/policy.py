@@ -24,6 +24,7 @@ from unfold.widgets import (
 )
 
 from calls import policy_words
+from calls.admin.auditing import change_note
 from calls.admin.base import ConsoleAdmin
 from calls.admin.forecast import forecast_context
 from calls.models import AnswerRule, StreamingProfile
@@ -210,13 +211,13 @@ class AnswerRuleAdmin(ConsoleAdmin):
     @admin.action(description="Switch on", permissions=["change"])
     def switch_on(self, request: HttpRequest, rules: QuerySet[AnswerRule]) -> None:
         """Let the chosen rules be asked."""
-        number = rules.update(enabled=True)
+        number = switch(request, rules, enabled=True)
         self.message_user(request, f"{number} switched on.")
 
     @admin.action(description="Switch off", permissions=["change"])
     def switch_off(self, request: HttpRequest, rules: QuerySet[AnswerRule]) -> None:
         """Keep the chosen rules, but do not ask them."""
-        number = rules.update(enabled=False)
+        number = switch(request, rules, enabled=False)
         self.message_user(request, f"{number} switched off.")
 
     # --- pages of its own -----------------------------------------------------------
@@ -246,8 +247,10 @@ class AnswerRuleAdmin(ConsoleAdmin):
             raise PermissionDenied
         if way not in STEPS:
             raise Http404
-        name = rule_move(rule_id, STEPS[way])
-        messages.success(request, f"“{name}” was moved {way}.")
+        with transaction.atomic():
+            rule = rule_move(rule_id, STEPS[way])
+            change_note(request, rule, {"how": f"moved {way}"})
+        messages.success(request, f"“{rule.name}” was moved {way}.")
         back = reverse("admin:calls_answerrule_changelist")
         return redirect(f"{back}#{way}-{rule_id}")
 
@@ -272,8 +275,19 @@ class AnswerRuleAdmin(ConsoleAdmin):
         super().save_model(request, obj, form, change)
 
 
-def rule_move(rule_id: int, step: int) -> str:
-    """Move a rule `step` places down (or up) and number all anew; return its name.
+def switch(request: HttpRequest, rules: QuerySet[AnswerRule], *, enabled: bool) -> int:
+    """Switch rules on or off; return how many were not so before."""
+    with transaction.atomic():
+        changed = list(rules.exclude(enabled=enabled).select_for_update())
+        for rule in changed:
+            fields = {"enabled": [rule.enabled, enabled]}
+            change_note(request, rule, {"how": "changed", "fields": fields})
+        ids = [rule.pk for rule in changed]
+        return AnswerRule.objects.filter(pk__in=ids).update(enabled=enabled)
+
+
+def rule_move(rule_id: int, step: int) -> AnswerRule:
+    """Move a rule `step` places down (or up), number all anew, and return it.
 
     At the end of the list it stays. Raises `Http404` if there is no such rule.
     """
@@ -288,7 +302,7 @@ def rule_move(rule_id: int, step: int) -> str:
         for priority, each in enumerate(rules, start=1):
             each.priority = priority
         AnswerRule.objects.bulk_update(rules, ["priority"])
-    return rule.name
+    return rule
 
 
 def default_words() -> dict[str, Any]:

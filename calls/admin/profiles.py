@@ -12,6 +12,7 @@ from unfold.decorators import display
 from unfold.forms import BaseDialogForm
 
 from calls import formats, policy_words
+from calls.admin.auditing import change_note
 from calls.admin.base import ConsoleAdmin
 from calls.admin.orders import dialog, order
 from calls.models import StreamingProfile
@@ -108,6 +109,8 @@ class ProfileAdmin(ConsoleAdmin):
             others = StreamingProfile.objects.filter(is_default=True)
             others.exclude(pk=profile.pk).update(is_default=False)
             StreamingProfile.objects.filter(pk=profile.pk).update(is_default=True)
+            fields = {"is_default": [profile.is_default, True]}
+            change_note(request, profile, {"how": "changed", "fields": fields})
         self.message_user(request, f"“{profile}” is the default now.")
         back = reverse("admin:calls_streamingprofile_change", args=[profile.pk])
         if request.headers.get("HX-Request"):

@@ -84,6 +84,12 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
                 "calls_ingestprocess_changelist",
                 "calls.view_ingestprocess",
             ),
+            (
+                "Audit log",
+                "policy",
+                "calls_auditentry_changelist",
+                "calls.view_auditentry",
+            ),
             ("Users", "person", "auth_user_changelist", "auth.view_user"),
             ("Groups", "badge", "auth_group_changelist", "auth.view_group"),
         ),

@@ -3,15 +3,16 @@
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
-from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from calls.admin.auditing import AuditedAdmin
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
 
 
 @admin.register(User)
-class ConsoleUserAdmin(UserAdmin, ModelAdmin):  # type: ignore[misc,type-arg] # Unfold's recipe
+class ConsoleUserAdmin(UserAdmin, AuditedAdmin):  # type: ignore[misc,type-arg] # Unfold's recipe
     """Who may use the console."""
 
     form = UserChangeForm
@@ -22,7 +23,7 @@ class ConsoleUserAdmin(UserAdmin, ModelAdmin):  # type: ignore[misc,type-arg] # 
 
 
 @admin.register(Group)
-class ConsoleGroupAdmin(GroupAdmin, ModelAdmin):  # type: ignore[misc] # Unfold's recipe
+class ConsoleGroupAdmin(GroupAdmin, AuditedAdmin):  # type: ignore[misc] # Unfold's recipe
     """What a kind of user may do."""
 
     list_per_page = 50

@@ -1,5 +1,6 @@
 """Tables and their querysets. No I/O beyond the database happens here."""
 
+from calls.models.audit import AppendOnlyError, AuditAction, AuditEntry
 from calls.models.call import (
     Call,
     CallState,
@@ -33,7 +34,10 @@ from calls.models.policy import (
 
 __all__ = [
     "AnswerRule",
+    "AppendOnlyError",
     "AudioChunk",
+    "AuditAction",
+    "AuditEntry",
     "Call",
     "CallEvent",
     "CallState",

@@ -10,6 +10,7 @@ for function in (
     formats.party,
     formats.clock,
     formats.brief,
+    formats.delay,
     formats.seconds,
     formats.percent,
     formats.dbfs,

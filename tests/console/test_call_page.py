@@ -10,7 +10,7 @@ from django.db import connection
 from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 
-from calls import formats, selectors
+from calls import formats, history, selectors
 from calls.models import Call
 from tests.console.conftest import logged_in
 from tests.factories import (
@@ -228,9 +228,9 @@ def test_shows_participants_without_audio(operator: Client) -> None:
 
 def test_keeps_a_page_of_a_chatty_call_short(operator: Client) -> None:
     call = CallFactory.create(ended=True)
-    EventFactory.create_batch(selectors.EVENTS_SHOWN + 5, call=call)
+    EventFactory.create_batch(history.SHOWN + 5, call=call)
     page = operator.get(page_url(call)).content
-    assert page.count(b"<summary>") == selectors.EVENTS_SHOWN
+    assert page.count(b'class="console-moment"') == history.SHOWN
 
 
 def test_shows_hostile_names_and_bodies_as_text(operator: Client) -> None:

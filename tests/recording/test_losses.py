@@ -70,8 +70,8 @@ def test_the_gap_behind_a_torn_journal_is_its_cost() -> None:
         "Its ingest process died. Recovered: everything up to 12:00:02.250 is here,"
         " 0.40 s missing after it."
     ]
-    told = [row for row in page.events if row.told]
-    assert [row.what for row in told] == ["A socket broke off"]
+    broken = [row.entry.what for row in page.timeline.rows if "broken" in row.entry.key]
+    assert broken == ["A socket broke off"]
 
 
 def test_a_torn_journal_whose_last_packets_survived_cost_nothing() -> None:

@@ -1,0 +1,218 @@
+"""The audit log: who did what, filtered, searched, taken away as a file."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+from uuid import UUID
+
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponseBadRequest, HttpResponseBase
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.contrib.filters.admin import (
+    ChoicesDropdownFilter,
+    TextFilter,
+)
+from unfold.decorators import display
+from unfold.views import ChangeList
+
+from calls import audit_log, formats
+from calls.admin.base import FactAdmin, page_link
+from calls.admin.filters import MomentRangeFilter
+from calls.audit_export import RowsResponse, csv_blocks, jsonl_blocks
+from calls.audit_words import sentence
+from calls.markup import call_title, pretty_json
+from calls.models import AuditAction, AuditEntry, Call
+
+FORMS = {
+    "csv": ("text/csv; charset=utf-8", csv_blocks),
+    "jsonl": ("application/jsonl", jsonl_blocks),
+}
+
+
+class WhoFilter(TextFilter):
+    """The name of who did it, whole, upper or lower case."""
+
+    title = "who"
+    parameter_name = "who"
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return what they did."""
+        name = (self.value() or "").strip()
+        return queryset.filter(actor__iexact=name) if name else queryset
+
+
+class CallFilter(TextFilter):
+    """Our id of a call, or ACS's connection id."""
+
+    title = "call id"
+    parameter_name = "call"
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return what was done about the call; nothing for an id that is none."""
+        text = (self.value() or "").strip()
+        if not text:
+            return queryset
+        wanted = Q(call_key__in=Call.objects.filter(connection_id=text).values("pk"))
+        with suppress(ValueError):
+            # ACS's ids look like ours.
+            wanted |= Q(call_key=UUID(text))
+        return queryset.filter(wanted)
+
+
+class AuditList(ChangeList):
+    """The list of entries. What they are about is asked once per page and kind."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Find the page's entries, and what they are about."""
+        super().get_results(request)
+        self.result_list = list(self.result_list)
+        subjects_find(self.result_list)
+
+
+def subjects_find(entries: Sequence[Any]) -> None:
+    """Give each entry its `call` and whether its object `is_there`, if still so."""
+    keys: dict[str, set[str]] = defaultdict(set)
+    for entry in entries:
+        keys[entry.object_type].add(entry.object_key)
+    there = {kind: _there(kind, found) for kind, found in keys.items()}
+    calls = Call.objects.defer("incoming_call_context").in_bulk(
+        {entry.call_key for entry in entries if entry.call_key}
+    )
+    for entry in entries:
+        entry.call = calls.get(entry.call_key)
+        entry.is_there = entry.object_key in there[entry.object_type]
+
+
+def _there(kind: str, keys: set[str]) -> set[str]:
+    """Return which rows of a table there still are and have a page here."""
+    try:
+        model = apps.get_model(kind)
+    except (LookupError, ValueError):
+        return set()
+    if not admin.site.is_registered(model):
+        return set()
+    rows = model._default_manager.filter(pk__in=keys).values_list("pk", flat=True)
+    return {str(pk) for pk in rows}
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(FactAdmin):
+    """Every entry as a sentence. Nobody adds, changes or deletes one here."""
+
+    list_display = ("when", "actor", "told", "shown_call", "shown_object", "address")
+    list_filter = (
+        WhoFilter,
+        ("action", ChoicesDropdownFilter),
+        ("at", MomentRangeFilter),
+        CallFilter,
+    )
+    search_fields = (
+        "actor",
+        "object_title",
+        "object_key",
+        "call_key",
+        "address",
+        "details",
+    )
+    search_help_text = "Name, address, title or id of what it is about"
+    fields = (
+        ("when", "actor"),
+        "told",
+        ("shown_call", "shown_object"),
+        "address",
+        "shown_details",
+    )
+    readonly_fields = ("when", "told", "shown_call", "shown_object", "shown_details")
+    list_before_template: Any = "admin/calls/audit_exports.html"
+
+    def get_changelist(self, request: HttpRequest, **_: Any) -> Any:
+        """Return the list that finds what its entries are about."""
+        return AuditList
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> AuditEntry | None:
+        """Return an entry with what it is about."""
+        entry: AuditEntry | None = super().get_object(request, object_id, from_field)
+        if entry:
+            subjects_find([entry])
+        return entry
+
+    def get_urls(self) -> list[Any]:
+        """Add the exports before the pages of entries, which match anything."""
+        exports = [
+            path(
+                f"export.{form}",
+                self.admin_site.admin_view(self.export),
+                {"form": form},
+                name=f"calls_auditentry_{form}",
+            )
+            for form in FORMS
+        ]
+        return exports + super().get_urls()
+
+    def export(self, request: HttpRequest, form: str) -> HttpResponseBase:
+        """Send what the list shows under the same filters, whole. Noted itself."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        try:
+            entries = self.get_changelist_instance(request).get_queryset(request)
+        except IncorrectLookupParameters:
+            return HttpResponseBadRequest("These filters make no sense.\n")
+        content_type, blocks = FORMS[form]
+        audit_log.note_request(
+            AuditAction.AUDIT_EXPORTED,
+            request,
+            details={"format": form, "filters": request.GET.dict()},
+        )
+        name = f"audit_{timezone.localtime():%Y%m%d-%H%M%S}.{form}"
+        response = RowsResponse(blocks(entries), content_type=content_type)
+        response["Content-Disposition"] = f'attachment; filename="{name}"'
+        response["Cache-Control"] = "private, no-store"
+        return response
+
+    @display(description="When", ordering="at")
+    def when(self, row: AuditEntry) -> SafeString:
+        """Show when it was, to the second; the title has the rest and UTC."""
+        return format_html(
+            '<time datetime="{}" title="{}">{}</time>',
+            row.at.isoformat(),
+            f"{row.at:%Y-%m-%d %H:%M:%S.%f} UTC",
+            formats.moment(row.at),
+        )
+
+    @display(description="What", ordering="action")
+    def told(self, row: AuditEntry) -> str:
+        """Show what was done, as a sentence."""
+        return sentence(row)
+
+    @display(description="Call")
+    def shown_call(self, row: Any) -> str | SafeString:
+        """Show the call: a link while it is there, afterwards its id."""
+        if row.call:
+            return page_link(row.call, call_title(row.call))
+        return str(row.call_key) if row.call_key else formats.NOTHING
+
+    @display(description="About", ordering="object_type")
+    def shown_object(self, row: Any) -> str | SafeString:
+        """Show what it was done to: a link while it is there."""
+        if not row.is_there:
+            return row.object_title or formats.NOTHING
+        app, _, model = row.object_type.partition(".")
+        url = reverse(f"admin:{app}_{model}_change", args=[row.object_key])
+        return format_html(
+            '<a class="console-link" href="{}">{}</a>', url, row.object_title
+        )
+
+    @display(description="Details")
+    def shown_details(self, row: AuditEntry) -> SafeString:
+        """Show what else was kept, with line breaks."""
+        return pretty_json(row.details)

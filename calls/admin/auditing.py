@@ -1,0 +1,118 @@
+"""What staff change in the admin, before and after, on the audit log."""
+
+from typing import Any
+
+from django.contrib.auth.models import Group, User
+from django.db import models
+from django.db.models import QuerySet
+from django.forms import Form, ModelChoiceField
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+
+from calls import audit_log
+from calls.audit_words import HIDDEN
+from calls.models import AuditAction
+
+# Of fields with such names the entry says that they changed, not what they hold.
+SECRET = ("password", "secret", "token", "key")
+CHANGES = "_audit_changes"
+
+
+class AuditedAdmin(ModelAdmin):
+    """Notes every addition, change and deletion made with this admin.
+
+    Django calls these hooks inside the transaction of the change: one that cannot be
+    noted is not made.
+    """
+
+    def construct_change_message(
+        self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
+    ) -> Any:
+        """Keep what the form changed: `log_change` is not told."""
+        setattr(request, CHANGES, changes_of(form))
+        return super().construct_change_message(request, form, formsets, add)
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Note a new row and what it was made with."""
+        changes = {name: after for name, (_, after) in self._changes(request).items()}
+        change_note(request, obj, {"how": "added", "fields": changes})
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Note a changed row, each changed field before and after."""
+        details = {"how": "changed", "fields": self._changes(request)}
+        if inlines := [part for part in message if "name" in _only(part)]:
+            details["inlines"] = inlines
+        change_note(request, obj, details)
+        return super().log_change(request, obj, message)
+
+    def log_deletions(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+        """Note each row that is about to go, with what was in it."""
+        for obj in queryset:
+            change_note(request, obj, {"how": "deleted", "fields": fields_of(obj)})
+        return super().log_deletions(request, queryset)
+
+    @staticmethod
+    def _changes(request: HttpRequest) -> dict[str, list[Any]]:
+        changes: dict[str, list[Any]] = request.__dict__.pop(CHANGES, {})
+        return changes
+
+
+def _only(part: dict[str, Any]) -> dict[str, Any]:
+    """Return the content of a part of a change message: {"changed": {…}}."""
+    content: dict[str, Any] = next(iter(part.values()), {})
+    return content
+
+
+def change_note(request: HttpRequest, obj: models.Model, details: Any) -> None:
+    """Put a change of a row on the audit log."""
+    is_person = isinstance(obj, User | Group)
+    action = AuditAction.USER_CHANGED if is_person else AuditAction.SETTING_CHANGED
+    audit_log.note_request(action, request, obj=obj, details=details)
+
+
+def changes_of(form: Form) -> dict[str, list[Any]]:
+    """Return the fields that a valid form changes: name → [before, after]."""
+    changes = {}
+    for name in form.changed_data:
+        if is_secret(name):
+            changes[name] = [HIDDEN, HIDDEN]
+        elif name in form.cleaned_data:
+            changes[name] = [before(form, name), shown(name, form.cleaned_data[name])]
+    return changes
+
+
+def before(form: Form, name: str) -> Any:
+    """Return what a field held when the form was made, as `shown`."""
+    field = form.fields[name]
+    initial = form.get_initial_for_field(field, name)
+    if isinstance(field, ModelChoiceField) and not isinstance(initial, list):
+        # Of a foreign key a form holds the number.
+        initial = field.to_python(initial)
+    return shown(name, initial)
+
+
+def fields_of(obj: models.Model) -> dict[str, Any]:
+    """Return the columns of a row, as `shown`."""
+    return {
+        field.name: shown(field.name, getattr(obj, field.attname))
+        for field in obj._meta.concrete_fields
+    }
+
+
+def is_secret(name: str) -> bool:
+    """Say whether a field of this name holds what no log may."""
+    return any(word in name for word in SECRET)
+
+
+def shown(name: str, value: Any) -> Any:
+    """Return a field's value as JSON that people can read."""
+    if is_secret(name):
+        return HIDDEN
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, dict):
+        return {str(key): shown(str(key), each) for key, each in value.items()}
+    if isinstance(value, QuerySet | list | tuple | set):
+        return [shown(name, each) for each in value]
+    return str(value)

@@ -1,0 +1,149 @@
+"""Writes who did what: commands, settings, users, audio that was heard, sign-ins.
+
+An entry belongs into the transaction of what it tells, and before bytes that leave: an
+action that cannot be noted does not happen. Phone numbers may be in entries and in no
+log line.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.db import models, transaction
+from django.http import HttpRequest
+from django.utils import timezone
+
+from calls import control
+from calls.markup import page_title
+from calls.models import (
+    AuditAction,
+    AuditEntry,
+    Call,
+    CommandKind,
+    Recording,
+    StreamCommand,
+)
+from calls.models.audit import SYSTEM
+
+Actor = AbstractBaseUser | AnonymousUser | None
+
+# A browser asks for the beginning of a file more than once when it starts to play.
+STARTING = timedelta(seconds=10)
+# Parts that follow belong to the play that is under way. Who begins in the middle,
+# having heard nothing for so long, has begun to play.
+PLAYING = timedelta(hours=6)
+
+
+def note(
+    action: AuditAction,
+    *,
+    actor: Actor,
+    call: Call | None = None,
+    obj: models.Model | None = None,
+    details: Mapping[str, Any] | None = None,
+    address: str = "",
+) -> AuditEntry:
+    """Add an entry about what `actor` did; nobody signed in is the system.
+
+    `details` must be JSON. Raises what the database raises: let it, and nothing that
+    was not noted happens.
+    """
+    is_user = actor is not None and actor.is_authenticated
+    return AuditEntry.objects.create(
+        action=action,
+        actor_key=actor.pk if actor is not None and is_user else None,
+        actor=actor.get_username() if actor is not None and is_user else SYSTEM,
+        call_key=call.pk if call else None,
+        details=dict(details or {}),
+        address=address[:64],
+        **_named(obj),
+    )
+
+
+def note_request(action: AuditAction, request: HttpRequest, **about: Any) -> AuditEntry:
+    """Add an entry about what the user behind `request` did; see `note`."""
+    actor = getattr(request, "user", None)
+    return note(action, actor=actor, address=address_of(request), **about)
+
+
+def address_of(request: HttpRequest | None) -> str:
+    """Return where a request came from, as the server saw it; empty if it did not."""
+    return str(request.META.get("REMOTE_ADDR") or "") if request else ""
+
+
+def _named(obj: models.Model | None) -> dict[str, str]:
+    if obj is None:
+        return {}
+    return {
+        "object_type": obj._meta.label_lower,
+        "object_key": str(obj.pk),
+        "object_title": page_title(obj)[:255],
+    }
+
+
+def command_ask(
+    request: HttpRequest,
+    *,
+    call: Call,
+    kind: CommandKind,
+    details: Mapping[str, Any] | None = None,
+    **order: Any,
+) -> StreamCommand:
+    """Ask for a command in the name of the request's user, and note it, or neither.
+
+    `order` is handed on to `control.command_ask`; `details` are the entry's, beside
+    kind, reason and arguments. A refusal is noted too, and raised.
+    """
+    asked = {"kind": kind.value, "command": str(kind.label)}
+    asked |= {name: order[name] for name in ("why", "arguments") if order.get(name)}
+    about = asked | dict(details or {})
+    try:
+        with transaction.atomic():
+            command = control.command_ask(
+                call=call, kind=kind, asked_by=_user(request), **order
+            )
+            note_request(
+                AuditAction.COMMAND_ASKED,
+                request,
+                call=call,
+                obj=command,
+                details=about,
+            )
+    except control.CommandRefused as refusal:
+        refused = about | {"reason": str(refusal)}
+        note_request(AuditAction.COMMAND_REFUSED, request, call=call, details=refused)
+        raise
+    return command
+
+
+def _user(request: HttpRequest) -> Any:
+    return request.user if request.user.is_authenticated else None
+
+
+def recording_note(
+    action: AuditAction,
+    request: HttpRequest,
+    recording: Recording,
+    *,
+    from_start: bool,
+    details: Mapping[str, Any] | None = None,
+) -> AuditEntry | None:
+    """Note that a user is about to get a recording's audio: once, not once per range.
+
+    None if the request belongs to what was noted before. `from_start` says whether the
+    request is for the beginning of the file; whoever asks only for the rest is noted
+    as well, unless they have had the beginning.
+    """
+    patience = STARTING if from_start else PLAYING
+    known = AuditEntry.objects.filter(
+        action=action,
+        actor_key=request.user.pk,
+        object_key=str(recording.pk),
+        at__gt=timezone.now() - patience,
+    )
+    if known.exists():
+        return None
+    return note_request(
+        action, request, call=recording.call, obj=recording, details=details
+    )

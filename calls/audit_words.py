@@ -1,0 +1,119 @@
+"""Audit entries as sentences: "asked for “Stop streaming”", without who and when."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from django.apps import apps
+
+from calls import formats
+from calls.models import AuditAction, AuditEntry
+from streaming.protocol import ParticipantKind, participant_kind
+
+LONGEST = 80
+# What stands for a value that is not for the log.
+HIDDEN = "…"
+
+
+def sentence(entry: AuditEntry) -> str:
+    """Return what was done, to go on after the name of who did it."""
+    return SENTENCES[AuditAction(entry.action)](entry)
+
+
+def argument_words(arguments: Any) -> str:
+    """Return a command's arguments for people: "target +1 206 555 0100, locale de-DE".
+
+    Whatever names a party is shown as one; numbers in groups.
+    """
+    if not isinstance(arguments, dict):
+        return ""
+    return ", ".join(
+        f"{str(name).replace('_', ' ').removesuffix(' raw id')} {_argument(value)}"
+        for name, value in arguments.items()
+        if value not in (None, "", [], {})
+    )
+
+
+def _argument(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(_argument(each) for each in value)
+    if isinstance(value, str) and participant_kind(value) != ParticipantKind.UNKNOWN:
+        return formats.party(value)
+    return str(value)
+
+
+def _order(details: dict[str, Any]) -> Iterator[str]:
+    yield f"“{details.get('command') or details.get('kind', '?')}”"
+    if words := argument_words(details.get("arguments")):
+        yield f" ({words})"
+    if number := details.get("calls"):
+        yield f", for {number} calls at once"
+    if why := details.get("why"):
+        yield f", because: {why}"
+
+
+def _asked(entry: AuditEntry) -> str:
+    return "".join(["asked for ", *_order(entry.details)])
+
+
+def _refused(entry: AuditEntry) -> str:
+    reason = entry.details.get("reason", "")
+    return "".join(["was refused ", *_order(entry.details), f": {reason}"])
+
+
+def _downloaded(entry: AuditEntry) -> str:
+    form = str(entry.details.get("format", "")).upper()
+    return f"downloaded the recording {entry.object_title} as {form}"
+
+
+def _change(entry: AuditEntry) -> str:
+    details = entry.details
+    told = f"{details.get('how', 'changed')} {_kind(entry)} “{entry.object_title}”"
+    fields = details.get("fields")
+    if details.get("how") == "changed" and isinstance(fields, dict):
+        changes = "; ".join(_field(name, pair) for name, pair in fields.items())
+        return f"{told}: {changes}" if changes else told
+    return told
+
+
+def _field(name: str, pair: Any) -> str:
+    old, new = pair if isinstance(pair, list) and len(pair) == 2 else ("?", pair)
+    words = name.replace("_", " ")
+    return f"{words} {_value(old)} → {_value(new)}" if new != HIDDEN else words
+
+
+def _value(value: Any) -> str:
+    match value:
+        case None | "" | []:
+            return "nothing"
+        case bool():
+            return "yes" if value else "no"
+        case list():
+            text = ", ".join(str(each) for each in value)
+        case _:
+            text = str(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+
+
+def _kind(entry: AuditEntry) -> str:
+    """Return what kind of thing was changed; its name in the table if it is no more."""
+    try:
+        return str(apps.get_model(entry.object_type)._meta.verbose_name)
+    except (LookupError, ValueError):
+        return entry.object_type
+
+
+SENTENCES: dict[AuditAction, Callable[[AuditEntry], str]] = {
+    AuditAction.COMMAND_ASKED: _asked,
+    AuditAction.COMMAND_REFUSED: _refused,
+    AuditAction.SETTING_CHANGED: _change,
+    AuditAction.USER_CHANGED: _change,
+    AuditAction.RECORDING_PLAYED: lambda one: (
+        f"played the recording {one.object_title}"
+    ),
+    AuditAction.RECORDING_DOWNLOADED: _downloaded,
+    AuditAction.TIMELINE_EXPORTED: lambda _: "exported the call's timeline",
+    AuditAction.AUDIT_EXPORTED: lambda _: "exported the audit log",
+    AuditAction.SIGNED_IN: lambda _: "signed in",
+    AuditAction.SIGN_IN_FAILED: lambda _: "could not sign in",
+    AuditAction.SIGNED_OUT: lambda _: "signed out",
+}
