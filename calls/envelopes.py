@@ -15,6 +15,8 @@ from typing import Any
 MAX_BYTES = 1_048_576
 MAX_DEPTH = 64
 PREFIX = "Microsoft.Communication."
+# Event Grid's handshake, the one kind of another family.
+VALIDATION = "Microsoft.EventGrid.SubscriptionValidationEvent"
 LARGEST_INTEGER = 2**31 - 1
 # PostgreSQL's jsonb and text take neither NUL nor halves of surrogate pairs.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")

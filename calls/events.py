@@ -28,8 +28,14 @@ from calls.models import (
 from calls.orders import ORDERS
 from calls.words import Explanation, explain_event
 
-# The one thing that is not stored as received: whoever reads it may answer the call.
+# Not stored as received. Whoever reads the context may answer the call; whoever reads
+# a validation's code or address may answer that.
 KEPT_ELSEWHERE = "<kept until answered>"
+SECRET_PARTS = {
+    "incomingCallContext": KEPT_ELSEWHERE,
+    "validationCode": "<answered>",
+    "validationUrl": "<not used>",
+}
 STREAMING_NEWS = {
     "MediaStreamingStarted": StreamingState.CONNECTING,
     "MediaStreamingStopped": StreamingState.STOPPED,
@@ -75,6 +81,12 @@ def _incoming_take(event: Event, received_at: datetime) -> None:
     command_ask(call=call, kind=CommandKind.ANSWER, why="The call rang.")
 
 
+def validations_keep(events: Iterable[Event], *, received_at: datetime) -> None:
+    """Store Event Grid's handshakes, so that it can be said when the last one was."""
+    for event in events:
+        _store(event, CallEvent.Source.EVENT_GRID, None, received_at)
+
+
 def callbacks_take(
     call_id: UUID, events: Iterable[Event], *, received_at: datetime
 ) -> bool:
@@ -99,9 +111,8 @@ def _store(
     received_at: datetime,
 ) -> CallEvent | None:
     """Store an event. None if it is a copy."""
-    body = event.body
-    if "incomingCallContext" in event.data:
-        body = body | {"data": event.data | {"incomingCallContext": KEPT_ELSEWHERE}}
+    hidden = {name: SECRET_PARTS[name] for name in SECRET_PARTS if name in event.data}
+    body = event.body | ({"data": event.data | hidden} if hidden else {})
     try:
         with transaction.atomic():
             return CallEvent.objects.create(

@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from calls.models import Call
 
-# Group, then (title, icon, admin route, permission).
+# Group, then (title, icon, route, permission). A route without a namespace is admin's.
 GROUPS: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
     (
         "Live",
@@ -78,6 +78,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
                 "calls_ingestprocess_changelist",
                 "calls.view_ingestprocess",
             ),
+            ("Preflight", "checklist", "preflight:page", "calls.run_preflight"),
             ("Users", "person", "auth_user_changelist", "auth.view_user"),
             ("Groups", "badge", "auth_group_changelist", "auth.view_group"),
         ),
@@ -90,7 +91,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     groups = []
     for title, entries in GROUPS:
         items = [
-            {"title": name, "icon": icon, "link": reverse(f"admin:{route}")}
+            {"title": name, "icon": icon, "link": _address(route)}
             for name, icon, route, permission in entries
             if request.user.has_perm(permission)
         ]
@@ -98,6 +99,10 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             groups.append({"title": title, "separator": False, "items": items})
     _mark_live(groups)
     return groups
+
+
+def _address(route: str) -> str:
+    return reverse(route if ":" in route else f"admin:{route}")
 
 
 def _mark_live(groups: list[dict[str, Any]]) -> None:
