@@ -27,6 +27,7 @@ from calls.models import (
 )
 from calls.orders import ORDERS
 from calls.words import Explanation, explain_event
+from calls.words.told import numbered
 
 # Not stored as received. Whoever reads the context may answer the call; whoever reads
 # a validation's code or address may answer that.
@@ -217,7 +218,7 @@ def _streaming_apply(call_id: UUID, event: Event, received_at: datetime) -> None
         return
     state = STREAMING_NEWS[event.kind]
     failed = state == StreamingState.FAILED
-    reason = str(explain(event)) if failed else ""
+    reason = numbered(explain(event), event.kind, event.body) if failed else ""
     lifecycle.streaming_told(call_id, state, at=received_at, reason=reason)
 
 

@@ -24,6 +24,7 @@ from calls.models import (
 )
 from calls.models.call import ArchiveState
 from calls.sockets import UNTOLD, SocketRow, socket_rows, trouble_words
+from calls.words.told import Told, told_by
 
 # A call's page stays a page, however chatty ACS was.
 EVENTS_SHOWN = 200
@@ -74,6 +75,7 @@ class StoryRow:
     """Something that happened: an event of ACS's, or a socket that broke off.
 
     `delay` are the seconds an event was on its way, if ACS said when it happened.
+    `said` is its result in words.
     """
 
     at: datetime
@@ -82,6 +84,7 @@ class StoryRow:
     delay: float | None = None
     body: object = None
     told: str = ""
+    said: Told | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +175,11 @@ def event_row(event: CallEvent) -> StoryRow:
     """Return an event and how long it was on its way."""
     at, source = event.happened_at, event.get_source_display()
     if at is None:
-        return StoryRow(event.received_at, event.kind, source, body=event.body)
-    delay = (event.received_at - at).total_seconds()
-    return StoryRow(at, event.kind, source, delay, event.body)
+        at, delay = event.received_at, None
+    else:
+        delay = (event.received_at - at).total_seconds()
+    said = told_by(event.kind, event.body)
+    return StoryRow(at, event.kind, source, delay, event.body, said=said)
 
 
 def player_tracks(recordings: Sequence[Recording]) -> list[PlayerTrack]:
