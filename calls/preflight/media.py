@@ -6,7 +6,7 @@ import time
 from typing import Any, cast
 
 from django.conf import settings
-from websockets.exceptions import InvalidStatus, WebSocketException
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 from websockets.sync.client import connect
 
 from calls.checks import is_near
@@ -73,7 +73,11 @@ def _dial(url: str, *, is_local: bool) -> tuple[ProbeAnswer | None, int]:
         compression=None,
         proxy=None if is_local else True,
     ) as socket:
-        text = socket.recv(timeout=SECONDS)
+        try:
+            text = socket.recv(timeout=SECONDS)
+        except (TimeoutError, ConnectionClosed):
+            # It spoke WebSocket, and had nothing to say to a probe.
+            return None, 0
         ms = round((time.monotonic() - began) * 1000)
     return _answer_of(text), ms
 
