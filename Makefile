@@ -63,10 +63,11 @@ soak: $(STAMPS)/dev ## 100 streams for MINUTES=10: nothing may be lost, nothing 
 autobahn: $(STAMPS)/dev $(STAMPS)/autobahn ## The Autobahn test suite, on Python 2.7 (ARGS="--slow")
 	$(BIN)/python -m tests.websocket.autobahn $(ARGS)
 
-fix: $(STAMPS)/dev ## Format, mend what ruff can, write the README's settings table
+fix: $(STAMPS)/dev ## Format, mend what ruff can, write the tables of settings and codes
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/python -m scripts.settings_table --write
+	$(BIN)/python -m scripts.codes_page --write
 
 lock: $(STAMPS)/dev ## Pin requirements*.txt anew from pyproject.toml
 	$(BIN)/uv pip compile --universal --no-header --no-emit-index-url --quiet --upgrade \

@@ -26,6 +26,7 @@ from calls.board_types import (
     TrackRow,
 )
 from calls.live import LiveCall, LiveProcess, LiveTrack
+from calls.markup import end_code
 from calls.models import Call, IngestProcess, Participant, StreamCommand, Track
 
 ENDED_SHOWN = 8
@@ -298,8 +299,13 @@ def ended_row(call: Call) -> EndedRow:
         "silence_ratio": getattr(call, "silent_sum", 0) / packets if packets else None,
         "archive": call.archive_state,
         "archive_label": call.get_archive_state_display(),
-        "reason": call.end_reason,
+        "reason": " ".join(filter(None, [call.end_reason, _in_brackets(call)])),
     }
+
+
+def _in_brackets(call: Call) -> str:
+    code = end_code(call)
+    return f"({code})" if code else ""
 
 
 def _epoch(at: datetime | None) -> float | None:

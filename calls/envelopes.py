@@ -15,6 +15,9 @@ from typing import Any
 MAX_BYTES = 1_048_576
 MAX_DEPTH = 64
 PREFIX = "Microsoft.Communication."
+# Event Grid's handshake is the one kind of another family.
+GRID_PREFIX = "Microsoft.EventGrid."
+VALIDATION = "SubscriptionValidationEvent"
 LARGEST_INTEGER = 2**31 - 1
 # PostgreSQL's jsonb and text take neither NUL nor halves of surrogate pairs.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -26,7 +29,7 @@ class Unreadable(Exception):  # noqa: N818 the peer's fault, answered with 400
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event. `kind` is without ACS's prefix; `body` is all of it, as received."""
+    """One event. `kind` is without its family; `body` is all of it, as received."""
 
     id: str
     kind: str
@@ -74,7 +77,7 @@ def _event(body: Any) -> Event:
     when = text_of(body, "time") or text_of(body, "eventTime")
     return Event(
         id=_identity(body),
-        kind=kind.removeprefix(PREFIX)[:128],
+        kind=kind.removeprefix(PREFIX).removeprefix(GRID_PREFIX)[:128],
         happened_at=moment(when),
         data=part_of(body, "data"),
         body=body,

@@ -26,14 +26,21 @@ from calls.orders import ORDERS
 from calls.ringing import call_take
 from calls.roster import roster_replay
 from calls.words import Explanation, explain_event
+from calls.words.told import numbered
 
-# The one thing that is not stored as received: whoever reads it may answer the call.
+# Not stored as received. Whoever reads the context may answer the call; whoever reads
+# a validation's code or address may answer that.
 KEPT_ELSEWHERE = "<kept until answered>"
 TRANSCRIPTION_NEWS = {
     "TranscriptionStarted": TranscriptionState.RUNNING,
     "TranscriptionUpdated": TranscriptionState.RUNNING,
     "TranscriptionStopped": TranscriptionState.STOPPED,
     "TranscriptionFailed": TranscriptionState.FAILED,
+}
+SECRET_PARTS = {
+    "incomingCallContext": KEPT_ELSEWHERE,
+    "validationCode": "<answered>",
+    "validationUrl": "<not used>",
 }
 STREAMING_NEWS = {
     "MediaStreamingStarted": StreamingState.CONNECTING,
@@ -63,6 +70,12 @@ def _incoming_take(event: Event, received_at: datetime) -> None:
     row.save(update_fields=["call"])
 
 
+def validations_keep(events: Iterable[Event], *, received_at: datetime) -> None:
+    """Store Event Grid's handshakes, so that it can be said when the last one was."""
+    for event in events:
+        _store(event, CallEvent.Source.EVENT_GRID, None, received_at)
+
+
 def callbacks_take(
     call_id: UUID, events: Iterable[Event], *, received_at: datetime
 ) -> bool:
@@ -87,9 +100,8 @@ def _store(
     received_at: datetime,
 ) -> CallEvent | None:
     """Store an event. None if it is a copy."""
-    body = event.body
-    if "incomingCallContext" in event.data:
-        body = body | {"data": event.data | {"incomingCallContext": KEPT_ELSEWHERE}}
+    hidden = {name: SECRET_PARTS[name] for name in SECRET_PARTS if name in event.data}
+    body = event.body | ({"data": event.data | hidden} if hidden else {})
     try:
         with transaction.atomic():
             return CallEvent.objects.create(
@@ -198,7 +210,7 @@ def _streaming_apply(call_id: UUID, event: Event, received_at: datetime) -> None
         return
     state = STREAMING_NEWS[event.kind]
     failed = state == StreamingState.FAILED
-    reason = str(explain(event)) if failed else ""
+    reason = numbered(explain(event), event.kind, event.body) if failed else ""
     lifecycle.streaming_told(call_id, state, at=received_at, reason=reason)
 
 

@@ -6,7 +6,17 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from calls import formats
-from calls.models import Call, Participant, Recording, Track
+from calls.models import (
+    Call,
+    CallEvent,
+    CommandState,
+    Participant,
+    Recording,
+    StreamCommand,
+    Track,
+)
+from calls.words import Code, Explanation, explain_event
+from calls.words.told import Told, told_by
 
 # Unfold's label variants for each state, so that one state has one colour everywhere.
 CALL_COLOURS = {
@@ -75,6 +85,55 @@ def pretty_json(body: object) -> SafeString:
     """Return JSON with line breaks, escaped."""
     text = json.dumps(body, indent=2, ensure_ascii=False, sort_keys=True)
     return format_html('<pre class="console-json">{}</pre>', text)
+
+
+def coded(words: str, code: str, advice: str = "") -> SafeString:
+    """Return words with the raw code beside them, and the advice on pointing at it."""
+    # Of a code that nobody has explained the words are the code.
+    if not code or code in words:
+        return format_html("{}", words)
+    return format_html(
+        '{} <code class="console-code" title="{}">{}</code>', words, advice, code
+    )
+
+
+def event_told(event: CallEvent) -> Told | None:
+    """Return what an event says in words, None if it says nothing of a result."""
+    return told_by(event.kind, event.body)
+
+
+def event_words(event: CallEvent) -> str | SafeString:
+    """Return the same as one line."""
+    told = event_told(event)
+    if told is None:
+        return formats.NOTHING
+    return coded(told.words.sentence, told.code, told.words.advice)
+
+
+def told_words(told: Told) -> SafeString:
+    """Return a result and what to do about it, with its code."""
+    return coded(str(told.words), told.code)
+
+
+def command_words(command: StreamCommand) -> str | SafeString:
+    """Return the result of a command, with ACS's numbers if it was not carried out."""
+    done = command.state == CommandState.CONFIRMED
+    code = "" if done else str(Code(command.result_code, command.result_subcode))
+    return coded(command.result, code) if command.result or code else formats.NOTHING
+
+
+def end_told(call: Call) -> Explanation | None:
+    """Return what the codes at the end of a call mean, None if there are none."""
+    if call.end_code is None:
+        return None
+    return explain_event(code=call.end_code, subcode=call.end_subcode)
+
+
+def end_code(call: Call) -> str:
+    """Return the codes at the end of a call as ACS gave them; empty without."""
+    # 0 alone is ours: ACS's word, from an API version that gives no codes.
+    given = Code(call.end_code, call.end_subcode)
+    return "" if given == Code(0) else str(given)
 
 
 def call_title(call: Call | None) -> str:

@@ -9,6 +9,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from calls import control
+from calls.heartbeat import sweep_note
 from calls.reconcile import calls_reconcile
 
 
@@ -26,7 +27,9 @@ def send_command(command_id: str, has_turn: str = "") -> None:
 @shared_task(name="calls.sweep_commands", ignore_result=True)
 def sweep_commands() -> None:
     """Time out commands without evidence, and send those whose task was lost."""
-    control.commands_sweep(timezone.now())
+    now = timezone.now()
+    sweep_note(now.timestamp())
+    control.commands_sweep(now)
 
 
 @shared_task(name="calls.verify_commands", ignore_result=True)

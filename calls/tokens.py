@@ -95,6 +95,17 @@ def signing_keys(url: str) -> SigningKeys:
     return SigningKeys(url)
 
 
+def keys_try(url: str) -> list[str]:
+    """Fetch the keys of a discovery document now; return their ids.
+
+    Raises `TokenRefused` with the reason. What `verify` knows is left as it is.
+    """
+    try:
+        return sorted(_fetch_keys(url))
+    except (OSError, HTTPException, ValueError) as exc:
+        raise TokenRefused(_words(exc)) from exc
+
+
 def verify(token: str) -> dict[str, Any]:
     """Return the claims of a token that ACS made for our resource.
 

@@ -7,20 +7,27 @@ for delivered is kept; orders to ACS follow from a worker.
 
 import hmac
 import logging
+from datetime import datetime
 from functools import cache
 
 from django.conf import settings
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from calls.capability import call_id_of
-from calls.envelopes import MAX_BYTES, Event, Unreadable, events_of, text_of
-from calls.events import callbacks_take, incoming_calls_take
+from calls.envelopes import (
+    MAX_BYTES,
+    VALIDATION,
+    Event,
+    Unreadable,
+    events_of,
+    text_of,
+)
+from calls.events import callbacks_take, incoming_calls_take, validations_keep
 from calls.tokens import TokenRefused, bearer, verify
-
-VALIDATION = "Microsoft.EventGrid.SubscriptionValidationEvent"
 
 log = logging.getLogger(__name__)
 
@@ -40,10 +47,12 @@ def eventgrid(request: HttpRequest) -> HttpResponse:
         events = events_of(_body(request))
     except Unreadable as exc:
         return HttpResponse(f"{exc}\n", status=400)
+    now = timezone.now()
     validation = _validation_code(events)
     if validation:
+        _validation_note(events, now)
         return JsonResponse({"validationResponse": validation})
-    incoming_calls_take(events, received_at=timezone.now())
+    incoming_calls_take(events, received_at=now)
     return HttpResponse(status=200)
 
 
@@ -108,6 +117,15 @@ def _token_refusal(request: HttpRequest) -> str:
 def _body(request: HttpRequest) -> bytes:
     """Return the body, one byte more than allowed at most."""
     return request.read(MAX_BYTES + 1)
+
+
+def _validation_note(events: list[Event], received_at: datetime) -> None:
+    """Keep that Event Grid asked; without the database it is answered all the same."""
+    asked = [event for event in events if event.kind == VALIDATION]
+    try:
+        validations_keep(asked, received_at=received_at)
+    except DatabaseError as exc:
+        log.error("Event Grid's validation is not kept: %s", type(exc).__name__)
 
 
 def _validation_code(events: list[Event]) -> str:

@@ -7,7 +7,15 @@ from unfold.decorators import display
 
 from calls import formats
 from calls.admin.base import FactAdmin, page_link
-from calls.markup import COMMAND_COLOURS, call_title, pretty_json
+from calls.markup import (
+    COMMAND_COLOURS,
+    call_title,
+    command_words,
+    event_told,
+    event_words,
+    pretty_json,
+    told_words,
+)
 from calls.models import CallEvent, StreamCommand
 
 
@@ -24,7 +32,7 @@ class StreamCommandAdmin(FactAdmin):
         "why",
         "took",
         "attempts",
-        "result",
+        "shown_result",
     )
     list_filter = (
         ("state", ChoicesDropdownFilter),
@@ -62,12 +70,25 @@ class StreamCommandAdmin(FactAdmin):
             return formats.NOTHING
         return formats.brief((row.settled_at - row.asked_at).total_seconds())
 
+    @display(description="Result", ordering="result")
+    def shown_result(self, row: StreamCommand) -> str | SafeString:
+        """Show the result in words, with ACS's numbers beside them."""
+        return command_words(row)
+
 
 @admin.register(CallEvent)
 class CallEventAdmin(FactAdmin):
     """Callbacks and Event Grid events, as received."""
 
-    list_display = ("received", "source", "kind", "shown_call", "delay", "event_id")
+    list_display = (
+        "received",
+        "source",
+        "kind",
+        "says",
+        "shown_call",
+        "delay",
+        "event_id",
+    )
     list_filter = (
         ("source", ChoicesDropdownFilter),
         ("received_at", RangeDateTimeFilter),
@@ -81,9 +102,16 @@ class CallEventAdmin(FactAdmin):
         "shown_call",
         ("happened", "received"),
         "event_id",
+        "says_and_advises",
         "shown_body",
     )
-    readonly_fields = ("shown_call", "happened", "received", "shown_body")
+    readonly_fields = (
+        "shown_call",
+        "happened",
+        "received",
+        "says_and_advises",
+        "shown_body",
+    )
 
     @display(description="Received", ordering="received_at")
     def received(self, row: CallEvent) -> str:
@@ -106,6 +134,17 @@ class CallEventAdmin(FactAdmin):
     def shown_call(self, row: CallEvent) -> str | SafeString:
         """Show the call it is about."""
         return page_link(row.call, call_title(row.call))
+
+    @display(description="Says")
+    def says(self, row: CallEvent) -> str | SafeString:
+        """Show its result in words, with ACS's numbers beside them."""
+        return event_words(row)
+
+    @display(description="Says")
+    def says_and_advises(self, row: CallEvent) -> str | SafeString:
+        """Show its result and what to do about it."""
+        told = event_told(row)
+        return told_words(told) if told else formats.NOTHING
 
     @display(description="Body")
     def shown_body(self, row: CallEvent) -> SafeString:

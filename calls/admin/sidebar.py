@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from calls.models import Call
 
-# Group, then (title, icon, admin route, permission).
+# Group, then (title, icon, route, permission). A route without a namespace is admin's.
 GROUPS: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
     (
         "Live",
@@ -90,6 +90,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
                 "calls_auditentry_changelist",
                 "calls.view_auditentry",
             ),
+            ("Preflight", "checklist", "preflight:page", "calls.run_preflight"),
             ("Users", "person", "auth_user_changelist", "auth.view_user"),
             ("Groups", "badge", "auth_group_changelist", "auth.view_group"),
         ),
@@ -102,7 +103,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     groups = []
     for title, entries in GROUPS:
         items = [
-            {"title": name, "icon": icon, "link": reverse(f"admin:{route}")}
+            {"title": name, "icon": icon, "link": _address(route)}
             for name, icon, route, permission in entries
             if request.user.has_perm(permission)
         ]
@@ -110,6 +111,10 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             groups.append({"title": title, "separator": False, "items": items})
     _mark_live(groups)
     return groups
+
+
+def _address(route: str) -> str:
+    return reverse(route if ":" in route else f"admin:{route}")
 
 
 def _mark_live(groups: list[dict[str, Any]]) -> None:

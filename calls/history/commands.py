@@ -6,7 +6,7 @@ from calls.audit_words import argument_words
 from calls.history.entries import Detail, Entry, EntryKind
 from calls.history.rows import CallRows
 from calls.models import CommandState, Evidence, StreamCommand
-from calls.words import explain_event
+from calls.words import Code, explain_event
 
 TONES = {
     CommandState.CONFIRMED: "good",
@@ -98,6 +98,9 @@ def _settled(command: StreamCommand) -> Entry:
     told = command.result
     if not told and (code or subcode) and state != CommandState.CONFIRMED:
         told = str(explain_event(code=code, subcode=subcode))
+    given = str(Code(code, subcode))
+    if state == CommandState.FAILED and given and given not in told:
+        told = f"{told} ({given})".strip()
     details: dict[str, Detail] = {"tries": command.attempts}
     if command.evidence:
         details["evidence"] = command.get_evidence_display()

@@ -8,13 +8,8 @@ from calls.envelopes import integer_of, part_of, text_of
 from calls.history.entries import Detail, Entry, EntryKind
 from calls.history.rows import CallRows
 from calls.models import CallEvent
-from calls.words import explain_event
+from calls.words.told import numbered, told_by
 
-# Where ACS says what became of a stream or a transcription: part, member.
-UPDATES = (
-    ("mediaStreamingUpdate", "mediaStreamingStatusDetails"),
-    ("transcriptionUpdate", "transcriptionStatusDetails"),
-)
 FLAGS = (
     ("isMuted", "muted", "no longer muted"),
     ("isOnHold", "on hold", "no longer on hold"),
@@ -26,7 +21,7 @@ def event_entries(rows: CallRows) -> Iterator[Entry]:
     orders = {str(one.pk): one.get_kind_display() for one in rows.commands}
     for event in rows.events:
         data = part_of(_body(event), "data")
-        told, is_bad = _words(event.kind, data)
+        told = told_by(event.kind, event.body)
         details = _numbers(data)
         if order := orders.get(text_of(data, "operationContext")):
             details["answers"] = order
@@ -39,10 +34,10 @@ def event_entries(rows: CallRows) -> Iterator[Entry]:
             source="ACS"
             if event.source == CallEvent.Source.CALLBACK
             else event.get_source_display(),
-            told=told,
+            told=numbered(told.words, event.kind, event.body) if told else "",
             details=details,
             body=event.body,
-            tone="bad" if is_bad else "",
+            tone="bad" if event.kind.endswith("Failed") else "",
         )
 
 
@@ -58,25 +53,6 @@ def _numbers(data: dict[str, Any]) -> dict[str, Detail]:
         for name, member in found
         if (number := integer_of(result, member)) is not None
     }
-
-
-def _words(kind: str, data: dict[str, Any]) -> tuple[str, bool]:
-    """Return an event's result in words, and whether it is a bad one.
-
-    Success needs no words: 200/0 is what most events carry, and means the end of a
-    call in one kind only.
-    """
-    result = part_of(data, "resultInformation")
-    code, subcode = integer_of(result, "code"), integer_of(result, "subCode")
-    details = (text_of(part_of(data, part), member) for part, member in UPDATES)
-    detail = next(filter(None, details), "")
-    failed = code is not None and not 200 <= code < 300
-    if not (failed or detail or (kind == "CallDisconnected" and code is not None)):
-        return "", kind.endswith("Failed")
-    words = explain_event(
-        code=code, subcode=subcode, detail=detail, message=text_of(result, "message")
-    )
-    return str(words), failed or kind.endswith("Failed")
 
 
 # --- participants -----------------------------------------------------------------

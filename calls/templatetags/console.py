@@ -18,8 +18,12 @@ for function in (
     formats.size,
     formats.moment,
     formats.moment_ms,
+    markup.command_words,
+    markup.end_code,
+    markup.end_told,
     markup.page_title,
     markup.pretty_json,
+    markup.told_words,
 ):
     register.filter(function.__name__, function)
 

@@ -76,8 +76,10 @@ def mailbox(letters: "queue.Queue[Letter]") -> ThreadingHTTPServer:
             letter = Letter(self.path, dict(self.headers), self.rfile.read(length))
             answer = b""
             if b"SubscriptionValidationEvent" in letter.body:
-                # The one request whose answer matters; it touches no database.
-                answer = post(letter).content
+                # The one request whose answer matters, and no test's own: Django
+                # would keep it in the database, from this thread.
+                code = letter.events[0]["data"]["validationCode"]
+                answer = json.dumps({"validationResponse": code}).encode()
             else:
                 letters.put(letter)
             self.send_response(200)

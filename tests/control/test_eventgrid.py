@@ -41,7 +41,22 @@ def test_answers_the_validation_handshake() -> None:
     assert response.json() == {
         "validationResponse": "512d38b6-c7b8-40c8-89fe-f46f9e9622b6"
     }
-    assert CallEvent.objects.count() == 0
+
+
+def test_keeps_that_the_handshake_was_answered_and_not_its_secrets() -> None:
+    asked = VALIDATION | {
+        "data": {"validationCode": "512d38b6", "validationUrl": "https://rp/x?t=y"}
+    }
+
+    post_eventgrid(asked)
+
+    kept = CallEvent.objects.get()
+    assert (kept.source, kept.kind) == ("eventgrid", "SubscriptionValidationEvent")
+    assert kept.call is None
+    assert kept.body["data"] == {
+        "validationCode": "<answered>",
+        "validationUrl": "<not used>",
+    }
 
 
 def test_makes_a_ringing_call_and_asks_for_its_answer() -> None:

@@ -166,7 +166,10 @@ def test_success_is_not_told_as_the_end_of_a_call() -> None:
     event(call, "AddParticipantSucceeded", 5, fine)
     event(call, "CallDisconnected", 6, fine)
 
-    assert [one.told for one in entries(call, "event")] == ["", "The call has ended."]
+    assert [one.told for one in entries(call, "event")] == [
+        "",
+        "The call has ended. (200/0)",
+    ]
 
 
 @pytest.mark.parametrize("body", [[], "text", None, {"data": []}, {"data": {"a": 1}}])

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from django.core.management import get_commands
 
-from scripts import bench_table
+from calls.words import TABLE
+from scripts import bench_table, codes_page
 from scripts.settings_table import declared, table, written
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,6 +21,11 @@ def test_the_settings_table_is_what_the_settings_read() -> None:
 
     # Not so? `make fix` writes it.
     assert written(readme, table(declared())) == readme
+
+
+def test_the_page_of_codes_is_what_the_console_says() -> None:
+    # Not so? `make fix` writes it.
+    assert codes_page.PAGE.read_text(encoding="utf-8") == codes_page.page(TABLE)
 
 
 def test_the_costs_are_those_that_were_measured() -> None:
