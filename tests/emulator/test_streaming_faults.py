@@ -45,8 +45,9 @@ async def test_a_stream_can_be_without_audio(bench: Bench) -> None:
 
 
 async def test_a_silent_stream_stops_and_starts(bench: Bench) -> None:
-    plan = {"faults": {"streaming": "silent"}, "options": {"on_stop": "keep"}}
-    _, connection = await connected(bench, **plan)
+    _, connection = await connected(
+        bench, faults={"streaming": "silent"}, options={"on_stop": "keep"}
+    )
     await bench.app.callback("MediaStreamingStarted")
 
     await connection.stop_media_streaming()
