@@ -232,7 +232,7 @@ class MediaStream:
 
         `replaces` says whether it follows another one of the same subscription.
         """
-        if (forced := self._call.plan.faults.streaming) != "works":
+        if (forced := self._call.plan.faults.streaming) in ("8581", "8603"):
             self._give_up(established=forced == "8603")
             return None
         behaviour, backoff = self._behaviour, self._behaviour.dial_backoff
