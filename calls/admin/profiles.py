@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db import transaction
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -79,14 +79,6 @@ class ProfileAdmin(ConsoleAdmin):
         """The default profile stays: there must be one."""
         allowed: bool = super().has_delete_permission(request, obj)
         return allowed and not (obj and obj.is_default)
-
-    def delete_queryset(
-        self, request: HttpRequest, queryset: QuerySet[StreamingProfile]
-    ) -> None:
-        """Delete the chosen ones, all but the default."""
-        super().delete_queryset(request, queryset.filter(is_default=False))
-        if queryset.filter(is_default=True).exists():
-            self.message_user(request, "The default profile stays.", messages.WARNING)
 
     def has_change_profile_permission(self, request: HttpRequest, *_: Any) -> bool:
         """Say whether the user may edit profiles."""
