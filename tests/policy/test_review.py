@@ -148,8 +148,6 @@ def test_says_all_that_acs_is_told_of_an_answer() -> None:
         media_url="wss://media.example.com/far",
         transcription="on_demand",
         locale="de-DE",
-        sentiment_analysis=True,
-        pii_redaction=True,
         retention=Retention.LONG,
     )
 
@@ -158,8 +156,7 @@ def test_says_all_that_acs_is_told_of_an_answer() -> None:
         "Send it to wss://media.example.com.",
         "Audio may be sent into the call.",
         "Send DTMF tones.",
-        "Transcribe de-DE when somebody starts it, with sentiment analysis, with"
-        " personal data masked.",
+        "Transcribe de-DE when somebody starts it.",
     ]
     assert told(None, profile)[0] == "Answer the call."
     assert told(rule(action="reject", reject_reason="busy"), profile) == [
