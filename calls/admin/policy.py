@@ -257,7 +257,8 @@ class AnswerRuleAdmin(ConsoleAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         context = self.admin_site.each_context(request) | forecast_context(request.GET)
-        context |= {"title": FORECAST, "original": FORECAST, "opts": AnswerRule._meta}
+        # Without `opts`, which would call the page by the name of the list.
+        context["title"] = FORECAST
         return TemplateResponse(request, "admin/calls/forecast.html", context)
 
     def save_model(

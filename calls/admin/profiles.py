@@ -31,8 +31,7 @@ class ProfileAdmin(ConsoleAdmin):
     list_display = (
         "name",
         "used",
-        "channels",
-        "sample_rate",
+        "audio",
         "starts",
         "transcribes",
         "kept",
@@ -113,6 +112,11 @@ class ProfileAdmin(ConsoleAdmin):
         rules = f"{number} rule{'' if number == 1 else 's'}" if number else ""
         default = "every other call" if row.is_default else ""
         return ", ".join(filter(None, [rules, default])) or formats.NOTHING
+
+    @display(description="Audio", ordering="channels")
+    def audio(self, row: StreamingProfile) -> str:
+        """Show in a word how the voices come, and the sample rate."""
+        return f"{row.channels.capitalize()}, {row.get_sample_rate_display()}"
 
     @display(description="Starts", ordering="start_at_answer")
     def starts(self, row: StreamingProfile) -> str:
