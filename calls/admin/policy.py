@@ -30,6 +30,7 @@ from calls.admin.forecast import forecast_context
 from calls.models import AnswerRule, StreamingProfile
 from calls.policy_review import oddities
 
+FORECAST = "What would happen"
 STEPS = {"up": -1, "down": 1}
 # What zoneinfo finds beside the zones that people mean.
 _NO_PLACES = (
@@ -259,11 +260,9 @@ class AnswerRuleAdmin(ConsoleAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         context = self.admin_site.each_context(request) | forecast_context(request.GET)
-        return TemplateResponse(
-            request,
-            "admin/calls/forecast.html",
-            context | {"title": "What would happen", "opts": AnswerRule._meta},
-        )
+        # Without `opts`, which would call the page by the name of the list.
+        context["title"] = FORECAST
+        return TemplateResponse(request, "admin/calls/forecast.html", context)
 
     def save_model(
         self, request: HttpRequest, obj: Any, form: Any, change: bool

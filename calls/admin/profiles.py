@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db import transaction
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -32,8 +32,7 @@ class ProfileAdmin(ConsoleAdmin):
     list_display = (
         "name",
         "used",
-        "channels",
-        "sample_rate",
+        "audio",
         "starts",
         "transcribes",
         "kept",
@@ -81,14 +80,6 @@ class ProfileAdmin(ConsoleAdmin):
         allowed: bool = super().has_delete_permission(request, obj)
         return allowed and not (obj and obj.is_default)
 
-    def delete_queryset(
-        self, request: HttpRequest, queryset: QuerySet[StreamingProfile]
-    ) -> None:
-        """Delete the chosen ones, all but the default."""
-        super().delete_queryset(request, queryset.filter(is_default=False))
-        if queryset.filter(is_default=True).exists():
-            self.message_user(request, "The default profile stays.", messages.WARNING)
-
     def has_change_profile_permission(self, request: HttpRequest, *_: Any) -> bool:
         """Say whether the user may edit profiles."""
         return self.has_change_permission(request)
@@ -124,6 +115,11 @@ class ProfileAdmin(ConsoleAdmin):
         rules = f"{number} rule{'' if number == 1 else 's'}" if number else ""
         default = "every other call" if row.is_default else ""
         return ", ".join(filter(None, [rules, default])) or formats.NOTHING
+
+    @display(description="Audio", ordering="channels")
+    def audio(self, row: StreamingProfile) -> str:
+        """Show in a word how the voices come, and the sample rate."""
+        return f"{row.channels.capitalize()}, {row.get_sample_rate_display()}"
 
     @display(description="Starts", ordering="start_at_answer")
     def starts(self, row: StreamingProfile) -> str:

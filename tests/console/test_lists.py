@@ -11,6 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from calls.models import (
+    AnswerRule,
     Call,
     CallEvent,
     Connection,
@@ -30,6 +31,7 @@ from tests.factories import (
     ProcessFactory,
     ProfileFactory,
     RecordingFactory,
+    RuleFactory,
     SubscriptionFactory,
     TrackFactory,
 )
@@ -50,7 +52,11 @@ FACTS: dict[type[Any], Callable[[], Any]] = {
     CallEvent: EventFactory.create,
     IngestProcess: ProcessFactory.create,
 }
-EVERY_LIST = [*FACTS, StreamingProfile]
+POLICY: dict[type[Any], Callable[[], Any]] = {
+    StreamingProfile: ProfileFactory.create,
+    AnswerRule: RuleFactory.create,
+}
+EVERY_LIST = [*FACTS, *POLICY]
 
 
 def list_url(model: type[Any]) -> str:
@@ -62,7 +68,7 @@ def page_url(row: Any) -> str:
 
 
 def make(model: type[Any]) -> Any:
-    return FACTS[model]() if model in FACTS else ProfileFactory.create()
+    return (FACTS | POLICY)[model]()
 
 
 @pytest.mark.parametrize("model", EVERY_LIST)

@@ -151,3 +151,16 @@ def test_copies_that_come_at_once_make_one_call() -> None:
 
     assert [getattr(answer, "status_code", 0) for answer in answers] == [200] * 4
     assert Call.objects.count() == 1
+
+
+def test_copies_under_ids_of_their_own_that_come_at_once_make_one_call() -> None:
+    for number in range(ROUNDS):
+        ids = {"correlationId": f"ring {number}"}
+        deeds = [partial(post_eventgrid, incoming_call(**ids)) for _ in range(4)]
+
+        answers = at_once(*deeds)
+
+        assert [getattr(answer, "status_code", 0) for answer in answers] == [200] * 4
+        call = Call.objects.get(correlation_id=f"ring {number}")
+        assert call.commands.count() == 1
+        assert call.events.count() == 4
