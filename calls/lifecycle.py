@@ -97,6 +97,11 @@ def call_failed(
     Call.objects.filter(
         pk=call_id, state=CallState.FAILED, streaming_state=StreamingState.REQUESTED
     ).update(streaming_state=StreamingState.OFF)
+    Call.objects.filter(
+        pk=call_id,
+        state=CallState.FAILED,
+        transcription_state=TranscriptionState.REQUESTED,
+    ).update(transcription_state=TranscriptionState.OFF)
     return bool(failed)
 
 

@@ -39,6 +39,7 @@ class ControlApi:
             web.get("/emulator/calls/{id}/heard.wav", self._heard),
             web.put("/emulator/outgoing", _clear(self._outgoing)),
             web.post("/emulator/faults/rest", _clear(self._rest_fault)),
+            web.delete("/emulator/faults/rest", self._rest_faults_clear),
         ]
 
     async def _health(self, _request: web.Request) -> web.Response:
@@ -145,6 +146,10 @@ class ControlApi:
         ) as file:
             file.buffer_write(call.outbound.heard(), dtype="int16")
         return web.Response(body=wave.getvalue(), content_type="audio/wav")
+
+    async def _rest_faults_clear(self, _request: web.Request) -> web.Response:
+        self._faults.clear()
+        return web.json_response({})
 
     async def _rest_fault(self, request: web.Request) -> web.Response:
         self._faults.add(parse_rest_fault(await _body(request)))

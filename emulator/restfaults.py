@@ -116,6 +116,10 @@ class RestFaults:
         """Ask for a failure. `*` is every operation."""
         self.pending.append(fault)
 
+    def clear(self) -> None:
+        """Let nothing go wrong any more."""
+        self.pending.clear()
+
     def take(self, operation: str, names: Collection[str] = ()) -> RestFault | None:
         """Return the failure for a request that is made now, if there is one."""
         for fault in self.pending:

@@ -137,6 +137,16 @@ class Bench:
         url = f"{self.url}/emulator/{path}"
         return self._fetch(Request(url, data, headers))  # noqa: S310 http
 
+    def clear_faults(self) -> None:
+        """Let no REST request go wrong any more."""
+        url = f"{self.url}/emulator/faults/rest"
+        self._fetch(Request(url, method="DELETE"))  # noqa: S310 http
+
+    def advance(self, seconds: float) -> None:
+        import time
+
+        time.sleep(seconds / 40 + 0.02)
+
     def _fetch(self, request: Request) -> Any:
         with urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310 http
             return json.load(answer)
@@ -173,14 +183,14 @@ class Bench:
 
 
 @contextmanager
-def running_bench(eventgrid_query: str) -> Iterator[Bench]:
+def running_bench(eventgrid_query: str, *options: str) -> Iterator[Bench]:
     """Run mailbox, sink and emulator for as long as the context lasts."""
     with ExitStack() as stack:
         letters: queue.Queue[Letter] = queue.Queue()
         public = stack.enter_context(serving(mailbox(letters)))
         media = stack.enter_context(sink())
         hook = f"{public}/webhooks/eventgrid{eventgrid_query}"
-        facts = stack.enter_context(emulator("--eventgrid-url", hook))
+        facts = stack.enter_context(emulator("--eventgrid-url", hook, *options))
         bench = Bench(facts, public, media)
         bench.letters = letters
         yield bench

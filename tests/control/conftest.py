@@ -17,9 +17,24 @@ def emulator_bench() -> Iterator[Bench]:
         yield bench
 
 
+@pytest.fixture(scope="session")
+def fast_bench() -> Iterator[Bench]:
+    with running_bench(eventgrid_query(), "--speed", "40") as bench:
+        yield bench
+
+
+@pytest.fixture
+def by_hand(fast_bench: Bench, settings: Settings) -> Bench:
+    return pointed_at(fast_bench, settings)
+
+
 @pytest.fixture
 def bench(emulator_bench: Bench, settings: Settings) -> Bench:
     """Point the settings at the emulator, and forget what earlier tests left."""
+    return pointed_at(emulator_bench, settings)
+
+
+def pointed_at(emulator_bench: Bench, settings: Settings) -> Bench:
     settings.ACS_ENDPOINT = emulator_bench.url
     settings.ACS_ACCESS_KEY = emulator_bench.access_key
     settings.ACS_RESOURCE_ID = emulator_bench.resource_id
