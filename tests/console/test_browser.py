@@ -242,9 +242,10 @@ def test_orders_from_a_row_and_tells_what_became_of_it(
     expect(page.locator("#toasts")).to_contain_text("Stop streaming: queued")
     expect(row).to_contain_text("Stop streaming: queued")
     row.get_by_title("Hang up for everyone").click()
-    expect(page.locator("#confirm")).to_contain_text("ends for all participants")
+    dialog = page.locator("#order-dialog")
+    expect(dialog).to_contain_text("ends for all participants")
     page.keyboard.press("Escape")
-    expect(page.locator("#confirm")).to_be_hidden()
+    expect(dialog).to_have_count(0)
     expect(row).not_to_contain_text("Hang up for everyone:")
 
 
