@@ -20,6 +20,7 @@ from unfold.dataclasses import UnfoldAction
 from calls import control
 from calls.admin.base import FactAdmin
 from calls.admin.bulk import bulk_confirm, bulk_preview
+from calls.admin.placing import begin_page
 from calls.buttons import Button, Section, button_of, buttons_by_hand
 from calls.markup import call_title
 from calls.models import Call, CommandKind
@@ -53,9 +54,27 @@ class OrderActions(FactAdmin):
             path(
                 f"{single}<str:kind>/", view(self.order_view), name="calls_call_order"
             ),
+            path(
+                "place/",
+                view(self.begin_view),
+                {"kind": CommandKind.PLACE_CALL},
+                name="calls_call_place",
+            ),
+            path(
+                "connect/",
+                view(self.begin_view),
+                {"kind": CommandKind.CONNECT_CALL},
+                name="calls_call_connect",
+            ),
             path("bulk/<str:kind>/", view(self.bulk_view), name="calls_call_bulk"),
             *super().get_urls(),
         ]
+
+    # --- a new call ---------------------------------------------------------------
+
+    def begin_view(self, request: HttpRequest, kind: CommandKind) -> HttpResponse:
+        """Place a call, or connect to a running one."""
+        return begin_page(self.admin_site, request, kind)
 
     # --- one call -----------------------------------------------------------------
 

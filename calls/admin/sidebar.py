@@ -14,6 +14,13 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
         (
             ("Dashboard", "monitor_heart", "index", "calls.view_call"),
             ("Calls", "call", "calls_call_changelist", "calls.view_call"),
+            ("Place a call", "add_call", "calls_call_place", "calls.place_call"),
+            (
+                "Connect to a running call",
+                "phone_callback",
+                "calls_call_connect",
+                "calls.place_call",
+            ),
         ),
     ),
     (
