@@ -150,8 +150,10 @@ def refusals(
 def call_offers(call: Call, user: Actor) -> CallOffers:
     """Return every button about a call that the user may press, or sees disabled."""
     shown = [button for button in buttons_by_hand() if may(user, button)]
+    about_one = [one for one in shown if one.section == Section.PARTICIPANT]
     under_way = open_commands([call]).get(call.pk, [])
-    people = call.participants.filter(left_at=None) if call.is_live else ()
+    is_asked = call.is_live and about_one
+    people = call.participants.filter(left_at=None) if is_asked else ()
     return CallOffers(
         call=call,
         whole=[
@@ -161,9 +163,7 @@ def call_offers(call: Call, user: Actor) -> CallOffers:
         ],
         people={
             person.raw_id: [
-                _offer(call, button, under_way, person)
-                for button in shown
-                if button.section == Section.PARTICIPANT
+                _offer(call, button, under_way, person) for button in about_one
             ]
             for person in people
         },

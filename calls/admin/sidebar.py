@@ -104,7 +104,16 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         if items:
             groups.append({"title": title, "separator": False, "items": items})
     _mark_live(groups)
+    _mark_here(groups, request.path)
     return groups
+
+
+def _mark_here(groups: list[dict[str, Any]], path: str) -> None:
+    """Mark the entry of this very page alone: Unfold marks those above it, too."""
+    items = [item for group in groups for item in group["items"]]
+    if any(item["link"] == path for item in items):
+        for item in items:
+            item["active"] = item["link"] == path
 
 
 def _mark_live(groups: list[dict[str, Any]]) -> None:
