@@ -1,12 +1,11 @@
 """One order for many calls: what it would do to each, and doing it."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from django.conf import settings
-from django.contrib.auth.models import User
 from django.db.models import Count, QuerySet
 
 from calls import control, formats
@@ -15,6 +14,8 @@ from calls.models import Call, CommandKind, CommandState, StreamCommand
 from calls.models.control import OPEN_COMMAND_STATES
 from calls.offers import refusals
 from calls.orders import CommandRefused, Given
+
+Ask = Callable[..., StreamCommand]
 
 # More than anyone can look through before saying yes.
 MOST_CALLS = 2000
@@ -98,10 +99,12 @@ def bulk_give(
     kind: CommandKind,
     *,
     bulk_id: UUID,
-    asked_by: User,
     arguments: Given,
+    ask: Ask = control.command_ask,
 ) -> dict[str, list[Call]]:
     """Ask for `kind` for each call under one `bulk_id`; return who was skipped, by why.
+
+    `ask` is `control.command_ask`, or it in somebody's name.
 
     Asking again with the same `bulk_id`, as after a fault half-way, asks only for the
     calls it has no command for.
@@ -110,13 +113,7 @@ def bulk_give(
     skipped: dict[str, list[Call]] = defaultdict(list)
     for call in calls.exclude(pk__in=done):
         try:
-            control.command_ask(
-                call=call,
-                kind=kind,
-                asked_by=asked_by,
-                arguments=arguments,
-                bulk_id=bulk_id,
-            )
+            ask(call=call, kind=kind, arguments=arguments, bulk_id=bulk_id)
         except CommandRefused as refusal:
             skipped[str(refusal)].append(call)
     return skipped

@@ -14,8 +14,8 @@ from calls.offers import (
     CallOffers,
     Offer,
     call_offers,
-    command_words,
     may,
+    outcome_words,
     paused_words,
 )
 
@@ -53,7 +53,7 @@ def call_commands(request: HttpRequest, call_id: UUID) -> JsonResponse:
                     "label": command.get_kind_display(),
                     "state": command.state,
                     "state_label": command.get_state_display(),
-                    "words": command_words(command),
+                    "words": outcome_words(command),
                     "open": command.state in OPEN_COMMAND_STATES,
                 }
                 for command in found.recent

@@ -180,7 +180,7 @@ def open_commands(calls: Iterable[Call]) -> dict[UUID, list[StreamCommand]]:
     return found
 
 
-def command_words(command: StreamCommand) -> str:
+def outcome_words(command: StreamCommand) -> str:
     """Return what became of a command so far, as a sentence or two."""
     kind = command.get_kind_display()
     match command.state:

@@ -4,6 +4,8 @@ A call and the command that brings it about are written in one transaction. What
 wrong is refused in words before anything is kept.
 """
 
+from collections.abc import Callable
+from functools import partial
 from uuid import UUID, uuid4
 
 from django.conf import settings
@@ -15,11 +17,14 @@ from calls.models import (
     Call,
     CallState,
     CommandKind,
+    StreamCommand,
     StreamingProfile,
     StreamingState,
 )
 from calls.models.call import Direction
 from calls.orders import ORDERS, Arguments, CommandRefused
+
+Ask = Callable[..., StreamCommand]
 
 LOCATOR_NAMES = {
     "server_call_id": "Server call",
@@ -36,13 +41,15 @@ def call_place(
     profile: StreamingProfile | None,
     asked_by: User,
     call_id: UUID | None = None,
+    ask: Ask | None = None,
 ) -> Call:
     """Ring `target` (a number or raw id) and return the call, ringing.
 
     A phone is rung from `caller_id`, one of `settings.CALLER_IDS` if those are set.
     Without a profile, the one for calls to `target` is used. Raises `CommandRefused`,
     and then nothing is kept. With the `call_id` of an earlier request its call is
-    returned and nobody is rung again.
+    returned and nobody is rung again. `ask` is `control.command_ask` in the name of
+    `asked_by`, if more than that is to be done.
     """
     kind = CommandKind.PLACE_CALL
     arguments = ORDERS[kind].read(Call(), {"target": target, "caller_id": caller_id})
@@ -53,7 +60,7 @@ def call_place(
         call_id or uuid4(),
         kind,
         arguments,
-        asked_by,
+        ask or partial(control.command_ask, asked_by=asked_by),
         profile or StreamingProfile.for_called(target),
         from_raw_id=f"4:{number}" if number else "",
         to_raw_id=target,
@@ -67,6 +74,7 @@ def call_connect(
     profile: StreamingProfile | None,
     asked_by: User,
     call_id: UUID | None = None,
+    ask: Ask | None = None,
 ) -> Call:
     """Join a running call and return it, as `call_place` does.
 
@@ -83,7 +91,7 @@ def call_connect(
         call_id or uuid4(),
         kind,
         arguments,
-        asked_by,
+        ask or partial(control.command_ask, asked_by=asked_by),
         profile or StreamingProfile.for_called(""),
         caller_name=f"{LOCATOR_NAMES[arguments['kind']]} {short}",
         server_call_id=name if is_server_call else "",
@@ -94,7 +102,7 @@ def _make(
     call_id: UUID,
     kind: CommandKind,
     arguments: Arguments,
-    asked_by: User,
+    ask: Ask,
     profile: StreamingProfile,
     **facts: str,
 ) -> Call:
@@ -113,9 +121,7 @@ def _make(
                 else StreamingState.OFF,
                 **facts,
             )
-            control.command_ask(
-                call=call, kind=kind, asked_by=asked_by, arguments=arguments
-            )
+            ask(call=call, kind=kind, arguments=arguments)
     except IntegrityError:
         known = Call.objects.filter(pk=call_id).first()
         if known is None:

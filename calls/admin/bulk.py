@@ -1,22 +1,22 @@
 """One order for many calls: the preview, the confirmation, and how far it is."""
 
 import uuid
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.admin import AdminSite
-from django.contrib.auth.models import User
 from django.db.models import Case, IntegerField, QuerySet, Value, When
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
 from calls import formats
+from calls.admin.asking import ask_for
 from calls.bulk import MOST_CALLS, bulk_give, bulk_look, bulk_progress
 from calls.buttons import Button
 from calls.models import Call, CommandState, StreamCommand
-from calls.offers import command_words
+from calls.offers import outcome_words
 from calls.orders import ORDERS, CommandRefused
 
 # Of the calls of one reason, and of the commands of one bulk action.
@@ -86,8 +86,8 @@ def bulk_confirm(site: AdminSite, request: HttpRequest, button: Button) -> HttpR
         _plain(Call.objects.filter(pk__in=agreed)),
         button.kind,
         bulk_id=bulk_id,
-        asked_by=cast(User, request.user),
         arguments=arguments,
+        ask=ask_for(request),
     )
     for reason, calls in skipped.items():
         words = f"{button.kind.label}: skipped {len(calls)} since the preview. {reason}"
@@ -114,7 +114,7 @@ def bulk_page(site: AdminSite, request: HttpRequest, bulk_id: UUID) -> HttpRespo
         .defer("call__incoming_call_context")
         .order_by(rank, "-settled_at", "asked_at")
     )
-    listed = [(one, command_words(one)) for one in commands[:LISTED]]
+    listed = [(one, outcome_words(one)) for one in commands[:LISTED]]
     context: dict[str, Any] = {
         **site.each_context(request),
         "title": f"{progress.kind.label}: {formats.count(progress.total)} calls",
@@ -130,7 +130,9 @@ def bulk_page(site: AdminSite, request: HttpRequest, bulk_id: UUID) -> HttpRespo
 def _plain(calls: QuerySet[Call]) -> QuerySet[Call]:
     """Return calls without the figures of the list, which cost a query each row."""
     plain = Call.objects.filter(pk__in=calls.order_by().values("pk"))
-    return plain.defer("incoming_call_context").order_by("-rang_at")
+    # Whether transcription makes sense is the profile's matter.
+    plain = plain.select_related("profile").defer("incoming_call_context")
+    return plain.order_by("-rang_at")
 
 
 def _ids(text: str) -> list[UUID]:

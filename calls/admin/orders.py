@@ -8,7 +8,6 @@ from typing import Any, cast
 from uuid import UUID
 
 from django.contrib import messages
-from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
@@ -18,6 +17,7 @@ from django.urls import URLPattern, path
 from unfold.dataclasses import UnfoldAction
 
 from calls import control
+from calls.admin.asking import ask_for
 from calls.admin.base import FactAdmin
 from calls.admin.bulk import bulk_confirm, bulk_preview
 from calls.admin.placing import begin_page
@@ -172,9 +172,7 @@ def give_order(
 ) -> str:
     """Give one order and tell the user; return why not, if it is refused."""
     try:
-        control.command_ask(
-            call=call, kind=kind, asked_by=cast(User, request.user), arguments=given
-        )
+        ask_for(request)(call=call, kind=kind, arguments=given)
     except control.CommandRefused as refusal:
         return str(refusal)
     messages.success(request, f"{kind.label}: asked for {call_title(call)}.")

@@ -15,9 +15,10 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
 from calls import formats
+from calls.admin.asking import ask_for
 from calls.models import Call, CommandKind, StreamingProfile
 from calls.orders import ORDERS, CommandRefused
-from calls.placing import call_connect, call_place
+from calls.placing import Ask, call_connect, call_place
 from calls.raw_ids import NotAnIdError, raw_id_read
 
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -50,7 +51,7 @@ class BeginForm(forms.Form):
         StreamingProfile.objects.all(), required=False, empty_label="By the called id"
     )
 
-    def begin(self, asked_by: User) -> Call:
+    def begin(self, asked_by: User, ask: Ask) -> Call:
         """Make the call of a valid form. Raises `CommandRefused`."""
         raise NotImplementedError
 
@@ -117,7 +118,7 @@ class PlaceForm(BeginForm):
                 "target", f"That is not the id of {name[0].lower()}{name[1:]}. {form}"
             )
 
-    def begin(self, asked_by: User) -> Call:
+    def begin(self, asked_by: User, ask: Ask) -> Call:
         """Ring."""
         given = self.cleaned_data
         return call_place(
@@ -125,6 +126,7 @@ class PlaceForm(BeginForm):
             caller_id=given["caller_id"],
             profile=given["profile"],
             asked_by=asked_by,
+            ask=ask,
             call_id=given["call_id"],
         )
 
@@ -159,7 +161,7 @@ class ConnectForm(BeginForm):
             raise forms.ValidationError("An id has no spaces.")
         return text
 
-    def begin(self, asked_by: User) -> Call:
+    def begin(self, asked_by: User, ask: Ask) -> Call:
         """Join."""
         given = self.cleaned_data
         return call_connect(
@@ -167,6 +169,7 @@ class ConnectForm(BeginForm):
             locator_id=given["locator"],
             profile=given["profile"],
             asked_by=asked_by,
+            ask=ask,
             call_id=given["call_id"],
         )
 
@@ -187,7 +190,7 @@ def begin_page(
     form = _FORMS[kind](request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            call = form.begin(cast(User, request.user))
+            call = form.begin(cast(User, request.user), ask_for(request))
         except CommandRefused as refused:
             form.add_error(None, str(refused))
         else:

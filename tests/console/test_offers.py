@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from calls import control
 from calls.buttons import Section, button_of, buttons_by_hand
 from calls.models import Call, CommandKind, CommandState
-from calls.offers import call_offers, command_words
+from calls.offers import call_offers, outcome_words
 from calls.orders import ORDERS
 from tests.console.conftest import logged_in
 from tests.factories import (
@@ -269,7 +269,7 @@ def test_lists_orders_only_to_who_may_see_calls(
 def test_says_in_words_how_far_a_command_is(
     db: None, fields: dict[str, Any], words: str
 ) -> None:
-    assert command_words(CommandFactory.create(**fields)) == words
+    assert outcome_words(CommandFactory.create(**fields)) == words
 
 
 def test_gives_the_script_dialogs_as_data(operator: Client) -> None:
