@@ -294,6 +294,14 @@ ACS_RATE = env.number(
     purpose="Requests a second that all workers together make to ACS for orders; more"
     " wait for their turn. 0: no limit.",
 )
+CALLER_IDS = [
+    number.replace(" ", "")
+    for number in env.words(
+        "ACSSTREAM_CALLER_IDS",
+        purpose="Phone numbers of ours that calls may be placed from, such as"
+        " +12065550100. Empty: operators type one.",
+    )
+]
 COMMAND_TIMEOUT = env.number(
     "ACSSTREAM_COMMAND_TIMEOUT",
     30,

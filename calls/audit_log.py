@@ -97,6 +97,8 @@ def command_ask(
     """
     asked = {"kind": kind.value, "command": str(kind.label)}
     asked |= {name: order[name] for name in ("why", "arguments") if order.get(name)}
+    if order.get("bulk_id"):
+        asked["bulk"] = str(order["bulk_id"])
     about = asked | dict(details or {})
     try:
         with transaction.atomic():

@@ -45,8 +45,8 @@ def _order(details: dict[str, Any]) -> Iterator[str]:
     yield f"“{details.get('command') or details.get('kind', '?')}”"
     if words := argument_words(details.get("arguments")):
         yield f" ({words})"
-    if number := details.get("calls"):
-        yield f", for {number} calls at once"
+    if details.get("bulk"):
+        yield ", in one bulk action"
     if why := details.get("why"):
         yield f", because: {why}"
 

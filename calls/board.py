@@ -28,6 +28,7 @@ from calls.board_types import (
 from calls.live import LiveCall, LiveProcess, LiveTrack
 from calls.markup import end_code
 from calls.models import Call, IngestProcess, Participant, StreamCommand, Track
+from calls.offers import paused_words
 
 ENDED_SHOWN = 8
 ENDED_WITHIN = timedelta(hours=1)
@@ -226,6 +227,7 @@ def call_row(call: Call, measured: Measured | None, at: datetime) -> CallRow:
         "streaming": call.streaming_state,
         "streaming_label": call.get_streaming_state_display(),
         "streaming_reason": call.streaming_reason,
+        "paused": paused_words(call),
         "completeness": live["completeness"] if live else call.completeness,
         "quiet": quiet,
         "malformed": live["malformed"] if live else 0,

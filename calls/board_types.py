@@ -46,6 +46,7 @@ class CallRow(TypedDict):
     streaming: str
     streaming_label: str
     streaming_reason: str
+    paused: str
     completeness: float | None
     quiet: float | None
     malformed: int

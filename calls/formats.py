@@ -144,6 +144,11 @@ def minute(at: datetime | None) -> str:
     return timezone.localtime(at).strftime("%Y-%m-%d %H:%M")
 
 
+def time_of_day(at: datetime | None) -> str:
+    """Return a time of day in the pages' time zone, to the second."""
+    return NOTHING if at is None else f"{timezone.localtime(at):%H:%M:%S}"
+
+
 def moment_ms(at: datetime | None) -> str:
     """Return a time of day in the pages' time zone, to the millisecond."""
     if at is None:

@@ -11,7 +11,17 @@ AUDITORS = "Auditors"
 
 # Beside seeing everything of a call.
 RIGHTS = {
-    OPERATORS: {"control_streaming", "hang_up", "play_recording", "download_recording"},
+    OPERATORS: {
+        "control_streaming",
+        "pause_recording",
+        "control_transcription",
+        "hang_up",
+        "place_call",
+        "control_participants",
+        "transfer_call",
+        "play_recording",
+        "download_recording",
+    },
     AUDITORS: {"play_recording"},
 }
 

@@ -36,6 +36,17 @@ STREAMING_COLOURS = {
     "stopped": "",
     "failed": "danger",
 }
+# The same as tones of the console's own chips.
+TONES = {"": "plain", "info": "busy", "success": "good", "danger": "bad"}
+WANTED_STATES = ("requested", "connecting", "streaming", "stalled", "failed")
+TRANSCRIPTION_COLOURS = {
+    "off": "",
+    "requested": "info",
+    "running": "success",
+    "stopping": "info",
+    "stopped": "",
+    "failed": "danger",
+}
 COMMAND_COLOURS = {
     "queued": "info",
     "sent": "info",
@@ -78,6 +89,23 @@ def bar(share: float | None, kind: str) -> str | SafeString:
         state,
         f"{share:.4f}",
         formats.percent(share),
+    )
+
+
+def streaming_cell(call: Call, paused: str) -> SafeString:
+    """Return what streaming really does; what was asked for, where that differs.
+
+    `paused` is said under it.
+    """
+    wanted = call.streaming_state in WANTED_STATES
+    differs = call.is_live and wanted != call.desired_streaming
+    return format_html(
+        '<span class="console-chip" data-tone="{}">{}</span>'
+        ' <span class="console-dim">{}</span><div class="console-paused">{}</div>',
+        TONES[STREAMING_COLOURS[call.streaming_state]],
+        call.get_streaming_state_display(),
+        f"wanted {'on' if call.desired_streaming else 'off'}" if differs else "",
+        paused,
     )
 
 

@@ -8,6 +8,7 @@ whichever was not asked about for longest. Open commands are left to `calls.cont
 
 import logging
 from datetime import datetime, timedelta
+from typing import Literal
 
 from django.db import transaction
 from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
@@ -37,6 +38,8 @@ SETTLE_SECONDS = 6
 QUIET_SECONDS = 10
 # A call that looks right is asked about so often at most.
 PATIENCE_SECONDS = 60
+# A call that was given up for want of evidence may turn out to be up.
+GIVEN_UP = 3600
 COST = 2
 
 NOT_ACTIVE = "ACS says that streaming is not active, though it was asked for."
@@ -78,6 +81,8 @@ def call_reconcile(client: Acs, call: Call, now: datetime) -> bool:
     """Ask ACS about one call and correct what we show. True if the call was over."""
     found = _found(client, call)
     Call.objects.filter(pk=call.pk).update(reconciled_at=now)
+    if call.state == CallState.FAILED:
+        return _revive(call, found, now)
     if found is None or found.state == "disconnected":
         return _end(call, now)
     if found.state == "connected" and call.state != CallState.CONNECTED:
@@ -87,6 +92,14 @@ def call_reconcile(client: Acs, call: Call, now: datetime) -> bool:
     _streaming_compare(call, found, now)
     _transcription_compare(call, found)
     roster_told(call, client.participants(call.connection_id or ""), at=now)
+    return False
+
+
+def _revive(call: Call, found: CallProperties | None, now: datetime) -> Literal[False]:
+    """Take back that a call came to nothing, if ACS says that it is up."""
+    if found is not None and found.state == "connected":
+        log.warning("call %s was given up, and is up", call.pk)
+        lifecycle.call_connected(call.pk, at=now)
     return False
 
 
@@ -176,14 +189,17 @@ def _doubtful_first(now: datetime) -> CallQuerySet:
     unwanted = Q(desired_streaming=False, streaming_state__in=_GOES_ON)
     open_sockets = Connection.objects.filter(closed_at=None, **own)
     is_doubtful = (
-        ~Q(state=CallState.CONNECTED)
+        Q(state__in=(CallState.RINGING, CallState.ANSWERING))
         | wanted
         | unwanted
         | Q(transcription_state=TranscriptionState.REQUESTED)
         | (Q(desired_streaming=True) & ~Exists(open_sockets))
     )
+    given_up = Q(
+        state=CallState.FAILED, end_code=None, ended_at__gt=_before(now, GIVEN_UP)
+    )
     return (
-        Call.objects.filter(state__in=LIVE_STATES)
+        Call.objects.filter(Q(state__in=LIVE_STATES) | given_up)
         .exclude(connection_id=None)
         .exclude(connection_id="")
         .exclude(Exists(StreamCommand.objects.open().filter(**own)))

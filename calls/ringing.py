@@ -26,9 +26,6 @@ from calls.models import (
     CommandKind,
     Retention,
     StreamingProfile,
-    StreamingState,
-    TranscriptionStart,
-    TranscriptionState,
 )
 from calls.policy import Decision, Ring, decide
 
@@ -58,7 +55,7 @@ def call_take(event: Event, *, context: str, received_at: datetime) -> Call:
     call = _row(call_id, event, ring, decision)
     if decision.action == AnswerRule.Action.ANSWER:
         call.incoming_call_context = context
-        _stream_as(call, decision.profile or StreamingProfile.default())
+        call.stream_as(decision.profile or StreamingProfile.default())
     elif decision.action == AnswerRule.Action.IGNORE:
         call.state, call.ended_at = CallState.FAILED, at
         call.end_reason = f"Not answered: {decision.reason}"[:500]
@@ -114,20 +111,6 @@ def _row(call_id: UUID, event: Event, ring: Ring, decision: Decision) -> Call:
         rule=decision.rule,
         retention=Retention.STANDARD,
     )
-
-
-def _stream_as(call: Call, profile: StreamingProfile) -> None:
-    """Let the call show what is wanted of it once it is answered."""
-    call.profile = profile
-    call.retention = profile.retention
-    if profile.start_at_answer:
-        call.desired_streaming = True
-        call.streaming_state = StreamingState.REQUESTED
-    if profile.transcription != TranscriptionStart.OFF:
-        call.transcription_locale = profile.locale
-    if profile.transcription == TranscriptionStart.AT_ANSWER:
-        call.desired_transcription = True
-        call.transcription_state = TranscriptionState.REQUESTED
 
 
 def _tell_acs(call: Call, decision: Decision) -> None:

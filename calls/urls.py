@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from calls import health, views, webhooks
+from calls import health, offer_views, views, webhooks
 from calls.history.views import timeline_json, timeline_page
 
 urlpatterns: list[URLPattern] = [
@@ -23,6 +23,7 @@ urlpatterns: list[URLPattern] = [
         views.recording_manifest,
         name="manifest",
     ),
+    path("calls/<uuid:call_id>/commands/", offer_views.call_commands, name="commands"),
     path(
         "calls/<uuid:call_id>/commands/<str:kind>", views.call_command, name="command"
     ),

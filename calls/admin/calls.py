@@ -14,7 +14,6 @@ from unfold.contrib.filters.admin import (
     RangeDateTimeFilter,
     RelatedDropdownFilter,
 )
-from unfold.dataclasses import UnfoldAction
 from unfold.decorators import display
 
 from calls import formats
@@ -24,12 +23,15 @@ from calls.markup import (
     ARCHIVE_COLOURS,
     CALL_COLOURS,
     STREAMING_COLOURS,
+    TRANSCRIPTION_COLOURS,
     bar,
     call_title,
     party,
+    streaming_cell,
 )
 from calls.models import Call, Participant, Track
 from calls.models.call import Direction
+from calls.offers import call_offers, paused_words
 from calls.selectors import call_page
 
 # The model's own labels are sentences; a column has room for a word.
@@ -107,20 +109,6 @@ class CallAdmin(OrderActions):
             people_count=Subquery(people), silence_ratio=Subquery(silence)
         )
 
-    def get_actions_detail(
-        self, request: HttpRequest, object_id: Any
-    ) -> list[UnfoldAction]:
-        """Return the orders that make sense for this call as it is now."""
-        call = Call.objects.filter(pk=object_id).first() if is_uuid(object_id) else None
-        if call is None or not call.is_live:
-            return []
-        useless = "start_one" if call.desired_streaming else "stop_one"
-        return [
-            order
-            for order in super().get_actions_detail(request, object_id)
-            if not order.action_name.endswith(f"_call_{useless}")
-        ]
-
     def change_view(
         self,
         request: HttpRequest,
@@ -135,9 +123,14 @@ class CallAdmin(OrderActions):
                 **(extra_context or {}),
                 "title": call_title(call),
                 "page": call_page(call, is_whole=request.GET.get("timeline") == "all"),
+                "offers": call_offers(call, request.user),
+                "paused": paused_words(call),
                 "colours": {
                     "call": CALL_COLOURS.get(call.state),
                     "streaming": STREAMING_COLOURS.get(call.streaming_state),
+                    "transcription": TRANSCRIPTION_COLOURS.get(
+                        call.transcription_state
+                    ),
                     "archive": ARCHIVE_COLOURS.get(call.archive_state),
                 },
             }
@@ -171,15 +164,10 @@ class CallAdmin(OrderActions):
         """Show how long it lasted, or lasts."""
         return formats.clock(row.duration(timezone.now()))
 
-    @display(
-        description="Streaming", ordering="streaming_state", label=STREAMING_COLOURS
-    )
-    def streaming(self, row: Call) -> tuple[str, str]:
+    @display(description="Streaming", ordering="streaming_state")
+    def streaming(self, row: Call) -> SafeString:
         """Show what streaming really does; what was asked for, where that differs."""
-        shown = str(row.get_streaming_state_display())
-        if row.is_live and not row.desired_streaming and shown == "Streaming":
-            shown = "Streaming, not wanted"
-        return row.streaming_state, shown
+        return streaming_cell(row, paused_words(row))
 
     @display(description="People", ordering="people_count")
     def people(self, row: Any) -> str:

@@ -1,12 +1,20 @@
 """Commands and events."""
 
+from uuid import UUID
+
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 from unfold.decorators import display
 
 from calls import formats
 from calls.admin.base import FactAdmin, page_link
+from calls.admin.bulk import bulk_page
+from calls.admin.filters import BulkFilter
 from calls.markup import (
     COMMAND_COLOURS,
     call_title,
@@ -32,9 +40,11 @@ class StreamCommandAdmin(FactAdmin):
         "why",
         "took",
         "attempts",
+        "bulk",
         "shown_result",
     )
     list_filter = (
+        BulkFilter,
         ("state", ChoicesDropdownFilter),
         ("kind", ChoicesDropdownFilter),
         ("asked_at", RangeDateTimeFilter),
@@ -62,6 +72,30 @@ class StreamCommandAdmin(FactAdmin):
     def asked_by_whom(self, row: StreamCommand) -> str:
         """Show who asked; the system asks by profile."""
         return str(row.asked_by) if row.asked_by else "System"
+
+    @display(description="Bulk action")
+    def bulk(self, row: StreamCommand) -> str | SafeString:
+        """Show the bulk action it is a part of."""
+        if row.bulk_id is None:
+            return formats.NOTHING
+        url = reverse("admin:calls_streamcommand_bulk", args=[row.bulk_id])
+        name = str(row.bulk_id)[:8]
+        return format_html('<a class="console-link" href="{}">{}</a>', url, name)
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the page of a bulk action: how far it is."""
+        page = path(
+            "bulk/<uuid:bulk_id>/",
+            self.admin_site.admin_view(self.bulk_view),
+            name="calls_streamcommand_bulk",
+        )
+        return [page, *super().get_urls()]
+
+    def bulk_view(self, request: HttpRequest, bulk_id: UUID) -> HttpResponse:
+        """Show how far a bulk action is."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return bulk_page(self.admin_site, request, bulk_id)
 
     @display(description="Took")
     def took(self, row: StreamCommand) -> str:

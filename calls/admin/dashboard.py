@@ -6,6 +6,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from calls.board import board, board_facts
+from calls.buttons import buttons_by_hand
+from calls.offers import dialog_of, may
 
 
 def dashboard_context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
@@ -19,8 +21,9 @@ def dashboard_context(request: HttpRequest, context: dict[str, Any]) -> dict[str
         title="Dashboard",
         board=snapshot,
         rights={
-            "control": request.user.has_perm("calls.control_streaming"),
-            "hangUp": request.user.has_perm("calls.hang_up"),
+            button.kind: dialog_of(button)
+            for button in buttons_by_hand()
+            if may(request.user, button)
         },
     )
     return context

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django.contrib.admin import ModelAdmin
-from django.db.models import QuerySet
+from django.db.models import Min, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from unfold.contrib.filters.admin import DropdownFilter, RangeDateTimeFilter
 from unfold.utils import parse_datetime_str
 
-from calls.models import Call
+from calls import formats
+from calls.models import Call, CommandKind, StreamCommand
 from calls.models.call import CallQuerySet
 
 
@@ -92,3 +94,41 @@ class MomentRangeFilter(RangeDateTimeFilter):
                 limit = timezone.make_aware(moment)
                 queryset = queryset.filter(**{f"{name}__{lookup}": limit})
         return queryset
+
+
+class BulkFilter(DropdownFilter):
+    """The bulk action a command is a part of: the latest are offered."""
+
+    title = "bulk action"
+    parameter_name = "bulk"
+    offered = 10
+
+    def lookups(
+        self, request: HttpRequest, model_admin: ModelAdmin[Any]
+    ) -> list[tuple[str, str]]:
+        """Return the choices."""
+        latest = (
+            StreamCommand.objects.exclude(bulk_id=None)
+            .order_by()
+            .values_list("bulk_id", "kind")
+            .annotate(at=Min("asked_at"))
+            .order_by("-at")[: self.offered]
+        )
+        listed = [
+            (str(bulk_id), f"{CommandKind(kind).label}, {formats.moment(at)}")
+            for bulk_id, kind, at in latest
+        ]
+        return [("any", "Part of any"), *listed]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the rows of the choice; none for what is no bulk action's id."""
+        match self.value():
+            case None:
+                return queryset
+            case "any":
+                return queryset.exclude(bulk_id=None)
+            case chosen:
+                try:
+                    return queryset.filter(bulk_id=UUID(chosen))
+                except ValueError:
+                    return queryset.none()

@@ -1,194 +1,182 @@
-"""Start, stop and hang up: as row action, on the call's page, and for many calls."""
+"""Orders in the admin: a page for each about one call, and row and bulk actions.
 
-from collections import defaultdict
+All of them come from `calls.buttons`: a new order needs nothing here.
+"""
+
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 from uuid import UUID
 
 from django.contrib import messages
-from django.contrib.admin import helpers
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
-from django.urls import reverse
-from django.utils.html import format_html
-from unfold import decorators
-from unfold.enums import ActionVariant
-from unfold.forms import BaseDialogForm
+from django.urls import URLPattern, path
+from unfold.dataclasses import UnfoldAction
 
-from calls import audit_log, control
+from calls import control
+from calls.admin.asking import ask_for
 from calls.admin.base import FactAdmin
+from calls.admin.bulk import bulk_confirm, bulk_preview
+from calls.admin.placing import begin_page
+from calls.buttons import Button, Section, button_of, buttons_by_hand
 from calls.markup import call_title
 from calls.models import Call, CommandKind
+from calls.offers import may
+from calls.orders import ORDERS, Given
 
-Method = TypeVar("Method", bound=Callable[..., Any])
-# A summary that names hundreds of calls helps nobody.
-NAMED = 5
-
-
-def dialog(title: str, description: str, submit: str) -> Any:
-    """Return Unfold's dialog: an order is given by POST, after a second look."""
-    return {
-        "title": title,
-        "description": description,
-        "form_class": BaseDialogForm,
-        "form_submit_text": submit,
-    }
-
-
-START_DIALOG = dialog(
-    "Start streaming?",
-    "ACS will dial our media address and send this call's audio from then on.",
-    "Start streaming",
-)
-STOP_DIALOG = dialog(
-    "Stop streaming?",
-    "ACS stops sending this call's audio. What is said meanwhile is not recorded.",
-    "Stop streaming",
-)
-HANG_UP_DIALOG = dialog(
-    "Hang up for everyone?",
-    "The call ends for all participants at once. This cannot be undone.",
-    "Hang up",
-)
-
-
-def order(**options: Any) -> Callable[[Method], Method]:
-    """Return Unfold's `action`, which says less of its type than it knows."""
-    return cast(Callable[[Method], Method], decorators.action(**options))
+Action = Callable[[Any, HttpRequest, QuerySet[Call]], HttpResponse | None]
 
 
 class OrderActions(FactAdmin):
     """The admin of Call, as far as orders go: they are wherever they are needed."""
 
-    actions = ("start_streaming", "stop_streaming", "hang_up")
-    actions_row: Any = ("start_one", "stop_one", "hang_up_one")
-    actions_detail: Any = ("start_one", "stop_one", "hang_up_one")
+    def get_urls(self) -> list[URLPattern]:
+        """Add a page for each order about one call, and the bulk action's second half.
 
-    def has_control_streaming_permission(self, request: HttpRequest, *_: Any) -> bool:
-        """Say whether the user may start and stop streaming."""
-        return request.user.has_perm("calls.control_streaming")
+        Row actions are told apart by the name of their route alone.
+        """
+        view = self.admin_site.admin_view
+        single = "<uuid:call_id>/orders/"
+        pages = [
+            path(
+                f"{single}{button.kind}/",
+                view(self.order_view),
+                {"kind": str(button.kind)},
+                name=f"calls_call_order_{button.kind}",
+            )
+            for button in _rows()
+        ]
+        return [
+            *pages,
+            path(
+                f"{single}<str:kind>/", view(self.order_view), name="calls_call_order"
+            ),
+            path(
+                "place/",
+                view(self.begin_view),
+                {"kind": CommandKind.PLACE_CALL},
+                name="calls_call_place",
+            ),
+            path(
+                "connect/",
+                view(self.begin_view),
+                {"kind": CommandKind.CONNECT_CALL},
+                name="calls_call_connect",
+            ),
+            path("bulk/<str:kind>/", view(self.bulk_view), name="calls_call_bulk"),
+            *super().get_urls(),
+        ]
 
-    def has_hang_up_permission(self, request: HttpRequest, *_: Any) -> bool:
-        """Say whether the user may hang up."""
-        return request.user.has_perm("calls.hang_up")
+    # --- a new call ---------------------------------------------------------------
 
-    # --- many calls ---------------------------------------------------------------
-
-    @order(description="Start streaming", permissions=["control_streaming"])
-    def start_streaming(self, request: HttpRequest, calls: QuerySet[Call]) -> None:
-        """Ask for audio of the chosen calls."""
-        give_orders(request, calls, CommandKind.START_STREAMING)
-
-    @order(description="Stop streaming", permissions=["control_streaming"])
-    def stop_streaming(self, request: HttpRequest, calls: QuerySet[Call]) -> None:
-        """Ask for no more audio of the chosen calls."""
-        give_orders(request, calls, CommandKind.STOP_STREAMING)
-
-    @order(description="Hang up …", permissions=["hang_up"])
-    def hang_up(
-        self, request: HttpRequest, calls: QuerySet[Call]
-    ) -> TemplateResponse | None:
-        """End the chosen calls, after a page that names them."""
-        if "confirmed" in request.POST:
-            give_orders(request, calls, CommandKind.HANG_UP)
-            return None
-        context = {
-            **self.admin_site.each_context(request),
-            "title": "Hang up?",
-            "calls": calls,
-            "live": sum(call.is_live for call in calls),
-            "opts": Call._meta,
-            "checkbox": helpers.ACTION_CHECKBOX_NAME,
-        }
-        return TemplateResponse(request, "admin/calls/hang_up.html", context)
+    def begin_view(self, request: HttpRequest, kind: CommandKind) -> HttpResponse:
+        """Place a call, or connect to a running one."""
+        return begin_page(self.admin_site, request, kind)
 
     # --- one call -----------------------------------------------------------------
 
-    @order(
-        description="Start streaming",
-        permissions=["control_streaming"],
-        url_path="start-streaming",
-        icon="play_arrow",
-        dialog=START_DIALOG,
-    )
-    def start_one(
-        self, request: HttpRequest, form: BaseDialogForm, object_id: str
+    def get_actions_row(self, request: HttpRequest) -> list[UnfoldAction]:
+        """Return the orders about whole calls that the user may give."""
+        return [
+            UnfoldAction(
+                action_name=f"calls_call_order_{button.kind}",
+                method=cast(Any, _NoMethod()),
+                description=str(button.kind.label),
+                path=button.kind,
+                icon=button.icon,
+            )
+            for button in _rows()
+            if may(request.user, button)
+        ]
+
+    def order_view(
+        self, request: HttpRequest, call_id: UUID, kind: str
     ) -> HttpResponse:
-        """Ask for this call's audio."""
-        return give_one(request, object_id, CommandKind.START_STREAMING)
-
-    @order(
-        description="Stop streaming",
-        permissions=["control_streaming"],
-        url_path="stop-streaming",
-        icon="stop",
-        dialog=STOP_DIALOG,
-    )
-    def stop_one(
-        self, request: HttpRequest, form: BaseDialogForm, object_id: str
-    ) -> HttpResponse:
-        """Ask for no more audio of this call."""
-        return give_one(request, object_id, CommandKind.STOP_STREAMING)
-
-    @order(
-        description="Hang up",
-        permissions=["hang_up"],
-        url_path="hang-up",
-        icon="call_end",
-        variant=ActionVariant.DANGER,
-        dialog=HANG_UP_DIALOG,
-    )
-    def hang_up_one(
-        self, request: HttpRequest, form: BaseDialogForm, object_id: str
-    ) -> HttpResponse:
-        """End this call."""
-        return give_one(request, object_id, CommandKind.HANG_UP)
-
-
-def give_one(request: HttpRequest, object_id: str, kind: CommandKind) -> HttpResponse:
-    """Give one order and go back to where the user was."""
-    if not is_uuid(object_id):
-        raise Http404
-    call = get_object_or_404(Call, pk=object_id)
-    give_orders(request, Call.objects.filter(pk=call.pk), kind)
-    back = reverse("admin:calls_call_change", args=[call.pk])
-    if request.headers.get("HX-Request"):
-        # Unfold's dialog posts with htmx: the page under it is what must move on.
-        return HttpResponse(headers={"HX-Redirect": back})
-    return redirect(back)
-
-
-def give_orders(request: HttpRequest, calls: QuerySet[Call], kind: CommandKind) -> None:
-    """Ask for `kind` for each call; tell the user what was asked, skipped and why."""
-    asked = 0
-    skipped: dict[str, list[str]] = defaultdict(list)
-    chosen = list(calls)
-    bulk = {"calls": len(chosen)} if len(chosen) > 1 else None
-    for call in chosen:
-        try:
-            audit_log.command_ask(request, call=call, kind=kind, details=bulk)
-        except control.CommandRefused as refusal:
-            skipped[str(refusal)].append(call_title(call))
+        """Ask what an order has to be told, give it, and go to the call's page."""
+        button = self._allowed(request, kind)
+        call = get_object_or_404(Call, pk=call_id)
+        given = (request.POST or request.GET).dict()
+        refusal = ""
+        if request.method == "POST":
+            refusal = give_order(request, call, button.kind, given)
+            if not refusal:
+                return redirect("admin:calls_call_change", call.pk)
         else:
-            asked += 1
-    if asked:
-        noun = "1 call" if asked == 1 else f"{asked} calls"
-        messages.success(request, f"{kind.label}: asked for {noun}.")
-    for reason, titles in skipped.items():
-        more = len(titles) - NAMED
-        messages.warning(
-            request,
-            format_html(
-                "{}: skipped {}. {} ({}{})",
-                kind.label,
-                len(titles),
-                reason,
-                ", ".join(titles[:NAMED]),
-                f" and {more} more" if more > 0 else "",
-            ),
-        )
+            asked = button.example | given
+            refusal = control.command_refusal(call, button.kind, asked)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"{button.kind.label}?",
+            "opts": Call._meta,
+            "call": call,
+            "button": button,
+            "given": given,
+            "refusal": refusal,
+        }
+        return TemplateResponse(request, "admin/calls/order.html", context)
+
+    # --- many calls ---------------------------------------------------------------
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Return the orders that make sense for many calls, each with a preview."""
+        found: dict[str, Any] = super().get_actions(request)
+        for button in buttons_by_hand():
+            if button.is_bulk and may(request.user, button):
+                label = f"{button.kind.label} …"
+                found[str(button.kind)] = (_previews(button), str(button.kind), label)
+        return found
+
+    def bulk_view(self, request: HttpRequest, kind: str) -> HttpResponse:
+        """Give the order that was previewed."""
+        button = self._allowed(request, kind)
+        if request.method != "POST" or not button.is_bulk:
+            return redirect("admin:calls_call_changelist")
+        return bulk_confirm(self.admin_site, request, button)
+
+    def _allowed(self, request: HttpRequest, kind: str) -> Button:
+        """Return the button of an order that is given by hand, if the user may."""
+        order = ORDERS.get(kind)
+        if order is None or not order.by_hand:
+            raise Http404
+        if not request.user.has_perm(order.permission):
+            raise PermissionDenied
+        return button_of(kind)
+
+
+class _NoMethod:
+    """What Unfold looks for in a row action beside its route."""
+
+    attrs: dict[str, str] = {}
+
+
+def _rows() -> list[Button]:
+    return [one for one in buttons_by_hand() if one.section != Section.PARTICIPANT]
+
+
+def _previews(button: Button) -> Action:
+    """Return the bulk action that begins with the preview of an order."""
+
+    def preview(
+        model_admin: Any, request: HttpRequest, calls: QuerySet[Call]
+    ) -> HttpResponse | None:
+        return bulk_preview(model_admin.admin_site, request, button, calls)
+
+    return preview
+
+
+def give_order(
+    request: HttpRequest, call: Call, kind: CommandKind, given: Given
+) -> str:
+    """Give one order and tell the user; return why not, if it is refused."""
+    try:
+        ask_for(request)(call=call, kind=kind, arguments=given)
+    except control.CommandRefused as refusal:
+        return str(refusal)
+    messages.success(request, f"{kind.label}: asked for {call_title(call)}.")
+    return ""
 
 
 def is_uuid(text: object) -> bool:

@@ -14,6 +14,13 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
         (
             ("Dashboard", "monitor_heart", "index", "calls.view_call"),
             ("Calls", "call", "calls_call_changelist", "calls.view_call"),
+            ("Place a call", "add_call", "calls_call_place", "calls.place_call"),
+            (
+                "Connect to a running call",
+                "phone_callback",
+                "calls_call_connect",
+                "calls.place_call",
+            ),
         ),
     ),
     (
@@ -110,11 +117,20 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         if items:
             groups.append({"title": title, "separator": False, "items": items})
     _mark_live(groups)
+    _mark_here(groups, request.path)
     return groups
 
 
 def _address(route: str) -> str:
     return reverse(route if ":" in route else f"admin:{route}")
+
+
+def _mark_here(groups: list[dict[str, Any]], path: str) -> None:
+    """Mark the entry of this very page alone: Unfold marks those above it, too."""
+    items = [item for group in groups for item in group["items"]]
+    if any(item["link"] == path for item in items):
+        for item in items:
+            item["active"] = item["link"] == path
 
 
 def _mark_live(groups: list[dict[str, Any]]) -> None:

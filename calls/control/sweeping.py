@@ -101,6 +101,8 @@ def _note_not_yet(command: StreamCommand) -> None:
 
 def commands_sweep(now: datetime) -> None:
     """Time out, take back from workers that died, and send what was not queued."""
+    # First: after a pause of the beat much is late that was carried out in time.
+    commands_verify(now)
     commands_time_out(now)
     held = StreamCommand.objects.filter(
         state=CommandState.SENT,

@@ -8,7 +8,12 @@ from datetime import datetime, timedelta
 from django.db import models
 from django.utils import timezone
 
-from calls.models.policy import AnswerRule, Retention, StreamingProfile
+from calls.models.policy import (
+    AnswerRule,
+    Retention,
+    StreamingProfile,
+    TranscriptionStart,
+)
 
 
 class CallState(models.TextChoices):
@@ -216,6 +221,19 @@ class Call(models.Model):
     def is_live(self) -> bool:
         """Say whether the call has not ended."""
         return self.state in LIVE_STATES
+
+    def stream_as(self, profile: StreamingProfile) -> None:
+        """Let the call, not saved yet, show what is wanted of it once it is up."""
+        self.profile = profile
+        self.retention = profile.retention
+        if profile.start_at_answer:
+            self.desired_streaming = True
+            self.streaming_state = StreamingState.REQUESTED
+        if profile.transcription != TranscriptionStart.OFF:
+            self.transcription_locale = profile.locale
+        if profile.transcription == TranscriptionStart.AT_ANSWER:
+            self.desired_transcription = True
+            self.transcription_state = TranscriptionState.REQUESTED
 
     def duration(self, now: datetime) -> timedelta:
         """Return how long the call has been connected, or was."""

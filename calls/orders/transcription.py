@@ -7,7 +7,6 @@ from calls.models import (
     CommandKind,
     CommandState,
     StreamCommand,
-    StreamingProfile,
     TranscriptionStart,
     TranscriptionState,
 )
@@ -47,9 +46,10 @@ def _update_read(_: Call, given: Given) -> Arguments:
 
 def _no_url(call: Call) -> str:
     """Say that ACS was given no transcription URL; it cannot be given one later."""
-    profile = call.profile or StreamingProfile.default()
-    is_off = profile.transcription == TranscriptionStart.OFF
-    return f"The profile “{profile}” does not allow transcription." if is_off else ""
+    profile = call.profile
+    if profile is None or profile.transcription != TranscriptionStart.OFF:
+        return ""
+    return f"The profile “{profile}” does not allow transcription."
 
 
 def _start_refusal(call: Call, _: Arguments) -> str:

@@ -3,7 +3,8 @@
 from django.template import Library
 from django.utils.safestring import SafeString
 
-from calls import formats, markup
+from calls import formats, markup, offers
+from calls.models import Call
 
 register = Library()
 for function in (
@@ -38,3 +39,15 @@ def bar(share: float | None, kind: str) -> str | SafeString:
 def command_colour(state: str) -> str:
     """Return the label variant of a command's state."""
     return markup.COMMAND_COLOURS.get(state, "")
+
+
+@register.filter
+def of(found: dict[str, object], key: str) -> object:
+    """Return what a mapping has under a key that is itself a variable."""
+    return found.get(key, ())
+
+
+@register.filter
+def paused(call: Call) -> str:
+    """Return since when and why a call's recording is paused; empty if it is not."""
+    return offers.paused_words(call)

@@ -6,7 +6,7 @@
 
 const $ = (id) => document.getElementById(id);
 const rights = JSON.parse($("dashboard-rights").textContent);
-const csrf = document.querySelector("[name=csrfmiddlewaretoken]").value;
+const { give, offered, ask } = await import($("dashboard").dataset.orders);
 
 const STALE_SECONDS = 3;
 const QUIET_SECONDS = 3;
@@ -193,8 +193,9 @@ function buildCall(item) {
   const streaming = cell(row, "streamingCell", "streaming");
   row.parts.streaming = chip();
   row.parts.wanted = element("span", "console-dim");
+  row.parts.paused = element("div", "console-paused");
   row.parts.reason = element("div", "console-reason");
-  streaming.append(row.parts.streaming, " ", row.parts.wanted, row.parts.reason);
+  streaming.append(row.parts.streaming, " ", row.parts.wanted, row.parts.paused, row.parts.reason);
   cell(row, "people", "people");
   cell(row, "complete", "num");
   const last = cell(row, "lastCell", "num last");
@@ -203,16 +204,24 @@ function buildCall(item) {
   row.parts.malformed.title = "Messages that could not be read";
   last.append(row.parts.last, row.parts.malformed);
   const orders = cell(row, "orders", "orders");
-  if (rights.control) {
+  if (rights.start_streaming || rights.resume) {
     row.parts.toggle = orderButton();
     row.parts.toggle.addEventListener("click", () => order(row, row.parts.toggle.dataset.kind));
     orders.append(row.parts.toggle);
   }
-  if (rights.hangUp) {
+  if (rights.hang_up) {
     row.parts.hangUp = orderButton("call_end", "Hang up", "danger");
     row.parts.hangUp.title = "Hang up for everyone";
-    row.parts.hangUp.addEventListener("click", () => confirmHangUp(row));
+    row.parts.hangUp.addEventListener("click", () => order(row, "hang_up"));
     orders.append(row.parts.hangUp);
+  }
+  if (Object.keys(rights).length) {
+    row.parts.more = orderButton("more_horiz", "More");
+    row.parts.more.classList.add("sign");
+    row.parts.more.title = "More orders";
+    row.parts.more.setAttribute("aria-haspopup", "menu");
+    row.parts.more.addEventListener("click", () => openMenu(row));
+    orders.append(row.parts.more);
   }
   row.parts.command = element("div", "console-reason");
   orders.append(row.parts.command);
@@ -263,6 +272,7 @@ function fillCall(row, item) {
   setChip(parts.streaming, item.streaming, item.streaming_label);
   const agrees = item.desired === ["requested", "connecting", "streaming", "stalled", "failed"].includes(item.streaming);
   say(parts.wanted, agrees && item.streaming !== "failed" ? "" : item.desired ? "wanted on" : "wanted off");
+  say(parts.paused, item.paused ?? "");
   say(parts.reason, item.streaming_reason);
   if (!item.tracks.length) {
     parts.people.replaceChildren(element("span", "console-dim", "no audio yet"));
@@ -280,11 +290,13 @@ function fillCall(row, item) {
 
 function fillOrders(parts, item) {
   if (parts.toggle) {
-    const start = !item.desired;
-    mark(parts.toggle, "kind", start ? "start_streaming" : "stop_streaming");
-    say(parts.toggle.firstChild, start ? "play_arrow" : "stop");
-    say(parts.toggle.lastChild, start ? "Start" : "Stop");
-    parts.toggle.title = start ? "Start streaming" : "Stop streaming";
+    const kind = item.paused ? "resume" : item.desired ? "stop_streaming" : "start_streaming";
+    const [icon, text] = { resume: ["resume", "Resume"], stop_streaming: ["stop", "Stop"], start_streaming: ["play_arrow", "Start"] }[kind];
+    mark(parts.toggle, "kind", kind);
+    parts.toggle.hidden = !rights[kind];
+    say(parts.toggle.firstChild, icon);
+    say(parts.toggle.lastChild, text);
+    parts.toggle.title = rights[kind]?.title ?? "";
   }
   const command = item.command;
   const told = command && command.state !== "confirmed";
@@ -438,32 +450,67 @@ function connect() {
 // --- orders -----------------------------------------------------------------------
 
 async function order(row, kind) {
+  const call = row.item;
+  const who = `${call.from_name} → ${call.to_name}`;
+  const dialog = rights[kind];
   const buttons = row.querySelectorAll("button");
-  buttons.forEach((button) => { button.disabled = true; });
-  const who = `${row.item.from_name} → ${row.item.to_name}`;
-  try {
-    const answer = await fetch(`/calls/${row.item.id}/commands/${kind}`, {
-      method: "POST",
-      headers: { "X-CSRFToken": csrf, Accept: "application/json" },
-    });
-    const said = (answer.headers.get("Content-Type") || "").includes("json") ? await answer.json() : {};
-    if (answer.ok) toast(`${said.label}: ${said.state_label.toLowerCase()}`, who, "good");
-    else toast(said.reason || `The console answered ${answer.status}.`, who, "bad");
-  } catch {
-    toast("The console cannot be reached. Nothing was asked.", who, "bad");
-  } finally {
+  let said;
+  if (dialog.dialog) {
+    said = await ask(dialog, who, (given) => give(call.id, kind, given));
+    if (said === null) return;
+  } else {
+    buttons.forEach((button) => { button.disabled = true; });
+    said = await give(call.id, kind);
     buttons.forEach((button) => { button.disabled = false; });
   }
+  if (said.ok) toast(`${said.label}: ${said.state_label.toLowerCase()}`, who, "good");
+  else toast(said.reason, who, "bad");
 }
 
-function confirmHangUp(row) {
-  const dialog = $("confirm");
-  say($("confirm-text"), `${row.item.from_name} → ${row.item.to_name} ends for all participants at once.`);
-  dialog.returnValue = "no";
-  dialog.addEventListener("close", () => {
-    if (dialog.returnValue === "yes") order(row, "hang_up");
-  }, { once: true });
-  dialog.showModal();
+/* All orders about the row's call; those that make no sense now say why. */
+async function openMenu(row) {
+  const who = `${row.item.from_name} → ${row.item.to_name}`;
+  const found = await offered(row.item.id);
+  if (!found) return toast("The console cannot be reached.", who, "bad");
+  const menu = element("dialog", "console-menu");
+  menu.setAttribute("aria-label", `Orders: ${who}`);
+  for (const command of found.commands) {
+    if (!command.may || command.per_participant || !rights[command.kind]) continue;
+    const button = orderButton(command.icon, command.label, command.danger ? "danger" : "");
+    if (command.refusal) {
+      button.setAttribute("aria-disabled", "true");
+      button.append(element("small", "", command.refusal));
+    }
+    button.addEventListener("click", () => {
+      if (command.refusal) return;
+      menu.close();
+      order(row, command.kind);
+    });
+    menu.append(button);
+  }
+  const link = element("a", "console-link", "Participants are controlled on the call's page");
+  link.href = row.item.url;
+  menu.append(link);
+  menu.addEventListener("click", (event) => event.target === menu && menu.close());
+  menu.addEventListener("keydown", moveInMenu);
+  menu.addEventListener("close", () => {
+    menu.remove();
+    if (!document.querySelector("dialog[open]")) row.parts.more.focus();
+  });
+  document.body.append(menu);
+  menu.showModal();
+  const from = row.parts.more.getBoundingClientRect();
+  menu.style.left = `${Math.max(8, from.right - menu.offsetWidth)}px`;
+  menu.style.top = `${Math.max(8, Math.min(from.bottom + 4, innerHeight - menu.offsetHeight - 8))}px`;
+}
+
+function moveInMenu(event) {
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (!step) return;
+  event.preventDefault();
+  const items = [...event.currentTarget.querySelectorAll("button, a")];
+  const at = items.indexOf(document.activeElement);
+  items[(at + step + items.length) % items.length].focus();
 }
 
 function toast(text, detail, tone) {

@@ -1,5 +1,6 @@
 """What is noted: orders, refusals, changes, audio that is heard, sign-ins."""
 
+import uuid
 from typing import Any
 
 import pytest
@@ -72,19 +73,17 @@ def test_notes_who_tried_what_they_may_not(auditor: Client) -> None:
     assert "You may not do that." in sentence(entry)
 
 
-def test_notes_each_call_of_a_bulk_order_and_how_many_there_were(
-    operator: Client,
-) -> None:
-    calls = [idle_call(), idle_call(), CallFactory.create(ended=True)]
-    chosen = [str(call.pk) for call in calls]
+def test_notes_each_call_of_a_bulk_order_by_its_own(operator: Client) -> None:
+    calls = [idle_call(), idle_call()]
+    bulk_id = uuid.uuid4()
+    form = {"bulk_id": str(bulk_id), "agreed": ",".join(str(one.pk) for one in calls)}
 
-    operator.post(LIST, {"action": "start_streaming", "_selected_action": chosen})
+    operator.post(f"{LIST}bulk/start_streaming/", form)
 
     asked = entries(AuditAction.COMMAND_ASKED)
-    assert {entry.call_key for entry in asked} == {calls[0].pk, calls[1].pk}
-    assert sentence(asked[0]) == "asked for “Start streaming”, for 3 calls at once"
-    [refused] = entries(AuditAction.COMMAND_REFUSED)
-    assert refused.call_key == calls[2].pk
+    assert {entry.call_key for entry in asked} == {one.pk for one in calls}
+    assert {entry.details["bulk"] for entry in asked} == {str(bulk_id)}
+    assert sentence(asked[0]) == "asked for “Start streaming”, in one bulk action"
 
 
 def test_asks_for_nothing_that_cannot_be_noted(operator: Client) -> None:

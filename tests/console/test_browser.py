@@ -48,6 +48,7 @@ from tests.console.conftest import stored_recording
 User.objects.create_superuser("root", password="secret")
 live = CallFactory(live=True, caller_name="<img src=x onerror=alert(1)>")
 track = TrackFactory(call=live, participant__display_name="Ada Okafor", is_final=False)
+talk = CallFactory(live=True, caller_name="Mei Tanaka")
 over = CallFactory(ended=True, from_raw_id="4:+12065550100")
 for seconds, mix in ((6, True), (4, False), (5, False)):
     noise = np.random.default_rng(seconds).integers(-9000, 9000, seconds * 16000)
@@ -57,7 +58,17 @@ for seconds, mix in ((6, True), (4, False), (5, False)):
         noise.astype(np.int16), origin_us=over.origin_us + offset, **found
     )
 print(json.dumps({"live": str(live.pk), "over": str(over.pk),
+                  "talk": str(talk.pk),
                   "raw_id": track.participant.raw_id}))
+"""
+
+SETTLE = """
+import django
+django.setup()
+from calls.control import command_settle
+from calls.models import StreamCommand
+command = StreamCommand.objects.open().latest("asked_at")
+assert command_settle(command.pk, **{fields})
 """
 
 
@@ -69,6 +80,11 @@ class Console:
     facts: dict[str, str]
     redis_url: str
     pid: int
+    environment: dict[str, str]
+
+    def settle(self, **fields: str) -> None:
+        """End the command that is open, as evidence would."""
+        run(SETTLE.format(fields=fields), self.environment)
 
     def hear(self) -> None:
         """Write what an ingest process would, good for a while."""
@@ -131,21 +147,19 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
             "DEBUG": "1",
             "PYTHONPATH": str(ROOT),
         }
-        python = [sys.executable]
-        made = subprocess.run(
-            [*python, "-c", FILL],
-            env=environment,
-            cwd=ROOT,
-            check=True,
-            capture_output=True,
-            text=True,
-        )
-        facts = json.loads(made.stdout.splitlines()[-1])
+        facts = json.loads(run(FILL, environment).splitlines()[-1])
         with socket.create_server(("127.0.0.1", 0)) as probe:
             port = probe.getsockname()[1]
         log = stack.enter_context((folder / "daphne.log").open("wb"))
         daphne = subprocess.Popen(
-            [*python, "-m", "daphne", "-p", str(port), "acsstream.asgi:application"],
+            [
+                sys.executable,
+                "-m",
+                "daphne",
+                "-p",
+                str(port),
+                "acsstream.asgi:application",
+            ],
             env=environment,
             cwd=ROOT,
             stdout=log,
@@ -155,7 +169,20 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
         stack.callback(daphne.terminate)
         url = f"http://127.0.0.1:{port}"
         wait_for(f"{url}/healthz")
-        yield Console(url, facts, redis_url, daphne.pid)
+        yield Console(url, facts, redis_url, daphne.pid, environment)
+
+
+def run(code: str, environment: dict[str, str]) -> str:
+    """Run Python in the console's own environment; return what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment,
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout
 
 
 def wait_for(url: str) -> None:
@@ -205,8 +232,8 @@ def test_shows_live_calls_and_says_when_it_is_blind(
     console.hear()
     page.goto(f"{console.url}/admin/")
     expect(page.locator("#feed-state")).to_have_text("live", timeout=PATIENCE * 1_000)
-    row = page.locator("#live tbody tr")
-    expect(row).to_have_count(1)
+    expect(page.locator("#live tbody tr")).to_have_count(2)
+    row = page.locator("#live tbody tr", has_text="Ada Okafor")
     # The hostile name is there to be read, and nothing else.
     expect(row).to_contain_text("<img src=x onerror=alert(1)>")
     expect(row).to_contain_text("Ada Okafor")
@@ -215,8 +242,8 @@ def test_shows_live_calls_and_says_when_it_is_blind(
 
     # The row that has the focus is still the same a few pictures later.
     row.focus()
-    first = page.locator("#live td").nth(2).inner_text()
-    expect(page.locator("#live td").nth(2)).not_to_have_text(first)
+    first = row.locator("td").nth(2).inner_text()
+    expect(row.locator("td").nth(2)).not_to_have_text(first)
     assert page.evaluate("document.activeElement.matches('#live tr')")
 
     # Nothing closes the socket: only the silence tells.
@@ -237,14 +264,15 @@ def test_orders_from_a_row_and_tells_what_became_of_it(
 ) -> None:
     console.hear()
     page.goto(f"{console.url}/admin/")
-    row = page.locator("#live tbody tr")
+    row = page.locator("#live tbody tr", has_text="Ada Okafor")
     row.get_by_title("Stop streaming").click()
     expect(page.locator("#toasts")).to_contain_text("Stop streaming: queued")
     expect(row).to_contain_text("Stop streaming: queued")
     row.get_by_title("Hang up for everyone").click()
-    expect(page.locator("#confirm")).to_contain_text("ends for all participants")
+    dialog = page.locator("#order-dialog")
+    expect(dialog).to_contain_text("ends for all participants")
     page.keyboard.press("Escape")
-    expect(page.locator("#confirm")).to_be_hidden()
+    expect(dialog).to_have_count(0)
     expect(row).not_to_contain_text("Hang up for everyone:")
 
 
@@ -272,3 +300,56 @@ def test_plays_the_mix_and_the_tracks_in_step(page: Page, console: Console) -> N
         "0:06", timeout=PATIENCE * 1_000
     )
     page.wait_for_function(f"!({playing})().includes(true)")
+
+
+def test_pauses_and_resumes_a_call_by_keyboard_and_tells_the_outcome(
+    page: Page, console: Console
+) -> None:
+    page.goto(f"{console.url}/admin/calls/call/{console.facts['talk']}/change/")
+    outcome = page.locator("#order-outcome")
+    pause = page.locator("[data-order=pause]")
+
+    # Refused: the dialog stays, and says why.
+    pause.focus()
+    page.keyboard.press("Enter")
+    dialog = page.locator("#order-dialog")
+    page.keyboard.press("Enter")
+    expect(dialog.locator("[role=alert]")).to_contain_text("Say why")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(dialog.locator("input")).to_have_value("card number")
+    page.keyboard.press("Enter")
+
+    expect(dialog).to_have_count(0)
+    expect(outcome).to_have_text("Pause recording: asked …")
+    expect(pause).to_have_attribute("aria-busy", "true")
+    assert page.evaluate("document.activeElement.dataset.order") == "pause"
+    expect(page.locator(".console-banner")).to_contain_text("Paused: card number")
+    console.settle(state="confirmed", words="Audio ceased.")
+    expect(outcome).to_have_text("Pause recording: confirmed. Audio ceased.")
+    expect(pause).not_to_have_attribute("aria-busy", "true")
+
+    # What makes no sense says so, instead of doing it.
+    pause.press("Enter")
+    expect(outcome).to_contain_text("Recording is paused already.")
+    page.locator("[data-order=resume]").press("Enter")
+    expect(outcome).to_have_text("Resume recording: asked …")
+    console.settle(state="failed", words="ACS did not want to.")
+    expect(outcome).to_have_text("Resume recording: failed. ACS did not want to.")
+    expect(outcome).to_have_attribute("data-tone", "bad")
+
+
+def test_offers_the_rest_in_a_row_s_menu(page: Page, console: Console) -> None:
+    page.goto(f"{console.url}/admin/")
+    row = page.locator("#live tbody tr", has_text="Mei Tanaka")
+    row.get_by_title("More orders").click()
+    menu = page.locator(".console-menu")
+    expect(menu).to_contain_text("The call is not being transcribed.")
+    page.keyboard.press("Escape")
+    expect(menu).to_have_count(0)
+    row.get_by_title("More orders").click()
+    menu.get_by_text("Leave the call").click()
+    expect(page.locator("#order-dialog")).to_contain_text("cannot be undone")
+    page.keyboard.press("Enter")  # on Cancel
+    expect(page.locator("#order-dialog")).to_have_count(0)
+    expect(row).not_to_contain_text("Leave the call:")

@@ -248,22 +248,6 @@ def test_shows_hostile_names_and_bodies_as_text(operator: Client) -> None:
     assert player_of(page)[0]["label"] == HOSTILE
 
 
-def test_offers_only_orders_that_make_sense(operator: Client) -> None:
-    on = CallFactory.create(live=True)
-    off = CallFactory.create(live=True, desired_streaming=False)
-    over = CallFactory.create(ended=True)
-    for call, offered in ((on, {"stop", "hang"}), (off, {"start", "hang"}), (over, ())):
-        page = operator.get(page_url(call)).content.decode()
-        links = re.findall(r'href="[^"]*/(start|stop|hang)-(?:streaming|up)/"', page)
-        assert set(links) == set(offered)
-
-
-def test_offers_no_orders_to_auditors(auditor: Client) -> None:
-    page = auditor.get(page_url(CallFactory.create(live=True))).content.decode()
-    assert "-streaming/" not in page
-    assert "hang-up/" not in page
-
-
 @pytest.mark.django_db
 def test_claims_no_direction_of_a_subscription(operator: Client) -> None:
     call = finished_call()

@@ -1,13 +1,15 @@
-"""Start, stop and hang up: from the dashboard, a row, a page, for many."""
+"""Orders about one call: the endpoint, and the page that needs no JavaScript."""
 
 import uuid
 
 import pytest
-from django.contrib.messages import get_messages
+from django.contrib.auth.models import Permission
 from django.test import Client
 
 from calls.models import Call, CommandKind, CommandState, StreamCommand
-from tests.factories import CallFactory, CommandFactory, member_of
+from calls.orders import ORDERS
+from tests.console.conftest import logged_in
+from tests.factories import CallFactory, CommandFactory, UserFactory, member_of
 
 pytestmark = pytest.mark.database
 
@@ -15,6 +17,7 @@ pytestmark = pytest.mark.database
 NOBODYS_ID = "98908842-df3f-4713-ab12-2d7302cf04bf"
 
 LIST = "/admin/calls/call/"
+HAND_KINDS = sorted(kind for kind, order in ORDERS.items() if order.by_hand)
 
 
 def endpoint(call: Call, kind: str) -> str:
@@ -62,12 +65,42 @@ def test_refuses_a_second_order_while_one_is_under_way(operator: Client) -> None
     assert "under way" in response.json()["reason"]
 
 
-@pytest.mark.parametrize("kind", ["start_streaming", "stop_streaming", "hang_up"])
+@pytest.mark.parametrize("kind", HAND_KINDS)
 def test_takes_no_orders_from_auditors(auditor: Client, kind: str) -> None:
     call = CallFactory.create(live=True)
     assert auditor.post(endpoint(call, kind)).status_code == 403
     assert Client().post(endpoint(call, kind)).status_code == 403
     assert not StreamCommand.objects.exists()
+
+
+@pytest.mark.parametrize("kind", HAND_KINDS)
+def test_takes_each_order_from_who_has_its_one_permission(db: None, kind: str) -> None:
+    call = CallFactory.create(live=True)
+    user = UserFactory.create()
+    codename = ORDERS[kind].permission.removeprefix("calls.")
+    user.user_permissions.add(Permission.objects.get(codename=codename))
+    others = [
+        one for one in HAND_KINDS if ORDERS[one].permission != f"calls.{codename}"
+    ]
+    client = logged_in(user)
+    # Refused or not by what the call is doing: it is not the person who is refused.
+    assert client.post(endpoint(call, kind)).status_code in (201, 409)
+    for other in others:
+        assert client.post(endpoint(call, other)).status_code == 403
+
+
+def test_operators_may_give_every_order(operator: Client) -> None:
+    call = CallFactory.create(live=True)
+    for kind in HAND_KINDS:
+        assert operator.post(endpoint(call, kind)).status_code in (201, 409), kind
+
+
+def test_takes_what_an_order_has_to_be_told(operator: Client) -> None:
+    call = CallFactory.create(live=True)
+    assert operator.post(endpoint(call, "pause")).status_code == 409
+    said = operator.post(endpoint(call, "pause"), {"reason": "card number"})
+    assert said.status_code == 201
+    assert StreamCommand.objects.get().arguments == {"reason": "card number"}
 
 
 def test_knows_no_other_calls_and_orders(operator: Client) -> None:
@@ -87,96 +120,65 @@ def test_gives_no_order_by_get_or_from_another_site(db: None) -> None:
     assert not StreamCommand.objects.exists()
 
 
-# --- the admin --------------------------------------------------------------------
+# --- pages of their own -----------------------------------------------------------
 
 
-def bulk(client: Client, action: str, calls: list[Call], **more: str) -> list[str]:
-    chosen = [str(call.pk) for call in calls]
-    response = client.post(LIST, {"action": action, "_selected_action": chosen, **more})
-    return [str(message) for message in get_messages(response.wsgi_request)]
+def order_page(call: Call, kind: str) -> str:
+    return f"{LIST}{call.pk}/orders/{kind}/"
 
 
-def test_starts_many_and_says_which_were_skipped_and_why(operator: Client) -> None:
-    idle = [idle_call(), idle_call()]
-    over = CallFactory.create(ended=True, from_raw_id="4:+12065550100")
-    said = bulk(operator, "start_streaming", [*idle, over])
-    assert said[0] == "Start streaming: asked for 2 calls."
-    assert "skipped 1" in said[1]
-    assert "+1 206 555 0100" in said[1]
-    assert {one.call for one in StreamCommand.objects.all()} == set(idle)
-
-
-def test_stops_many(operator: Client) -> None:
-    said = bulk(operator, "stop_streaming", [CallFactory.create(live=True)])
-    assert said == ["Stop streaming: asked for 1 call."]
-
-
-def test_escapes_names_in_the_summary(operator: Client) -> None:
-    over = CallFactory.create(ended=True, caller_name="<img src=x>")
-    said = bulk(operator, "start_streaming", [over])
-    assert "<img" not in said[0]
-
-
-def test_names_a_few_of_many_that_were_skipped(operator: Client) -> None:
-    over = CallFactory.create_batch(8, ended=True)
-    assert "and 3 more" in bulk(operator, "start_streaming", over)[0]
-
-
-def test_hangs_many_up_only_after_a_second_look(operator: Client) -> None:
-    live = CallFactory.create(live=True)
-    assert bulk(operator, "hang_up", [live]) == []
+@pytest.mark.parametrize("kind", ["start_streaming", "hang_up"])
+def test_orders_from_a_page_without_javascript(operator: Client, kind: str) -> None:
+    call = idle_call()
+    url = order_page(call, kind)
+    assert b"<form" in operator.get(url).content
     assert not StreamCommand.objects.exists()
-    said = bulk(operator, "hang_up", [live], confirmed="yes")
-    assert said == ["Hang up for everyone: asked for 1 call."]
-    assert StreamCommand.objects.get().kind == CommandKind.HANG_UP
+
+    response = operator.post(url)
+
+    assert response["Location"] == f"{LIST}{call.pk}/change/"
+    assert StreamCommand.objects.get().kind == kind
 
 
-@pytest.mark.parametrize("action", ["start_streaming", "stop_streaming", "hang_up"])
-def test_offers_no_bulk_orders_to_auditors(auditor: Client, action: str) -> None:
-    call = CallFactory.create(live=True)
-    page = auditor.get(LIST).content.decode()
-    assert f'value="{action}"' not in page
-    bulk(auditor, action, [call], confirmed="yes")
+def test_keeps_what_was_typed_when_an_order_is_refused(operator: Client) -> None:
+    url = order_page(CallFactory.create(live=True), "transfer")
+    page = operator.post(url, {"target": "Ada", "caller_id": "+12065550100"})
+    assert page.status_code == 200
+    text = page.content.decode()
+    assert "Give a phone number with its country code" in text
+    assert 'value="Ada"' in text
+    assert 'value="+12065550100"' in text
+    assert not StreamCommand.objects.exists()
+
+
+def test_says_on_the_page_of_an_order_that_it_makes_no_sense(operator: Client) -> None:
+    page = operator.get(order_page(CallFactory.create(ended=True), "hang_up"))
+    assert "The call has ended." in page.content.decode()
+
+
+@pytest.mark.parametrize("kind", HAND_KINDS)
+def test_keeps_every_order_page_from_auditors(auditor: Client, kind: str) -> None:
+    url = order_page(CallFactory.create(live=True), kind)
+    assert auditor.get(url).status_code == 403
+    assert auditor.post(url).status_code == 403
     assert not StreamCommand.objects.exists()
 
 
 @pytest.mark.parametrize(
-    ("path", "kind"),
+    ("call", "kind"),
     [
-        ("start-streaming", CommandKind.START_STREAMING),
-        ("hang-up", CommandKind.HANG_UP),
+        (NOBODYS_ID, "hang_up"),
+        (NOBODYS_ID, "answer"),
+        (NOBODYS_ID, "drop table"),
     ],
 )
-def test_orders_by_dialog_on_the_page(
-    operator: Client, path: str, kind: CommandKind
+def test_answers_404_to_orders_about_nothing(
+    operator: Client, call: str, kind: str
 ) -> None:
-    call = idle_call()
-    url = f"{LIST}{call.pk}/{path}/"
-    assert b"<form" in operator.get(url).content
-    assert not StreamCommand.objects.exists()
-    response = operator.post(
-        url, {"_form_submitted": "on"}, headers={"HX-Request": "1"}
-    )
-    assert response["HX-Redirect"] == f"{LIST}{call.pk}/change/"
-    assert StreamCommand.objects.get().kind == kind
+    assert operator.post(f"{LIST}{call}/orders/{kind}/").status_code == 404
 
 
-def test_goes_back_to_the_page_without_javascript(operator: Client) -> None:
-    call = idle_call()
-    url = f"{LIST}{call.pk}/start-streaming/"
-    response = operator.post(url, {"_form_submitted": "on"})
-    assert response.status_code == 302
-
-
-@pytest.mark.parametrize("path", ["start-streaming", "stop-streaming", "hang-up"])
-def test_keeps_dialogs_from_auditors(auditor: Client, path: str) -> None:
-    url = f"{LIST}{CallFactory.create(live=True).pk}/{path}/"
-    assert auditor.get(url).status_code == 403
-    assert auditor.post(url, {"_form_submitted": "on"}).status_code == 403
-    assert not StreamCommand.objects.exists()
-
-
-@pytest.mark.parametrize("hostile", ["nonsense", "1' OR 1=1", NOBODYS_ID])
-def test_answers_404_to_orders_about_nothing(operator: Client, hostile: str) -> None:
-    response = operator.post(f"{LIST}{hostile}/hang-up/", {"_form_submitted": "on"})
-    assert response.status_code == 404
+def test_leads_from_each_row_to_its_orders(operator: Client, auditor: Client) -> None:
+    call = CallFactory.create(live=True)
+    assert order_page(call, "pause") in operator.get(LIST).content.decode()
+    assert "/orders/" not in auditor.get(LIST).content.decode()

@@ -147,6 +147,14 @@ class Bench:
 
         time.sleep(seconds / 40 + 0.02)
 
+    def put(self, path: str, **body: Any) -> Any:
+        """Put to the emulator's control API."""
+        data = json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"}
+        url = f"{self.url}/emulator/{path}"
+        request = Request(url, data, headers, method="PUT")  # noqa: S310 http
+        return self._fetch(request)
+
     def _fetch(self, request: Request) -> Any:
         with urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310 http
             return json.load(answer)

@@ -33,7 +33,7 @@ FEW = 40
 SEQUENCES = int(os.environ.get("ACSSTREAM_TEST_SEQUENCES", FEW))
 
 PEOPLE = st.sampled_from([CALLER, AGENT, GUEST])
-ORDERS = st.one_of(
+ORDERS: st.SearchStrategy[Any] = st.one_of(
     st.tuples(
         st.sampled_from(
             [
@@ -228,6 +228,8 @@ class Control(RuleBasedStateMachine):
             transaction.savepoint_rollback(self.savepoint)
 
 
+# Five seconds for each, where two would do.
+@pytest.mark.timeout(60 + 5 * SEQUENCES)
 def test_nothing_that_is_shown_is_a_lie(
     by_hand: Bench, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,265 @@
+"""How each order is offered on the screen: its words, its sign, what it asks for.
+
+Pages, dialogs and bulk actions are made from this table and from `calls.orders`. An
+order that may be given by hand and has no entry here is offered all the same, under its
+own name and without arguments.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from django.conf import settings
+
+from calls.models import CommandKind
+from calls.orders import ORDERS, Order
+
+LOCALES = (
+    *("en-US", "en-GB", "de-DE", "fr-FR", "es-ES", "it-IT", "nl-NL", "pt-BR"),
+    *("pl-PL", "tr-TR", "ja-JP", "zh-CN"),
+)
+REASONS = ("card number", "personal data", "off the record")
+
+
+class Section(StrEnum):
+    """Where a button stands: its group on the bar, or a participant's row."""
+
+    STREAMING = "Streaming"
+    TRANSCRIPTION = "Transcription"
+    PEOPLE = "People"
+    MORE = "More"
+    ENDING = "Ending"
+    PARTICIPANT = "Participant"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One thing an order has to be told.
+
+    `example` is a value the order accepts: with it is asked whether the order makes
+    sense at all before anything was typed. `quick` are offered as buttons.
+    """
+
+    name: str
+    label: str
+    example: str
+    help: str = ""
+    required: bool = True
+    suggestions: tuple[str, ...] = ()
+    quick: bool = False
+
+    @property
+    def offered(self) -> tuple[str, ...]:
+        """Return what is suggested: caller ids are a setting, others do not change."""
+        if self.name == "caller_id":
+            return tuple(settings.CALLER_IDS)
+        return self.suggestions
+
+
+TARGET = Field(
+    name="target",
+    label="Whom",
+    # Nobody's: nobody in a call can be meant by it.
+    example="8:acs:example",
+    help="A phone number with its country code (+1206…), or a raw id: 8:acs:… for an"
+    " ACS user, 8:orgid:… for a Teams user.",
+)
+CALLER_ID = Field(
+    name="caller_id",
+    label="Caller id",
+    example="+12065550100",
+    help="The number of ours that a phone is shown. Phones only.",
+    required=False,
+)
+REASON = Field(
+    name="reason",
+    label="Why",
+    example=REASONS[0],
+    help="It is shown while the recording is paused, and kept.",
+    suggestions=REASONS,
+    quick=True,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Button:
+    """One order as it is offered.
+
+    - `warning` says what it does that cannot be undone; it is confirmed first.
+    - `note` is said beside the button: what to know before pressing it.
+    - `is_bulk`: it makes sense for many calls at once.
+    """
+
+    kind: CommandKind
+    label: str
+    icon: str = "send"
+    section: Section = Section.MORE
+    fields: tuple[Field, ...] = ()
+    warning: str = ""
+    note: str = ""
+    is_danger: bool = False
+    is_bulk: bool = False
+
+    @property
+    def order(self) -> Order:
+        """Return what is sent and who may send it."""
+        return ORDERS[self.kind]
+
+    @property
+    def example(self) -> dict[str, str]:
+        """Return arguments the order accepts, to ask whether it makes sense."""
+        return {field.name: field.example for field in self.fields if field.required}
+
+    @property
+    def needs_dialog(self) -> bool:
+        """Say whether something is asked before it is given."""
+        return bool(self.fields or self.warning)
+
+
+_KNOWN = (
+    Button(
+        kind=CommandKind.START_STREAMING,
+        label="Start",
+        icon="play_arrow",
+        section=Section.STREAMING,
+        is_bulk=True,
+    ),
+    Button(
+        kind=CommandKind.STOP_STREAMING,
+        label="Stop",
+        icon="stop",
+        section=Section.STREAMING,
+        is_bulk=True,
+    ),
+    Button(
+        kind=CommandKind.PAUSE,
+        label="Pause",
+        icon="pause",
+        section=Section.STREAMING,
+        fields=(REASON,),
+        note="What is said meanwhile is not recorded, and not counted as lost."
+        " Transcription pauses with it.",
+        is_bulk=True,
+    ),
+    Button(
+        kind=CommandKind.RESUME,
+        label="Resume",
+        icon="resume",
+        section=Section.STREAMING,
+        is_bulk=True,
+    ),
+    Button(
+        kind=CommandKind.START_TRANSCRIPTION,
+        label="Start",
+        icon="subtitles",
+        section=Section.TRANSCRIPTION,
+        fields=(
+            Field(
+                name="locale",
+                label="Language",
+                example="en-US",
+                help="Such as en-US or de-DE. Empty: as the call was answered.",
+                required=False,
+                suggestions=LOCALES,
+            ),
+        ),
+        is_bulk=True,
+    ),
+    Button(
+        kind=CommandKind.STOP_TRANSCRIPTION,
+        label="Stop",
+        icon="subtitles_off",
+        section=Section.TRANSCRIPTION,
+        is_bulk=True,
+    ),
+    Button(
+        kind=CommandKind.UPDATE_TRANSCRIPTION,
+        label="Language",
+        icon="translate",
+        section=Section.TRANSCRIPTION,
+        fields=(
+            Field(
+                name="locale",
+                label="Language",
+                example="en-US",
+                help="Such as en-US or de-DE.",
+                suggestions=LOCALES,
+            ),
+        ),
+    ),
+    Button(
+        kind=CommandKind.ADD_PARTICIPANT,
+        label="Add",
+        icon="person_add",
+        section=Section.PEOPLE,
+        fields=(TARGET, CALLER_ID),
+    ),
+    Button(
+        kind=CommandKind.TRANSFER,
+        label="Transfer",
+        icon="phone_forwarded",
+        section=Section.PEOPLE,
+        fields=(TARGET, CALLER_ID),
+        warning="Once they take it, the call leaves us. We cannot take it back.",
+        is_danger=True,
+    ),
+    Button(
+        kind=CommandKind.LEAVE,
+        label="Leave",
+        icon="logout",
+        section=Section.ENDING,
+        warning="The others go on talking, and nothing of it is recorded. Leaving"
+        " cannot be undone.",
+        is_danger=True,
+        is_bulk=True,
+    ),
+    Button(
+        kind=CommandKind.HANG_UP,
+        label="Hang up",
+        icon="call_end",
+        section=Section.ENDING,
+        warning="The call ends for all participants at once. This cannot be undone.",
+        is_danger=True,
+        is_bulk=True,
+    ),
+    Button(
+        kind=CommandKind.MUTE,
+        label="Mute",
+        icon="mic_off",
+        section=Section.PARTICIPANT,
+        warning="ACS has no unmute: only they can unmute themselves.",
+    ),
+    Button(
+        kind=CommandKind.HOLD,
+        label="Hold",
+        icon="phone_paused",
+        section=Section.PARTICIPANT,
+    ),
+    Button(
+        kind=CommandKind.UNHOLD,
+        label="Off hold",
+        icon="phone_in_talk",
+        section=Section.PARTICIPANT,
+    ),
+    Button(
+        kind=CommandKind.REMOVE_PARTICIPANT,
+        label="Remove",
+        icon="person_remove",
+        section=Section.PARTICIPANT,
+        warning="They are taken out of the call at once. This cannot be undone.",
+        is_danger=True,
+    ),
+)
+_BY_KIND = {button.kind: button for button in _KNOWN}
+
+
+def button_of(kind: str) -> Button:
+    """Return how an order is offered."""
+    found = CommandKind(kind)
+    return _BY_KIND.get(found) or Button(kind=found, label=str(found.label))
+
+
+def buttons_by_hand() -> list[Button]:
+    """Return every order that may be given about a call that is there, in order."""
+    kinds = [kind for kind, order in ORDERS.items() if order.by_hand]
+    known = [button for button in _KNOWN if button.kind in kinds]
+    return known + [button_of(kind) for kind in kinds if kind not in _BY_KIND]

@@ -1,0 +1,111 @@
+/* The page of a live call: its orders, and what they and ACS change on it.
+ *
+ * The page asks for a signature; when that changed it fetches itself and takes over the
+ * parts that live. So what is shown is made in one place: the templates.
+ */
+
+const root = document.getElementById("call");
+const { give, offered, ask, follow } = await import(root.dataset.orders);
+
+const call = root.dataset.call;
+const outcome = document.getElementById("order-outcome");
+const IDLE_MS = 2000;
+const HIDDEN_MS = 15000;
+const FAULTS_TOLD = 3;
+
+let faults = 0;
+
+function tell(text, tone = "") {
+  outcome.textContent = text;
+  outcome.dataset.tone = tone;
+}
+
+const dialogs = () => JSON.parse(document.getElementById("order-dialogs").textContent);
+const buttonOf = (key) => [...root.querySelectorAll("[data-order]")].find((button) => button.dataset.key === key);
+
+// --- orders -----------------------------------------------------------------------
+
+root.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-order]");
+  if (!button) return;
+  event.preventDefault();
+  if (button.getAttribute("aria-busy") === "true") return;
+  if (button.getAttribute("aria-disabled") === "true") {
+    tell(`${button.ariaLabel}: ${button.getAttribute("aria-description")}`, "bad");
+    return;
+  }
+  const { order: kind, key, who } = button.dataset;
+  const about = button.value ? { participant: button.value } : {};
+  const send = (given) => give(call, kind, { ...given, ...about });
+  const dialog = dialogs()[kind];
+  let said;
+  if (dialog.dialog) {
+    said = await ask(dialog, who || document.title.split(" | ")[0], send);
+    if (said === null) return;
+  } else {
+    button.setAttribute("aria-busy", "true");
+    said = await send({});
+  }
+  if (said.ok) await watch(said, key);
+  else {
+    buttonOf(key)?.removeAttribute("aria-busy");
+    tell(said.reason, "bad");
+  }
+});
+
+/* From asked to settled, with the button busy all the while. */
+async function watch(said, key) {
+  buttonOf(key)?.setAttribute("aria-busy", "true");
+  tell(`${said.label}: asked …`);
+  const settled = await follow(call, said.id);
+  await refresh();
+  tell(settled.words, settled.state === "confirmed" ? "good" : "bad");
+}
+
+// --- what lives -------------------------------------------------------------------
+
+async function refresh() {
+  const found = await offered(call);
+  faults = found ? 0 : faults + 1;
+  if (faults === FAULTS_TOLD) tell("The console cannot be reached. What you see may be old.", "bad");
+  if (!found) return true;
+  if (found.signature !== root.dataset.signature) await replace();
+  return found.call.live;
+}
+
+async function replace() {
+  let text;
+  try {
+    const answer = await fetch(location.href);
+    if (!answer.ok) return;
+    text = await answer.text();
+  } catch {
+    return;
+  }
+  const page = new DOMParser().parseFromString(text, "text/html").getElementById("call");
+  if (!page) return;
+  const focused = document.activeElement?.dataset?.key;
+  for (const part of root.querySelectorAll("[data-live]")) {
+    const fresh = page.querySelector(`[data-live="${part.dataset.live}"]`);
+    if (fresh && fresh.innerHTML !== part.innerHTML) part.replaceChildren(...fresh.childNodes);
+  }
+  root.dataset.signature = page.dataset.signature;
+  if (focused && !document.activeElement?.dataset?.key) buttonOf(focused)?.focus();
+}
+
+async function live() {
+  while (await refresh()) {
+    await new Promise((resolve) => setTimeout(resolve, document.hidden ? HIDDEN_MS : IDLE_MS));
+  }
+  if (!outcome.textContent) tell("The call is over. Reload the page for its recordings.");
+}
+
+/* What was under way when the page was loaded is told, too. */
+async function resume() {
+  const found = await offered(call);
+  const open = found?.recent.find((command) => command.open);
+  if (open) await watch(open, `${open.kind} ${open.participant}`.trim());
+}
+
+live();
+resume();

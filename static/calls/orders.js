@@ -1,0 +1,143 @@
+/* Orders to a call: ask what an order has to be told, give it, follow it to its end.
+ *
+ * Shared by the dashboard and the page of a call. Data enters the page as text.
+ */
+
+const FOLLOW_MS = 400;
+const UNREACHED = "The console cannot be reached. Nothing was asked.";
+
+function element(tag, className, text) {
+  const made = document.createElement(tag);
+  if (className) made.className = className;
+  if (text !== undefined) made.textContent = text;
+  return made;
+}
+
+/* What is said is one word for each outcome: {ok, id, label, state_label, reason}. */
+export async function give(call, kind, given = {}) {
+  const csrf = document.querySelector("[name=csrfmiddlewaretoken]").value;
+  try {
+    const answer = await fetch(`/calls/${call}/commands/${kind}`, {
+      method: "POST",
+      headers: { "X-CSRFToken": csrf, Accept: "application/json" },
+      body: new URLSearchParams(given),
+    });
+    const isJson = (answer.headers.get("Content-Type") || "").includes("json");
+    const said = isJson ? await answer.json() : {};
+    return { ok: answer.ok, reason: `The console answered ${answer.status}.`, ...said };
+  } catch {
+    return { ok: false, reason: UNREACHED };
+  }
+}
+
+/* All that may be ordered of a call now, or null if the console does not answer. */
+export async function offered(call) {
+  try {
+    const answer = await fetch(`/calls/${call}/commands/`, { headers: { Accept: "application/json" } });
+    return answer.ok ? await answer.json() : null;
+  } catch {
+    return null;
+  }
+}
+
+/* Resolves with the command once it is settled; `still` says whether to go on. */
+export async function follow(call, id, still = () => true) {
+  while (still()) {
+    await new Promise((resolve) => setTimeout(resolve, FOLLOW_MS));
+    const found = (await offered(call))?.recent.find((command) => command.id === id);
+    if (found && !found.open) return found;
+  }
+  return null;
+}
+
+/* Show an order's dialog. `send(given)` gives it: what is refused keeps the dialog open
+ * with everything that was typed. Resolves with what was said, or null when cancelled. */
+export function ask(dialog, who, send) {
+  const box = element("dialog", "console-dialog");
+  box.id = "order-dialog";
+  const form = element("form");
+  form.noValidate = true;
+  const title = element("h2", "", `${dialog.title}?`);
+  title.id = "order-dialog-title";
+  box.setAttribute("aria-labelledby", title.id);
+  form.append(title, element("p", "console-strong", who));
+  if (dialog.warning) form.append(element("p", "console-warning", dialog.warning));
+  if (dialog.note) form.append(element("p", "console-dim", dialog.note));
+  const inputs = dialog.fields.map((field) => addField(form, field));
+  const error = element("p", "console-bad");
+  error.setAttribute("role", "alert");
+  const menu = element("menu");
+  const cancel = element("button", "", "Cancel");
+  cancel.type = "button";
+  const go = element("button", dialog.danger ? "danger" : "primary", dialog.title);
+  menu.append(cancel, go);
+  form.append(error, menu);
+  box.append(form);
+  document.body.append(box);
+  const opener = document.activeElement;
+  return new Promise((resolve) => {
+    let said = null;
+    cancel.addEventListener("click", () => box.close());
+    box.addEventListener("close", () => {
+      box.remove();
+      opener?.focus?.();
+      resolve(said);
+    });
+    form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      go.disabled = true;
+      go.setAttribute("aria-busy", "true");
+      error.textContent = "";
+      const answer = await send(Object.fromEntries(new FormData(form)));
+      go.disabled = false;
+      go.removeAttribute("aria-busy");
+      if (answer.ok) {
+        said = answer;
+        box.close();
+      } else {
+        error.textContent = answer.reason;
+        (inputs[0] ?? go).focus();
+      }
+    });
+    box.showModal();
+    // What cannot be undone is not one Enter away.
+    (inputs[0] ?? (dialog.warning ? cancel : go)).focus();
+  });
+}
+
+function addField(form, field) {
+  const label = element("label", "console-field");
+  label.append(element("span", "", field.label + (field.required ? "" : " (optional)")));
+  const input = element("input");
+  input.name = field.name;
+  input.autocomplete = "off";
+  label.append(input);
+  if (field.offered.length && !field.quick) {
+    const list = element("datalist");
+    list.id = `order-${field.name}-list`;
+    list.append(...field.offered.map((value) => Object.assign(element("option"), { value })));
+    input.setAttribute("list", list.id);
+    label.append(list);
+  }
+  form.append(label);
+  if (field.quick) {
+    const row = element("div", "console-quick");
+    for (const value of field.offered) {
+      const button = element("button", "", value);
+      button.type = "button";
+      button.addEventListener("click", () => {
+        input.value = value;
+        input.focus();
+      });
+      row.append(button);
+    }
+    form.append(row);
+  }
+  if (field.help) {
+    const help = element("small", "console-dim", field.help);
+    help.id = `order-${field.name}-help`;
+    input.setAttribute("aria-describedby", help.id);
+    form.append(help);
+  }
+  return input;
+}
