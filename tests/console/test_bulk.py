@@ -15,7 +15,7 @@ from calls import control
 from calls.bulk import bulk_give, bulk_look, sending_seconds
 from calls.buttons import button_of, buttons_by_hand
 from calls.models import Call, CallState, CommandKind, CommandState, StreamCommand
-from tests.factories import CallFactory, CommandFactory
+from tests.factories import CallFactory, CommandFactory, ProfileFactory
 
 pytestmark = pytest.mark.database
 
@@ -88,7 +88,7 @@ def test_previews_what_would_happen_to_each_call(db: None, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", BULK_KINDS)
 def test_previews_many_calls_with_one_query(db: None, kind: str) -> None:
-    calls = CallFactory.create_batch(30, live=True)
+    calls = CallFactory.create_batch(30, live=True, profile=ProfileFactory.create())
     for number in (3, 30):
         with CaptureQueriesContext(connection) as queries:
             bulk_look(calls[:number], CommandKind(kind), button_of(kind).example)
@@ -96,7 +96,7 @@ def test_previews_many_calls_with_one_query(db: None, kind: str) -> None:
 
 
 def test_shows_a_preview_with_few_queries_however_many_calls(operator: Client) -> None:
-    calls = CallFactory.create_batch(200, live=True)
+    calls = CallFactory.create_batch(200, live=True, profile=ProfileFactory.create())
     numbers = []
     for number in (2, 200):
         with CaptureQueriesContext(connection) as queries:

@@ -139,7 +139,9 @@ def test_shows_an_order_that_is_under_way_as_busy(operator: Client) -> None:
     )
     page = page_of(operator, call)
     assert 'aria-busy="true"' in button_in(page, "hold", one.raw_id)
+    assert "is still under way" in button_in(page, "hold", one.raw_id)
     assert "aria-busy" not in button_in(page, "hold", two.raw_id)
+    assert "aria-disabled" not in button_in(page, "hold", two.raw_id)
 
 
 def test_offers_nothing_of_a_call_that_is_over(operator: Client) -> None:
@@ -214,11 +216,27 @@ def test_refuses_in_advance_what_would_be_refused(
 ) -> None:
     call = CallFactory.create(**{state: True})
     CommandFactory.create(call=call, kind=CommandKind.LEAVE, state=CommandState.SENT)
-    button = button_of(kind)
-    if button.section == Section.PARTICIPANT:
-        return
-    refused = control.command_refusal(call, button.kind, button.example)
-    assert listed(operator, call)[kind]["refusal"] == refused
+    if button_of(kind).section == Section.PARTICIPANT:
+        muted, held = (
+            ParticipantFactory.create(call=call, is_muted=True),
+            ParticipantFactory.create(call=call, is_on_hold=True),
+        )
+        CommandFactory.create(
+            call=call, kind=kind, state="sent", arguments={"participant": held.raw_id}
+        )
+        listing = listed(operator, call)[kind]["participants"]
+        told = {each["raw_id"]: each["refusal"] for each in listing}
+        people = [muted.raw_id, held.raw_id] if state == "live" else []
+        assert told == {
+            raw_id: refusal_of(call, kind, participant=raw_id) for raw_id in people
+        }
+    else:
+        assert listed(operator, call)[kind]["refusal"] == refusal_of(call, kind)
+
+
+def refusal_of(call: Call, kind: str, **given: str) -> str:
+    example = button_of(kind).example
+    return control.command_refusal(call, CommandKind(kind), example | given)
 
 
 def test_tells_what_became_of_commands(operator: Client) -> None:
