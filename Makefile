@@ -12,8 +12,8 @@ WORKERS ?= --numprocesses logical --maxprocesses 4
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup ready demo test test-pure test-postgres test-suite faults check bench soak \
-	autobahn fix lock clean migrate
+.PHONY: help setup ready demo test test-pure test-postgres test-suite faults lies press \
+	check bench soak autobahn fix lock clean migrate
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,18 @@ test-suite: $(STAMPS)/dev $(STAMPS)/npm ## The whole suite, browsers included
 
 faults: $(STAMPS)/dev ## Kill, stop, fill and cut what can be, and see what it cost: part of make test
 	$(BIN)/pytest $(WORKERS) tests/faults tests/journal/test_death.py tests/streaming/test_death.py $(ARGS)
+
+# Examples of `make lies`, presses of `make press`.
+SEQUENCES ?= 500
+PRESSES ?= 40
+
+lies: $(STAMPS)/dev ## SEQUENCES=500 random calls with faults: what is shown must be true in the end
+	ACSSTREAM_TEST_SEQUENCES=$(SEQUENCES) $(BIN)/pytest --numprocesses 0 \
+		-o faulthandler_timeout=0 tests/control/test_no_lies.py $(ARGS)
+
+press: $(STAMPS)/dev $(STAMPS)/npm ## From a button to the confirmed state, PRESSES=40 in a browser on the demo
+	ACSSTREAM_TEST_PRESSES=$(PRESSES) $(BIN)/pytest --numprocesses 0 \
+		-o faulthandler_timeout=0 tests/e2e/test_press.py $(ARGS)
 
 check: $(STAMPS)/dev ## Format, lint, types, import contracts, Django's checks, migrations
 	$(BIN)/ruff format --check .

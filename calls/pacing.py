@@ -13,8 +13,9 @@ from django.conf import settings
 from calls.live import redis_sync
 
 KEY = "acsstream:acs:turn"
-# So many seconds' worth may go at once after a pause.
-BURST_SECONDS = 1.0
+# So many seconds' worth may go at once after a pause: within any second there are no
+# more than a tenth above the rate.
+BURST_SECONDS = 0.1
 # Returns how long to wait, in milliseconds. Times are Redis's own: workers' clocks may
 # differ.
 TAKE = """

@@ -130,4 +130,5 @@ def _companion_ask(command: StreamCommand, asked_by: "User | None") -> None:
         kind=kind,
         asked_by=asked_by,
         why=_PAUSED if command.kind == CommandKind.PAUSE else _RESUMED,
+        bulk_id=command.bulk_id,
     )

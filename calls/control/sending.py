@@ -38,7 +38,7 @@ def command_send(command_id: UUID, *, has_turn: bool = False) -> float | None:
     queued, or not due, is left alone: another worker has it. `has_turn`: it has waited
     for its turn under the rate limit already.
     """
-    if not has_turn and (wait := pacing.turn_take(COST)):
+    if not has_turn and (wait := _turn(command_id)):
         return _wait(command_id, wait)
     command = _claim(command_id)
     if command is None:
@@ -48,6 +48,17 @@ def command_send(command_id: UUID, *, has_turn: bool = False) -> float | None:
     except AcsRefused as refused:
         return _refused(command, refused)
     return None
+
+
+def _turn(command_id: UUID) -> float:
+    """Take a command's turn; return the seconds to wait for it."""
+    kinds = StreamCommand.objects.filter(pk=command_id, state=CommandState.QUEUED)
+    kind = kinds.values_list("kind", flat=True).first()
+    if kind is None:
+        return 0.0
+    wait = pacing.turn_take(COST)
+    # What it takes is taken from the others all the same.
+    return 0.0 if ORDERS[kind].is_urgent else wait
 
 
 def _carry_out(client: Acs, command: StreamCommand) -> None:

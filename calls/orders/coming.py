@@ -223,6 +223,8 @@ ORDERS: dict[str, Order] = {
         # Only a call that was connected is ever disconnected.
         at_call_end=WENT,
         excludes=INCOMING,
+        # It rings: who waits too long has gone.
+        is_urgent=True,
         by_hand=False,
     ),
     CommandKind.REJECT: Order(
@@ -231,6 +233,7 @@ ORDERS: dict[str, Order] = {
         refusal=_still_rings,
         send=_reject_send,
         excludes=INCOMING,
+        is_urgent=True,
         by_hand=False,
     ),
     CommandKind.REDIRECT: Order(
@@ -239,6 +242,7 @@ ORDERS: dict[str, Order] = {
         refusal=_still_rings,
         send=_redirect_send,
         excludes=INCOMING,
+        is_urgent=True,
         by_hand=False,
     ),
     CommandKind.PLACE_CALL: Order(

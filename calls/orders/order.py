@@ -74,6 +74,7 @@ class Order:
     - `excludes` are kinds that must not be under way when it is asked; with
       `per_participant`, only for the same participant.
     - `shown` is what the call shows because of it.
+    - `is_urgent`: it does not wait for its turn under the rate limit, others do.
     - `by_hand`: an operator may give it about a call that is there.
     - `takes_time` are seconds it may lawfully take beyond the usual limit: people are
       rung.
@@ -97,6 +98,7 @@ class Order:
     excludes: tuple[CommandKind, ...] = ()
     per_participant: bool = False
     shown: Shown | None = None
+    is_urgent: bool = False
     by_hand: bool = True
     takes_time: int = 0
 

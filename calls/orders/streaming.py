@@ -140,6 +140,8 @@ PAUSE = Order(
     media_proof=StreamingState.STOPPED,
     at_call_end=STOP.at_call_end,
     excludes=STREAMING_KINDS,
+    # What is said until it is carried out is kept.
+    is_urgent=True,
     shown=_STOPPED,
 )
 RESUME = Order(

@@ -228,8 +228,6 @@ class Control(RuleBasedStateMachine):
             transaction.savepoint_rollback(self.savepoint)
 
 
-# Five seconds for each, where two would do.
-@pytest.mark.timeout(60 + 5 * SEQUENCES)
 def test_nothing_that_is_shown_is_a_lie(
     by_hand: Bench, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

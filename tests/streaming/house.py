@@ -163,9 +163,9 @@ def environment(folder: Path) -> dict[str, str]:
     }
 
 
-async def eventually(claim: Callable[[], Any]) -> Any:
+async def eventually(claim: Callable[[], Any], patience: float = PATIENCE) -> Any:
     """Return what `claim` returns once that is true; a busy machine may take long."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + patience
     while True:
         found = claim()
         if found:
