@@ -142,11 +142,6 @@ class Bench:
         url = f"{self.url}/emulator/faults/rest"
         self._fetch(Request(url, method="DELETE"))  # noqa: S310 http
 
-    def advance(self, seconds: float) -> None:
-        import time
-
-        time.sleep(seconds / 40 + 0.02)
-
     def put(self, path: str, **body: Any) -> Any:
         """Put to the emulator's control API."""
         data = json.dumps(body).encode()
@@ -191,14 +186,14 @@ class Bench:
 
 
 @contextmanager
-def running_bench(eventgrid_query: str, *options: str) -> Iterator[Bench]:
+def running_bench(eventgrid_query: str) -> Iterator[Bench]:
     """Run mailbox, sink and emulator for as long as the context lasts."""
     with ExitStack() as stack:
         letters: queue.Queue[Letter] = queue.Queue()
         public = stack.enter_context(serving(mailbox(letters)))
         media = stack.enter_context(sink())
         hook = f"{public}/webhooks/eventgrid{eventgrid_query}"
-        facts = stack.enter_context(emulator("--eventgrid-url", hook, *options))
+        facts = stack.enter_context(emulator("--eventgrid-url", hook))
         bench = Bench(facts, public, media)
         bench.letters = letters
         yield bench

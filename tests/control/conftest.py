@@ -6,6 +6,7 @@ import pytest
 from pytest_django import Settings
 
 from tests.control.bench import Bench, running_bench
+from tests.control.by_hand import ByHand, bench_by_hand
 from tests.control.line import Line
 from tests.control.wire import eventgrid_query
 
@@ -17,15 +18,17 @@ def emulator_bench() -> Iterator[Bench]:
         yield bench
 
 
-@pytest.fixture(scope="session")
-def fast_bench() -> Iterator[Bench]:
-    with running_bench(eventgrid_query(), "--speed", "40") as bench:
+@pytest.fixture(scope="module")
+def running_by_hand() -> Iterator[ByHand]:
+    with bench_by_hand(eventgrid_query()) as bench:
         yield bench
 
 
 @pytest.fixture
-def by_hand(fast_bench: Bench, settings: Settings) -> Bench:
-    return pointed_at(fast_bench, settings)
+def by_hand(running_by_hand: ByHand, settings: Settings) -> ByHand:
+    """Point the settings at an emulator whose time the test moves."""
+    pointed_at(running_by_hand, settings)
+    return running_by_hand
 
 
 @pytest.fixture

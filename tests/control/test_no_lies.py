@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 from pytest_django import Settings
 
 from calls.models import CommandKind
-from tests.control.bench import Bench
+from tests.control.by_hand import ByHand
 from tests.control.lies import lies
 from tests.control.world import AGENT, CALLER, GUEST, OURS, World
 
@@ -155,7 +155,7 @@ FAULTS = st.fixed_dictionaries(
 class Control(RuleBasedStateMachine):
     """One call and what is done to it. The world is set by the test."""
 
-    bench: Bench
+    bench: ByHand
     patch: pytest.MonkeyPatch
 
     @initialize(
@@ -229,7 +229,7 @@ class Control(RuleBasedStateMachine):
 
 
 def test_nothing_that_is_shown_is_a_lie(
-    by_hand: Bench, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    by_hand: ByHand, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Control.bench, Control.patch = by_hand, monkeypatch
 

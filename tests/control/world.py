@@ -31,7 +31,7 @@ from calls.models import (
 from calls.models.control import OPEN_COMMAND_STATES
 from calls.orders import ORDERS
 from calls.reconcile import calls_reconcile
-from tests.control.bench import Bench
+from tests.control.by_hand import ByHand
 
 CALLER = "4:+12065550150"
 AGENT = "8:acs:r_agent"
@@ -48,7 +48,7 @@ class Killed(BaseException):
 class World:
     """The call, and everybody who has to do with it."""
 
-    def __init__(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, bench: ByHand, monkeypatch: pytest.MonkeyPatch) -> None:
         self.bench = bench
         self._patch = monkeypatch
         self._ahead = timedelta()
@@ -68,6 +68,7 @@ class World:
 
     def deliver(self) -> None:
         """Deliver every letter about this call that has come."""
+        self.bench.advance(0)
         while True:
             try:
                 letter = self.bench.letters.get_nowait()
@@ -91,6 +92,7 @@ class World:
         )
         people = {"from": CALLER, "participants": [CALLER, AGENT]}
         self.rung = self.bench.ring(**people | plan)
+        self.bench.advance(0)
         letter = self.bench.next_letter()
         while "eventgrid" not in letter.path:
             letter = self.bench.next_letter()
@@ -107,6 +109,9 @@ class World:
 
     def act(self, what: str, **arguments: Any) -> None:
         """Let something happen at the other side, if it can."""
+        if what == "hangup":
+            # It is over only once time has moved on.
+            arguments["wait"] = False
         with suppress(HTTPError):
             self.bench.tell(f"{self.path}/{what}", **arguments)
 
