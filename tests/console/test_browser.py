@@ -259,6 +259,28 @@ def test_shows_live_calls_and_says_when_it_is_blind(
     expect(page.locator("#feed-state")).to_have_text("live")
 
 
+def test_preflight_fills_its_lines_and_asks_again(page: Page, console: Console) -> None:
+    page.goto(f"{console.url}/admin/preflight/")
+    # No ingest runs here.
+    line = page.locator("[data-name=media-path]")
+    expect(line).to_have_attribute("data-status", "red")
+    expect(line.locator(".sentence")).to_contain_text("cannot be dialled")
+    expect(line.locator(".advice")).to_contain_text("Check that ingest runs")
+    expect(line.locator(".took")).to_contain_text("ms")
+    expect(page.locator("[data-name=redis]")).to_have_attribute("data-status", "green")
+    expect(page.locator("#verdict")).to_contain_text("red")
+    expect(page.locator("[data-status=checking]")).to_have_count(0)
+
+    # A console that has gone is told, line by line; when it is back, so is the truth.
+    page.route("**/admin/preflight/*/", lambda route: route.abort())
+    page.click("#again")
+    expect(page.locator("[data-name=redis]")).to_contain_text("could not be asked")
+    page.unroute("**/admin/preflight/*/")
+    expect(page.locator("#again")).to_be_enabled()
+    page.click("#again")
+    expect(page.locator("[data-name=redis]")).to_have_attribute("data-status", "green")
+
+
 def test_orders_from_a_row_and_tells_what_became_of_it(
     page: Page, console: Console
 ) -> None:
