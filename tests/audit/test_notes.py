@@ -40,6 +40,7 @@ def test_notes_who_asked_for_what_from_where(operator: Client) -> None:
     assert (entry.actor, entry.actor_key) == (user.username, user.pk)
     assert (entry.call_key, entry.address) == (call.pk, "10.1.2.3")
     assert entry.object_key == str(StreamCommand.objects.get().pk)
+    assert entry.object_title == "Start streaming"
     assert sentence(entry) == "asked for “Start streaming”"
 
 
