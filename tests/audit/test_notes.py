@@ -294,7 +294,7 @@ def test_notes_the_name_and_not_the_password_of_a_failed_sign_in() -> None:
     Client().post("/admin/login/", {"username": "ada", "password": "my cat's name"})
 
     [entry] = entries(AuditAction.SIGN_IN_FAILED)
-    assert (entry.actor, entry.actor_key) == ("ada", None)
+    assert (entry.actor, entry.actor_key, entry.details) == ("ada", None, {})
     assert "cat" not in str(vars(entry))
 
 
