@@ -75,10 +75,15 @@ def address_of(request: HttpRequest | None) -> str:
 def _named(obj: models.Model | None) -> dict[str, str]:
     if obj is None:
         return {}
+    # What a command is called goes on to say how far it is, which does not stay true.
+    if isinstance(obj, StreamCommand):
+        title = obj.get_kind_display()
+    else:
+        title = page_title(obj)
     return {
         "object_type": obj._meta.label_lower,
-        "object_key": str(obj.pk),
-        "object_title": page_title(obj)[:255],
+        "object_key": str(obj.pk)[:64],
+        "object_title": title[:255],
     }
 
 

@@ -28,7 +28,8 @@ def argument_words(arguments: Any) -> str:
         return ""
     return ", ".join(
         f"{str(name).replace('_', ' ').removesuffix(' raw id')} {_argument(value)}"
-        for name, value in arguments.items()
+        # PostgreSQL keeps the members of an object in an order of its own.
+        for name, value in sorted(arguments.items())
         if value not in (None, "", [], {})
     )
 
@@ -70,7 +71,7 @@ def _change(entry: AuditEntry) -> str:
     told = f"{details.get('how', 'changed')} {_kind(entry)} “{entry.object_title}”"
     fields = details.get("fields")
     if details.get("how") == "changed" and isinstance(fields, dict):
-        changes = "; ".join(_field(name, pair) for name, pair in fields.items())
+        changes = "; ".join(_field(name, pair) for name, pair in sorted(fields.items()))
         return f"{told}: {changes}" if changes else told
     return told
 

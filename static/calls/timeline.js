@@ -159,7 +159,7 @@ for (const node of nodes) {
   localise(node);
 }
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-if (zone) section.querySelector(".zone").textContent = `${zone}; UTC when you point at a time`;
+if (zone) section.querySelector(".zone").textContent = `times in ${zone}; point at one for UTC`;
 readAddress();
 place();
 form.hidden = false;

@@ -48,6 +48,7 @@ def test_notes_who_asked_for_what_from_where(operator: Client) -> None:
     assert (entry.actor, entry.actor_key) == (user.username, user.pk)
     assert (entry.call_key, entry.address) == (call.pk, "10.1.2.3")
     assert entry.object_key == str(StreamCommand.objects.get().pk)
+    assert entry.object_title == "Start streaming"
     assert sentence(entry) == "asked for “Start streaming”"
 
 
@@ -306,7 +307,7 @@ def test_notes_the_name_and_not_the_password_of_a_failed_sign_in() -> None:
     Client().post("/admin/login/", {"username": "ada", "password": "my cat's name"})
 
     [entry] = entries(AuditAction.SIGN_IN_FAILED)
-    assert (entry.actor, entry.actor_key) == ("ada", None)
+    assert (entry.actor, entry.actor_key, entry.details) == ("ada", None, {})
     assert "cat" not in str(vars(entry))
 
 

@@ -10,6 +10,7 @@ import queue
 import threading
 from collections.abc import Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import datetime
 from typing import Any, TypeVar
 
 from emulator.manualclock import ManualClock
@@ -34,6 +35,10 @@ class ByHand(Bench):
         }
         super().__init__(facts, public, media)
         self._running = running
+
+    def now(self) -> datetime:
+        """Return the emulated date."""
+        return self._running.clock.now()
 
     def advance(self, seconds: float) -> None:
         """Move the time; return when the emulator has nothing left to do at its end."""

@@ -51,7 +51,7 @@ class World:
     def __init__(self, bench: ByHand, monkeypatch: pytest.MonkeyPatch) -> None:
         self.bench = bench
         self._patch = monkeypatch
-        self._ahead = timedelta()
+        self._ahead = bench.now() - _real_now()
         self._patch.setattr(timezone, "now", self.now)
         self.rung: dict[str, Any] = {}
         self.call = Call()

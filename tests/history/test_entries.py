@@ -71,7 +71,7 @@ def test_each_step_of_a_command_is_a_moment_of_its_own() -> None:
 
     assert asked.what == "Transfer the call: asked"
     assert (asked.source, asked.why) == ("ada", "wrong desk")
-    assert asked.told == "target +1 206 555 0100, locale de-DE"
+    assert asked.told == "locale de-DE, target +1 206 555 0100"
     assert (sent.what, sent.at) == ("Transfer the call: sent", after(3.01))
     assert (accepted.source, accepted.at) == ("ACS", after(3.2))
     assert settled.what == "Transfer the call: confirmed"
