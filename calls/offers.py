@@ -8,6 +8,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser, User
@@ -16,6 +17,7 @@ from calls import formats
 from calls.buttons import Button, Section, buttons_by_hand
 from calls.models import Call, CommandKind, CommandState, Participant, StreamCommand
 from calls.orders import ORDERS, Arguments, CommandRefused, Given, Order
+from streaming.protocol import MIXED
 
 RECENT = 12
 
@@ -57,6 +59,7 @@ class CallOffers:
     whole: Sequence[Offer]
     people: dict[str, list[Offer]]
     recent: Sequence[StreamCommand]
+    sockets: Sequence[tuple[UUID, datetime | None]] = ()
 
     @property
     def sections(self) -> list[tuple[Section, list[Offer]]]:
@@ -86,6 +89,7 @@ class CallOffers:
             *(call.transcription_reason, call.transcription_locale),
             *(call.archive_state, call.connection_id, call.end_reason),
             *((one.pk, one.state, one.result) for one in self.recent),
+            *self.sockets,
             *((offer.key, offer.refusal) for offer in self.whole),
             *(
                 (offer.key, offer.refusal)
@@ -153,7 +157,9 @@ def call_offers(call: Call, user: Actor) -> CallOffers:
     about_one = [one for one in shown if one.section == Section.PARTICIPANT]
     under_way = open_commands([call]).get(call.pk, [])
     is_asked = call.is_live and about_one
-    people = call.participants.filter(left_at=None) if is_asked else ()
+    # Mixed audio is nobody who could be muted.
+    present = call.participants.filter(left_at=None).exclude(raw_id=MIXED)
+    people = present if is_asked else ()
     return CallOffers(
         call=call,
         whole=[
@@ -168,6 +174,9 @@ def call_offers(call: Call, user: Actor) -> CallOffers:
             for person in people
         },
         recent=list(call.commands.order_by("-asked_at")[:RECENT]),
+        sockets=list(
+            call.connections.order_by("opened_at").values_list("pk", "closed_at")
+        ),
     )
 
 

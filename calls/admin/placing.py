@@ -48,7 +48,9 @@ class BeginForm(forms.Form):
 
     call_id = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
     profile = forms.ModelChoiceField(
-        StreamingProfile.objects.all(), required=False, empty_label="By the called id"
+        StreamingProfile.objects.all(),
+        required=False,
+        empty_label="The default profile",
     )
 
     def begin(self, asked_by: User, ask: Ask) -> Call:

@@ -14,6 +14,7 @@ from calls.orders.order import (
     mark_of,
     not_connected,
 )
+from streaming.protocol import MIXED
 
 INVITATION_SECONDS = 30
 HOLDS = (CommandKind.HOLD, CommandKind.UNHOLD)
@@ -25,6 +26,8 @@ def _present_read(call: Call, given: Given) -> Arguments:
     raw_id = str(given.get("participant") or "")
     if not raw_id:
         raise CommandRefused("Say which participant.")
+    if raw_id == MIXED:
+        raise CommandRefused("Mixed audio is no participant.")
     if not call.participants.filter(raw_id=raw_id, left_at=None).exists():
         raise CommandRefused("That participant is not in the call.")
     return {"participant": raw_id}

@@ -20,6 +20,7 @@ from tests.console.conftest import logged_in
 from tests.factories import (
     CallFactory,
     CommandFactory,
+    ConnectionFactory,
     ParticipantFactory,
     UserFactory,
     member_of,
@@ -302,3 +303,22 @@ def test_gives_the_script_dialogs_as_data(operator: Client) -> None:
     ]
     assert not dialogs["stop_streaming"]["dialog"]
     assert "cannot be undone" in dialogs["hang_up"]["warning"]
+
+
+def test_mixed_audio_is_nobody_to_be_muted(db: None) -> None:
+    call = CallFactory.create(live=True)
+    ParticipantFactory.create(call=call, raw_id="mixed")
+    ada = ParticipantFactory.create(call=call, raw_id="4:+12065550100")
+
+    found = call_offers(call, UserFactory.create(is_superuser=True))
+
+    assert set(found.people) == {ada.raw_id}
+
+
+def test_a_socket_that_opens_is_news_for_the_page(db: None) -> None:
+    call = CallFactory.create(live=True)
+    before = call_offers(call, UserFactory.create(is_superuser=True)).signature
+
+    ConnectionFactory.create(call=call)
+
+    assert call_offers(call, UserFactory.create(is_superuser=True)).signature != before
