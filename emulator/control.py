@@ -8,9 +8,8 @@ from typing import Any
 import soundfile
 from aiohttp import web
 
-from emulator import events
-from emulator.calls import Call, CallState, Ending, NotPossibleError, Plan
-from emulator.planning import PlanError, parse_action, parse_plan, parse_rest_fault
+from emulator.calls import Call, CallState, NotPossibleError
+from emulator.planning import PlanError, parse_action, parse_rest_fault
 from emulator.restfaults import RateLimit, RestFaults
 from emulator.switchboard import Switchboard
 
@@ -92,47 +91,22 @@ class ControlApi:
         return web.json_response(self._found(request).report())
 
     async def _ring(self, request: web.Request) -> web.Response:
-        plan = self._plan(await _body(request))
+        plan = self._switchboard.plan(await _body(request))
         call = self._switchboard.ring(plan)
         report = call.report() | {"incoming_call_context": call.context}
         return web.json_response(report, status=201)
 
-    def _plan(self, body: dict[str, Any]) -> Plan:
-        return parse_plan(
-            body,
-            number=self._switchboard.next_number(),
-            settings=self._switchboard.settings,
-            behaviour=self._switchboard.behaviour,
-            standing_faults=self._switchboard.faults,
-            seconds=self._switchboard.speech.seconds,
-            parties=self._switchboard.speech.parties,
-        )
-
     async def _act(self, request: web.Request) -> web.Response:
         call = self._found(request)
         body = {"at": 0, **await _body(request), "do": request.match_info["do"]}
-        action = parse_action(body)
         try:
-            if action.do == "hangup":
-                await self._hang_up(call, wait=action.arguments.get("wait", True))
-            elif call.line is None:
-                raise NotPossibleError("the call was not answered")
-            else:
-                await call.line.act(action)
+            await self._switchboard.act(call, parse_action(body))
         except NotPossibleError as exc:
             return web.json_response({"error": str(exc)}, status=409)
         return web.json_response(call.report())
 
-    async def _hang_up(self, call: Call, *, wait: bool) -> None:
-        """Let the caller hang up, and wait until what the report says is final."""
-        board, how = self._switchboard, (events.ENDED_BY_CALLER, Ending.CALLER)
-        if wait:
-            await board.hang_up(call, *how)
-        else:
-            board.end(call, *how)
-
     async def _outgoing(self, request: web.Request) -> web.Response:
-        self._switchboard.outgoing = self._plan(await _body(request))
+        self._switchboard.outgoing = self._switchboard.plan(await _body(request))
         return web.json_response({"ok": True})
 
     async def _heard(self, request: web.Request) -> web.Response:

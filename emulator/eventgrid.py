@@ -16,7 +16,7 @@ from emulator.clock import Clock
 logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 1.0
-"""Wall time between two attempts to reach the end point."""
+"""Between two attempts: of wall time to validate, of emulated time to deliver."""
 
 
 class EventGrid:
@@ -79,7 +79,7 @@ class EventGrid:
     async def _delivered(self, call: Call, event: events.Event) -> bool:
         for attempt in range(max(1, call.plan.behaviour.eventgrid_attempts)):
             if attempt:
-                await asyncio.sleep(RETRY_SECONDS)
+                await self._clock.sleep(RETRY_SECONDS)
             call.rung["attempts"] += 1
             answer = await self._post(event, "Notification", attempt)
             if answer is not None and 200 <= answer[0] < 300:

@@ -12,10 +12,12 @@ from emulator import events
 from emulator.calls import (
     GOES_ON,
     OVER,
+    Action,
     Call,
     CallState,
     Ending,
     MediaOptions,
+    NotPossibleError,
     Operation,
     Plan,
     TranscriptionOptions,
@@ -27,6 +29,7 @@ from emulator.faults import Faults
 from emulator.ledger import Ledger
 from emulator.line import Exchange, Line
 from emulator.options import Behaviour, Settings
+from emulator.planning import parse_plan
 from emulator.speech import Speech
 from emulator.tokens import TokenIssuer, incoming_call_context
 
@@ -108,6 +111,18 @@ class Switchboard:
     def next_number(self) -> int:
         """Return the number the next call will have, from 1."""
         return len(self.calls) + 1
+
+    def plan(self, body: dict[str, Any]) -> Plan:
+        """Return the plan of the next call. Raises `PlanError`."""
+        return parse_plan(
+            body,
+            number=self.next_number(),
+            settings=self.settings,
+            behaviour=self.behaviour,
+            standing_faults=self.faults,
+            seconds=self.speech.seconds,
+            parties=self.speech.parties,
+        )
 
     # Ringing
 
@@ -226,6 +241,22 @@ class Switchboard:
         """End a call and wait until it is over."""
         for each in self.end(call, result, ending, code=code):
             await each.over.wait()
+
+    async def act(self, call: Call, action: Action) -> None:
+        """Make one thing happen in a call now. Raises `NotPossibleError`.
+
+        A hang-up is done when the socket is closed and the app was told, unless it is
+        not to be waited for.
+        """
+        if action.do == "hangup":
+            legs = self.end(call, events.ENDED_BY_CALLER, Ending.CALLER)
+            if action.arguments.get("wait", True):
+                for each in legs:
+                    await each.over.wait()
+        elif call.line is None:
+            raise NotPossibleError("the call was not answered")
+        else:
+            await call.line.act(action)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
