@@ -171,6 +171,7 @@ def explain(event: Event) -> Explanation:
         detail=text_of(streaming, "mediaStreamingStatusDetails")
         or text_of(transcription, "transcriptionStatusDetails"),
         message=text_of(event.part("resultInformation"), "message"),
+        kind=event.kind,
     )
 
 

@@ -19,6 +19,7 @@ RIGHTS = {
         "place_call",
         "control_participants",
         "transfer_call",
+        "run_preflight",
         "play_recording",
         "download_recording",
     },

@@ -12,6 +12,7 @@ from typing import Any, Self
 import aiohttp
 
 from emulator.calls import Call
+from emulator.orders import Ending, Order
 from emulator.tokens import SOCKET_LIFETIME, TokenIssuer
 
 TAIL = 50
@@ -53,16 +54,14 @@ class SocketRecord:
         self.packets += 1
         self._last.append((slot, stamp))
 
-    def closed(
-        self, at: datetime, *, by: str, reason: str, code: int | None, abrupt: bool
-    ) -> None:
+    def closed(self, at: datetime, order: Order, code: int | None) -> None:
         """Take note of the end. It is clean if both ends said goodbye."""
         self.closed_at = at.isoformat()
-        self.closed_by = by
-        self.reason = reason
+        self.closed_by = "peer" if order.ending is Ending.LOST else "emulator"
+        self.reason = order.ending.value
         self.close_code = code
         lost = code is None or code == aiohttp.WSCloseCode.ABNORMAL_CLOSURE
-        self.ended = "abrupt" if abrupt else "lost" if lost else "clean"
+        self.ended = "abrupt" if order.abrupt else "lost" if lost else "clean"
 
     def report(self) -> dict[str, Any]:
         """Return the record as the control API shows it."""
@@ -126,7 +125,14 @@ class Dialler:
             raise RefusedError(type(exc).__name__) from exc
 
 
-def drop(websocket: aiohttp.ClientWebSocketResponse) -> None:
+async def close(websocket: aiohttp.ClientWebSocketResponse, order: Order) -> None:
+    """Close a socket as ordered, and wait for the peer's close frame."""
+    if order.abrupt:
+        _drop(websocket)
+    await websocket.close(code=order.code)
+
+
+def _drop(websocket: aiohttp.ClientWebSocketResponse) -> None:
     """Break a socket without a close frame; what the peer has not read may be lost."""
     wire = websocket.get_extra_info("socket")
     if wire is None:

@@ -24,6 +24,7 @@ from emulator.clock import Clock, Timeline
 from emulator.dialling import Dialler
 from emulator.identities import identifier
 from emulator.media import MediaStream
+from emulator.news import News
 from emulator.options import Settings
 from emulator.outbound import OutboundAudio
 from emulator.people import People
@@ -57,12 +58,9 @@ class Line:
     ) -> None:
         self._call = call
         self._operation = operation
-        self._version = version
         self._exchange = exchange
         self._clock = exchange.clock
         self._plan = call.plan
-        self._announced = asyncio.Event()
-        self._held: list[tuple[str, events.Event]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._callbacks = call.callbacks = Callbacks(
             exchange.session,
@@ -72,13 +70,21 @@ class Line:
             name=call.call_id,
             token_fault=call.plan.faults.callback_token,
         )
+        self._news = News(
+            call,
+            operation,
+            version,
+            clock=exchange.clock,
+            callbacks=self._callbacks,
+        )
+        announce = self._news.announce
         self.people = People(
-            call, clock=exchange.clock, announce=self.announce, spawn=self.spawn
+            call, clock=exchange.clock, announce=announce, spawn=self.spawn
         )
         self.transcription = Transcription(
             call.transcription_options,
             fault=call.plan.faults.transcription,
-            announce=self.announce,
+            announce=announce,
         )
 
     # From answered to connected
@@ -103,7 +109,7 @@ class Line:
         first = behaviour.socket_order == "before"
         if first:
             await self._open_media()
-        self._announce_connected()
+        self._news.connected(self.people.updated())
         if not first and call.state is CallState.CONNECTED:
             await self._open_media()
         self.transcription.begin(self._operation)
@@ -133,9 +139,9 @@ class Line:
             return
         placed = "ConnectFailed" if call.joined else "CreateCallFailed"
         call.state = CallState.FAILED
-        self._release_callbacks()
+        self._news.release()
         kind = placed if call.outgoing else "AnswerFailed"
-        self.announce(kind, {"resultInformation": result}, self._operation)
+        self._news.announce(kind, {"resultInformation": result}, self._operation)
         await self._callbacks.drained()
         call.over.set()
 
@@ -159,7 +165,7 @@ class Line:
             clock=self._clock,
             dialler=Dialler(exchange.session, exchange.issuer),
             outbound=call.outbound,
-            announce=self.announce,
+            announce=self._news.announce,
             operation=self._operation,
         )
 
@@ -175,26 +181,6 @@ class Line:
         else:
             return
         await self._clock.wait(media.settled, SOCKET_HEAD_START)
-
-    def _announce_connected(self) -> None:
-        url, behaviour = self._operation.callback_url, self._plan.behaviour
-        data = {"resultInformation": events.OK}
-        pair = [
-            self._event("CallConnected", data, self._operation),
-            self._event("ParticipantsUpdated", self.people.updated(), None),
-        ]
-        if behaviour.callback_order == "reversed":
-            pair.reverse()
-        batches = [pair] if behaviour.callback_batch else [[each] for each in pair]
-        for batch in batches:
-            self._callbacks.post(url, *batch)
-        self._release_callbacks()
-
-    def _release_callbacks(self) -> None:
-        self._announced.set()
-        for url, event in self._held:
-            self._callbacks.post(url, event)
-        self._held.clear()
 
     # What happens meanwhile
 
@@ -253,7 +239,7 @@ class Line:
         data = events.media_streaming(
             "mediaStreamingFailed", "streamUrlMissing", events.NO_URL
         )
-        self.announce("MediaStreamingFailed", data, operation)
+        self._news.announce("MediaStreamingFailed", data, operation)
         return True
 
     def stop_media(self, operation: Operation) -> bool:
@@ -279,14 +265,14 @@ class Line:
             return
         if not answers:
             failed = {"resultInformation": events.NO_ANSWER}
-            self.announce("CallTransferFailed", failed, operation)
+            self._news.announce("CallTransferFailed", failed, operation)
             return
         data = {
             "transferTarget": identifier(target),
             "transferee": identifier(transferee),
             "resultInformation": events.OK,
         }
-        self.announce("CallTransferAccepted", data, operation)
+        self._news.announce("CallTransferAccepted", data, operation)
         await self.hang_up(events.ENDED_BY_API, Ending.TRANSFERRED)
 
     # The end
@@ -313,9 +299,9 @@ class Line:
         try:
             if was_connected:
                 await self._end_media(code)
-                await self._announced.wait()
-            self._release_callbacks()
-            self.announce("CallDisconnected", {"resultInformation": result})
+                await self._news.began.wait()
+            self._news.release()
+            self._news.announce("CallDisconnected", {"resultInformation": result})
             await self._callbacks.drained()
         finally:
             self._call.over.set()
@@ -339,41 +325,13 @@ class Line:
             data = events.media_streaming(
                 "mediaStreamingStopped", "subscriptionStopped", events.COMPLETED
             )
-            self.announce("MediaStreamingStopped", data, self._operation)
+            self._news.announce("MediaStreamingStopped", data, self._operation)
 
     async def abandon(self) -> None:
         """Stop everything at once; nothing is announced any more."""
         for task in list(self._tasks):
             task.cancel()
         await self._callbacks.stop()
-
-    # Telling the app
-
-    def announce(
-        self, kind: str, data: events.Event, operation: Operation | None = None
-    ) -> None:
-        """Post one callback; nothing is said before CallConnected."""
-        url = (operation or self._operation).callback_url
-        if kind == "CallDisconnected":
-            operation = self._operation
-        event = self._event(kind, data, operation)
-        if self._announced.is_set():
-            self._callbacks.post(url, event)
-        else:
-            self._held.append((url, event))
-
-    def _event(
-        self, kind: str, data: events.Event, operation: Operation | None
-    ) -> events.Event:
-        return events.cloud_event(
-            kind,
-            data,
-            ids=self._call.ids,
-            at=self._clock.now(),
-            version=self._version,
-            operation_context=operation.context if operation else None,
-            digits=self._plan.behaviour.callback_digits,
-        )
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run something in the background until the line is abandoned."""

@@ -3,7 +3,6 @@
 import asyncio
 import heapq
 import itertools
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -50,13 +49,17 @@ class ManualClock(Clock):
 
     async def sleep(self, seconds: float) -> None:
         """Sleep until the clock was moved so far."""
-        await self.sleep_until(self._now + seconds)
+        if seconds > 0:
+            await self.sleep_until(self._now + seconds)
+        else:
+            await asyncio.sleep(0)
 
     async def sleep_until(self, moment: float) -> None:
         """Sleep until the clock was moved to a moment."""
-        if moment <= self._now:
+        if moment < self._now - MICROSECOND / 4:
             await asyncio.sleep(0)
             return
+        # Also if it is just now: whoever slept must find the moment behind them.
         waking = asyncio.get_running_loop().create_future()
         sleeper = _Sleeper(moment, next(self._numbers), waking)
         heapq.heappush(self._sleepers, sleeper)
@@ -122,4 +125,4 @@ class ManualClock(Clock):
 
 
 def _after(moment: float) -> float:
-    return (math.floor(moment / MICROSECOND) + 1) * MICROSECOND
+    return (round(moment / MICROSECOND) + 1) * MICROSECOND

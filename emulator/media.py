@@ -12,7 +12,7 @@ import aiohttp
 from emulator import events, frames
 from emulator.calls import Call, MediaOptions, Operation
 from emulator.clock import Clock, Timeline
-from emulator.dialling import Dialler, RefusedError, SocketRecord, drop
+from emulator.dialling import Dialler, RefusedError, SocketRecord, close
 from emulator.orders import Ending, Order, Orders
 from emulator.outbound import OutboundAudio
 from emulator.pump import Figures, Pump
@@ -282,32 +282,16 @@ class MediaStream:
         await asyncio.gather(pump, ordered, return_exceptions=True)
         lost = Order(Ending.LOST, 1001, self._behaviour.redial_delay)
         order = self._orders.take() or lost
-        await self._close(socket, record, order)
+        self._socket = None
+        with self._clock.outside():
+            await close(socket, order)
+        record.closed(self._clock.now(), order, socket.close_code)
         # Not before the close: with a cancelled reader aiohttp does not wait for the
         # peer's close frame, and what is still under way would be lost.
         reader.cancel()
         await asyncio.gather(reader, return_exceptions=True)
         _raise_unless_lost(pump)
         return order
-
-    async def _close(
-        self,
-        socket: aiohttp.ClientWebSocketResponse,
-        record: SocketRecord,
-        order: Order,
-    ) -> None:
-        self._socket = None
-        if order.abrupt:
-            drop(socket)
-        with self._clock.outside():
-            await socket.close(code=order.code)
-        record.closed(
-            self._clock.now(),
-            by="peer" if order.ending is Ending.LOST else "emulator",
-            reason=order.ending.value,
-            code=socket.close_code,
-            abrupt=order.abrupt,
-        )
 
     async def _read(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         limit = self._behaviour.outbound_bytes

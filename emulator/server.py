@@ -36,6 +36,7 @@ class Emulator:
         self._settings = settings
         self._behaviour = behaviour
         self._speech = speech
+        self.rest_faults = RestFaults()
         self.url = ""
         self.switchboard: Switchboard
 
@@ -62,10 +63,10 @@ class Emulator:
         return self
 
     def _application(self) -> web.Application:
-        faults = RestFaults()
-        rest = RestApi(self.switchboard, faults)
+        rest = RestApi(self.switchboard, self.rest_faults)
         app = web.Application()
-        app.add_routes(ControlApi(self.switchboard, faults, rest.limit).routes())
+        control = ControlApi(self.switchboard, self.rest_faults, rest.limit)
+        app.add_routes(control.routes())
         app.add_routes(
             [
                 web.get(
