@@ -11,13 +11,12 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import (
     ChoicesDropdownFilter,
-    RangeDateTimeFilter,
     RelatedDropdownFilter,
 )
 from unfold.decorators import display
 
 from calls import formats
-from calls.admin.filters import CompletenessFilter, LiveFilter
+from calls.admin.filters import CompletenessFilter, LiveFilter, MomentRangeFilter
 from calls.admin.orders import OrderActions, is_uuid
 from calls.markup import (
     ARCHIVE_COLOURS,
@@ -68,7 +67,7 @@ class CallAdmin(OrderActions):
         CompletenessFilter,
         ("direction", ChoicesDropdownFilter),
         ("profile", RelatedDropdownFilter),
-        ("rang_at", RangeDateTimeFilter),
+        ("rang_at", MomentRangeFilter),
     )
     search_fields = (
         "id",

@@ -11,11 +11,12 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from calls import formats
 from calls.admin.base import FactAdmin, OfCallAdmin
+from calls.admin.filters import MomentRangeFilter
 from calls.markup import party
 from calls.models import (
     Connection,
@@ -52,7 +53,7 @@ class SubscriptionAdmin(OfCallAdmin):
         ("state", ChoicesDropdownFilter),
         "sample_rate",
         "is_mixed",
-        ("started_at", RangeDateTimeFilter),
+        ("started_at", MomentRangeFilter),
     )
     search_fields = ("subscription_id", "call__connection_id")
     date_hierarchy = "started_at"
@@ -96,7 +97,7 @@ class ConnectionAdmin(OfCallAdmin):
         ("journal_state", ChoicesDropdownFilter),
         ("journal_end", ChoicesDropdownFilter),
         "node",
-        ("opened_at", RangeDateTimeFilter),
+        ("opened_at", MomentRangeFilter),
     )
     search_fields = ("id", "call__connection_id", "remote_address", "close_reason")
     ordering = ("-opened_at",)

@@ -8,12 +8,12 @@ from django.db.models.functions import Cast, NullIf
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from calls import formats
 from calls.admin.base import OfCallAdmin
-from calls.admin.filters import CompletenessFilter
+from calls.admin.filters import CompletenessFilter, MomentRangeFilter
 from calls.markup import bar, party
 from calls.models import (
     Participant,
@@ -37,7 +37,7 @@ class ParticipantAdmin(OfCallAdmin):
     )
     list_filter = (
         ("call__state", ChoicesDropdownFilter),
-        ("joined_at", RangeDateTimeFilter),
+        ("joined_at", MomentRangeFilter),
         "is_muted",
         "is_on_hold",
     )
@@ -120,7 +120,7 @@ class TrackAdmin(OfCallAdmin):
         CompletenessFilter,
         "sample_rate",
         "is_final",
-        ("first_packet_at", RangeDateTimeFilter),
+        ("first_packet_at", MomentRangeFilter),
     )
     list_select_related: ClassVar[tuple[str, ...]] = ("call", "participant")
     search_fields = (

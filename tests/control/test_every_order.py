@@ -13,7 +13,10 @@ from calls.models import (
     Evidence,
     Participant,
     StreamCommand,
+    StreamingProfile,
     StreamingState,
+    TranscriptionStart,
+    TranscriptionState,
 )
 from calls.services import stop_windows
 from tests.control.line import Line, ask, fresh, send
@@ -235,3 +238,108 @@ def test_audio_that_comes_all_the_same_ends_a_pause(line: Line) -> None:
     control.streaming_seen(call.id, StreamingState.STREAMING, at=timezone.now())
 
     assert fresh(call).paused_at is None
+
+
+def transcribed(line: Line, **plan: object) -> Call:
+    """Return a call of which ACS says that it is transcribed."""
+    call = connected_for_transcription(line, **plan)
+    send(ask(call, CommandKind.START_TRANSCRIPTION))
+    line.bench.deliver_until("TranscriptionStarted")
+    return fresh(call)
+
+
+def connected_for_transcription(line: Line, **plan: object) -> Call:
+    """Answer with a profile that gives ACS a transcription URL."""
+    StreamingProfile.objects.create(
+        name="Transcribed",
+        is_default=True,
+        start_at_answer=False,
+        transcription=TranscriptionStart.ON_DEMAND,
+        locale="de-DE",
+    )
+    call = line.ring(**{"from": CALLER, "participants": [CALLER, AGENT]} | plan)
+    send(call.commands.get())
+    line.bench.deliver_until("ParticipantsUpdated")
+    return fresh(call)
+
+
+def test_starts_changes_and_stops_transcription(line: Line) -> None:
+    call = transcribed(line)
+    assert (call.desired_transcription, call.transcription_state) == (True, "running")
+    assert line.report()["transcription"]["state"] == "active"
+
+    update = send(ask(call, CommandKind.UPDATE_TRANSCRIPTION, locale="en-GB"))
+    line.bench.deliver_until("TranscriptionUpdated")
+    assert proof(update) == (CommandState.CONFIRMED, Evidence.CALLBACK)
+    assert line.report()["transcription"]["locale"] == "en-GB"
+
+    stop = send(ask(call, CommandKind.STOP_TRANSCRIPTION))
+    line.bench.deliver_until("TranscriptionStopped")
+    assert proof(stop) == (CommandState.CONFIRMED, Evidence.CALLBACK)
+    call = fresh(call)
+    assert (call.desired_transcription, call.transcription_state) == (False, "stopped")
+
+
+def send_all(line: Line, call: Call) -> None:
+    """Send what is queued, and deliver what comes until all of it is settled."""
+    for command in call.commands.filter(state=CommandState.QUEUED):
+        send(command)
+    while call.commands.filter(state=CommandState.SENT).exists():
+        assert line.bench.next_letter().deliver() == 200
+
+
+def test_a_pause_pauses_transcription_too_and_resume_takes_it_up(line: Line) -> None:
+    call = transcribed(line)
+    send(ask(call, CommandKind.START_STREAMING))
+    line.bench.deliver_until("MediaStreamingStarted")
+
+    ask(call, CommandKind.PAUSE, reason="card number")
+    send_all(line, call)
+    report = line.report()
+    assert report["transcription"]["state"] != "active"
+    assert report["media"]["state"] != "active"
+
+    ask(call, CommandKind.RESUME)
+    send_all(line, call)
+    assert line.report()["transcription"]["state"] == "active"
+    assert fresh(call).transcription_state == TranscriptionState.RUNNING
+
+
+def test_resume_does_not_start_a_transcription_that_somebody_stopped(
+    line: Line,
+) -> None:
+    call = streamed(line)
+    send(ask(call, CommandKind.PAUSE, reason="card number"))
+    line.bench.deliver_until("MediaStreamingStopped")
+
+    ask(call, CommandKind.RESUME)
+
+    kinds = set(call.commands.values_list("kind", flat=True))
+    assert CommandKind.START_TRANSCRIPTION not in kinds
+
+
+def test_transcription_needs_a_profile_that_gives_its_url(line: Line) -> None:
+    call = connected(line)
+
+    with pytest.raises(CommandRefused, match="does not allow transcription"):
+        ask(call, CommandKind.START_TRANSCRIPTION)
+
+
+def test_transcription_that_fails_says_why(line: Line) -> None:
+    call = connected_for_transcription(line, faults={"transcription": "8581"})
+
+    start = send(ask(call, CommandKind.START_TRANSCRIPTION))
+    line.bench.deliver_until("TranscriptionFailed")
+
+    assert proof(start) == (CommandState.FAILED, Evidence.CALLBACK)
+    call = fresh(call)
+    assert call.transcription_state == TranscriptionState.FAILED
+    assert call.transcription_reason
+
+
+@pytest.mark.parametrize("locale", ["english", "en_US", "EN-us", "en-US; drop"])
+def test_a_language_that_is_none_is_refused(line: Line, locale: str) -> None:
+    call = connected_for_transcription(line)
+
+    with pytest.raises(CommandRefused, match="locale"):
+        ask(call, CommandKind.START_TRANSCRIPTION, locale=locale)

@@ -363,9 +363,18 @@ def order(call: Call, kind: str, at: float, state: str = "confirmed") -> StreamC
     return made
 
 
-def test_nobody_wanted_audio_between_a_stop_and_the_start_after_it() -> None:
+@pytest.mark.parametrize(
+    ("start", "stop"),
+    [
+        (CommandKind.START_STREAMING, CommandKind.STOP_STREAMING),
+        (CommandKind.RESUME, CommandKind.PAUSE),
+        (CommandKind.START_STREAMING, CommandKind.PAUSE),
+    ],
+)
+def test_nobody_wanted_audio_between_a_stop_and_the_start_after_it(
+    start: str, stop: str
+) -> None:
     call, other = CallFactory.create(), CallFactory.create()
-    start, stop = CommandKind.START_STREAMING, CommandKind.STOP_STREAMING
     order(call, start, 0)
     order(call, stop, 10)
     order(call, stop, 15)
