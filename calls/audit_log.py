@@ -26,6 +26,7 @@ from calls.models import (
 )
 from calls.models.audit import SYSTEM
 
+FORBIDDEN = "You may not do that."
 Actor = AbstractBaseUser | AnonymousUser | None
 
 # A browser asks for the beginning of a file more than once when it starts to play.
@@ -122,6 +123,15 @@ def command_ask(
         note_request(AuditAction.COMMAND_REFUSED, request, call=call, details=refused)
         raise
     return command
+
+
+def note_forbidden(
+    request: HttpRequest, kind: CommandKind, *, call: Call | None = None
+) -> None:
+    """Note that a user tried an order they may not give; strangers are not noted."""
+    if request.user.is_authenticated:
+        details = {"kind": kind.value, "command": str(kind.label), "reason": FORBIDDEN}
+        note_request(AuditAction.COMMAND_REFUSED, request, call=call, details=details)
 
 
 def _user(request: HttpRequest) -> Any:

@@ -260,21 +260,6 @@ def stored_json(name: str) -> HttpResponse:
 
 # --- orders -----------------------------------------------------------------------
 
-FORBIDDEN = "You may not do that."
-
-
-def note_forbidden(request: HttpRequest, call: Call | None, kind: str) -> None:
-    """Put on the audit log that a user tried what they may not; strangers are none."""
-    if call is not None and request.user.is_authenticated:
-        details = {
-            "kind": kind,
-            "command": str(CommandKind(kind).label),
-            "reason": FORBIDDEN,
-        }
-        audit_log.note_request(
-            AuditAction.COMMAND_REFUSED, request, call=call, details=details
-        )
-
 
 @require_POST
 def call_command(request: HttpRequest, call_id: UUID, kind: str) -> JsonResponse:
@@ -288,8 +273,8 @@ def call_command(request: HttpRequest, call_id: UUID, kind: str) -> JsonResponse
         return JsonResponse({"reason": "There is no such command."}, status=404)
     call = Call.objects.filter(pk=call_id).first()
     if not request.user.has_perm(order.permission):
-        note_forbidden(request, call, kind)
-        return JsonResponse({"reason": FORBIDDEN}, status=403)
+        audit_log.note_forbidden(request, CommandKind(kind), call=call)
+        return JsonResponse({"reason": audit_log.FORBIDDEN}, status=403)
     if call is None:
         return JsonResponse({"reason": "There is no such call."}, status=404)
     try:

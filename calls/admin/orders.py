@@ -16,7 +16,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from unfold.dataclasses import UnfoldAction
 
-from calls import control
+from calls import audit_log, control
 from calls.admin.asking import ask_for
 from calls.admin.base import FactAdmin
 from calls.admin.bulk import bulk_confirm, bulk_preview
@@ -96,8 +96,8 @@ class OrderActions(FactAdmin):
         self, request: HttpRequest, call_id: UUID, kind: str
     ) -> HttpResponse:
         """Ask what an order has to be told, give it, and go to the call's page."""
-        button = self._allowed(request, kind)
         call = get_object_or_404(Call, pk=call_id)
+        button = self._allowed(request, kind, call)
         given = (request.POST or request.GET).dict()
         refusal = ""
         if request.method == "POST":
@@ -136,12 +136,15 @@ class OrderActions(FactAdmin):
             return redirect("admin:calls_call_changelist")
         return bulk_confirm(self.admin_site, request, button)
 
-    def _allowed(self, request: HttpRequest, kind: str) -> Button:
+    def _allowed(
+        self, request: HttpRequest, kind: str, call: Call | None = None
+    ) -> Button:
         """Return the button of an order that is given by hand, if the user may."""
         order = ORDERS.get(kind)
         if order is None or not order.by_hand:
             raise Http404
         if not request.user.has_perm(order.permission):
+            audit_log.note_forbidden(request, CommandKind(kind), call=call)
             raise PermissionDenied
         return button_of(kind)
 

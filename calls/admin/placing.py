@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
-from calls import formats
+from calls import audit_log, formats
 from calls.admin.asking import ask_for
 from calls.models import Call, CommandKind, StreamingProfile
 from calls.orders import ORDERS, CommandRefused
@@ -188,6 +188,7 @@ def begin_page(
 ) -> HttpResponse:
     """Ask whom to ring or what to join, do it, and go to the call's page."""
     if not request.user.has_perm(ORDERS[kind].permission):
+        audit_log.note_forbidden(request, kind)
         raise PermissionDenied
     form = _FORMS[kind](request.POST or None)
     if request.method == "POST" and form.is_valid():

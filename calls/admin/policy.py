@@ -277,7 +277,7 @@ class AnswerRuleAdmin(ConsoleAdmin):
 def switch(request: HttpRequest, rules: QuerySet[AnswerRule], *, enabled: bool) -> int:
     """Switch rules on or off; return how many were not so before."""
     with transaction.atomic():
-        changed = list(rules.exclude(enabled=enabled).select_for_update())
+        changed = list(rules.exclude(enabled=enabled).select_for_update(of=("self",)))
         for rule in changed:
             fields = {"enabled": [rule.enabled, enabled]}
             change_note(request, rule, {"how": "changed", "fields": fields})

@@ -360,3 +360,19 @@ def test_notes_which_profile_is_the_default(root: Client) -> None:
 
     [entry] = entries(AuditAction.SETTING_CHANGED)
     assert entry.details["fields"] == {"is_default": [False, True]}
+
+
+@pytest.mark.parametrize(
+    "path", ["{call}/orders/hang_up/", "bulk/hang_up/", "place/", "connect/"]
+)
+def test_notes_who_tried_a_page_of_orders_they_may_not_give(
+    auditor: Client, path: str
+) -> None:
+    call = idle_call()
+
+    answer = auditor.post(LIST + path.format(call=call.pk))
+
+    assert answer.status_code == 403
+
+    [entry] = entries(AuditAction.COMMAND_REFUSED)
+    assert "You may not do that." in sentence(entry)
