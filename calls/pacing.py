@@ -6,6 +6,7 @@ Without Redis there is no broker either, and nobody to pace: everything goes at 
 """
 
 import logging
+import time
 
 import redis
 from django.conf import settings
@@ -16,6 +17,8 @@ KEY = "acsstream:acs:turn"
 # So many seconds' worth may go at once after a pause: within any second there are no
 # more than a tenth above the rate.
 BURST_SECONDS = 0.1
+# Longer than this is a line, not another question.
+PATIENCE_SECONDS = 0.5
 # Returns how long to wait, in milliseconds. Times are Redis's own: workers' clocks may
 # differ.
 TAKE = """
@@ -42,6 +45,19 @@ def turn_take(cost: int) -> float:
     if not rate:
         return 0.0
     return _run(TAKE, 1000 * cost / rate, 1000 * BURST_SECONDS) / 1000
+
+
+def turn_wait(cost: int) -> bool:
+    """Wait for the next turn. False if orders stand in line: they go first.
+
+    For questions that can be asked later. The turn is taken all the same; who gives up
+    should ask nothing more for a while.
+    """
+    seconds = turn_take(cost)
+    if seconds > PATIENCE_SECONDS:
+        return False
+    time.sleep(seconds)
+    return True
 
 
 def hold(seconds: float) -> None:

@@ -32,7 +32,7 @@ from calls.roster import roster_told
 
 __all__ = ["ENDED_UNHEARD", "MAX_QUESTIONS", "calls_reconcile"]
 
-MAX_QUESTIONS = 20
+MAX_QUESTIONS = 40
 # What happened more recently may still be on its way, to us or at ACS.
 SETTLE_SECONDS = 6
 QUIET_SECONDS = 10
@@ -62,7 +62,7 @@ def calls_reconcile(now: datetime) -> int:
     """
     ended, refusals = 0, 0
     for call in _doubtful_first(now)[:MAX_QUESTIONS]:
-        if pacing.turn_take(COST):
+        if not pacing.turn_wait(COST):
             # Orders go first.
             break
         try:

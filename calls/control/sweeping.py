@@ -80,7 +80,7 @@ def commands_verify(now: datetime) -> int:
     )
     settled = 0
     for command in waiting.select_related("call").order_by("sent_at")[:MAX_QUESTIONS]:
-        if pacing.turn_take(1):
+        if not pacing.turn_wait(1):
             break
         try:
             settled += command_verify(acs(), command)

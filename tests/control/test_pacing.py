@@ -45,6 +45,17 @@ def test_holding_does_not_shorten_the_line() -> None:
     assert pacing.turn_take(1) > 5
 
 
+def test_questions_wait_for_each_other() -> None:
+    assert [pacing.turn_wait(1) for _ in range(5)] == [True] * 5
+
+
+def test_questions_let_orders_go_first() -> None:
+    for _ in range(10):
+        pacing.turn_take(2)
+
+    assert not pacing.turn_wait(1)
+
+
 def test_without_a_rate_nobody_waits(settings: Settings) -> None:
     settings.ACS_RATE = 0
     pacing.hold(60)

@@ -138,6 +138,16 @@ def test_asks_about_a_few_at_a_time(bench: Bench) -> None:
     assert calls_reconcile(timezone.now()) == 1
 
 
+def test_asks_one_after_the_other_under_the_rate_limit(
+    bench: Bench, settings: Settings, redis_url: str
+) -> None:
+    settings.REDIS_URL, settings.ACS_RATE = redis_url, 50
+    for _ in range(5):
+        quiet_call()
+
+    assert calls_reconcile(timezone.now()) == 5
+
+
 def quiet_call(**fields: object) -> Call:
     """Return a call that ACS has never heard of."""
     rang_at = timezone.now() - LONG_AGO
