@@ -6,12 +6,13 @@ says, and the words say what to do.
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from calls import control
-from calls.acs import client
+from calls.acs import Acs, client
 from calls.control import commands_sweep, commands_verify
 from calls.models import (
     Call,
@@ -309,3 +310,23 @@ def test_a_double_start_is_not_sent_while_ours_is_under_way(line: Line) -> None:
 
     with pytest.raises(control.CommandRefused, match="still under way"):
         ask(call, CommandKind.START_STREAMING)
+
+
+def test_a_question_that_fails_does_not_undo_an_order_that_was_taken(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = connected(line)
+    hold = ask(call, CommandKind.HOLD, participant=CALLER)
+    asked = Acs.hold
+
+    def hold_and_fail_the_next_question(*args: Any, **marks: Any) -> None:
+        asked(*args, **marks)
+        line.bench.fail_rest("participants", 403)
+
+    monkeypatch.setattr(Acs, "hold", hold_and_fail_the_next_question)
+    assert send(hold).state == CommandState.SENT
+
+    commands_verify(timezone.now() + timedelta(seconds=10))
+
+    assert (fresh(hold).state, hold.evidence) == ("confirmed", Evidence.ASKED)
+    assert line.effects(hold) == 1
