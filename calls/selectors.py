@@ -23,6 +23,7 @@ from calls.models import (
 )
 from calls.models.call import ArchiveState
 from calls.sockets import UNTOLD, SocketRow, trouble_words
+from streaming.protocol import MIXED
 
 WAVESURFER = "vendor/wavesurfer/wavesurfer.esm.js"
 
@@ -84,6 +85,11 @@ class CallPage:
     has_holes: bool
     archive_words: str
     wavesurfer: str
+
+    @property
+    def is_mixed(self) -> bool:
+        """Say whether all voices came in one stream, and nobody has audio alone."""
+        return any(row.person.raw_id == MIXED for row in self.people)
 
 
 def call_page(call: Call, *, is_whole: bool = False) -> CallPage:

@@ -15,6 +15,7 @@ from calls import formats
 from calls.admin.base import FactAdmin, page_link
 from calls.admin.bulk import bulk_page
 from calls.admin.filters import BulkFilter
+from calls.audit_words import argument_words
 from calls.markup import (
     COMMAND_COLOURS,
     call_title,
@@ -35,13 +36,13 @@ class StreamCommandAdmin(FactAdmin):
         "asked",
         "kind",
         "shown_state",
+        "shown_result",
         "shown_call",
         "asked_by_whom",
         "why",
         "took",
         "attempts",
         "bulk",
-        "shown_result",
     )
     list_filter = (
         BulkFilter,
@@ -51,12 +52,48 @@ class StreamCommandAdmin(FactAdmin):
     )
     list_select_related = ("call", "asked_by")
     search_fields = ("id", "call__from_raw_id", "call__to_raw_id", "result", "why")
+    search_help_text = "Number, reason, result, or the command's id"
     date_hierarchy = "asked_at"
+    fields = (
+        ("kind", "shown_state"),
+        "shown_result",
+        "evidence",
+        ("shown_call", "shown_arguments"),
+        ("asked_by_whom", "why"),
+        ("asked", "sent"),
+        ("accepted", "settled"),
+        ("attempts", "took"),
+        "bulk",
+    )
+    readonly_fields = (
+        *("shown_state", "shown_result", "shown_call", "shown_arguments"),
+        *("asked_by_whom", "asked", "sent", "accepted", "settled", "took", "bulk"),
+    )
 
     @display(description="Asked", ordering="asked_at")
     def asked(self, row: StreamCommand) -> str:
         """Show when the order was given."""
         return formats.moment(row.asked_at)
+
+    @display(description="Sent")
+    def sent(self, row: StreamCommand) -> str:
+        """Show when it was sent last, to the millisecond."""
+        return formats.moment_ms(row.sent_at)
+
+    @display(description="Accepted by ACS")
+    def accepted(self, row: StreamCommand) -> str:
+        """Show when ACS took it, which proves nothing yet."""
+        return formats.moment_ms(row.accepted_at)
+
+    @display(description="Settled")
+    def settled(self, row: StreamCommand) -> str:
+        """Show when it was confirmed, failed or timed out."""
+        return formats.moment_ms(row.settled_at)
+
+    @display(description="Arguments")
+    def shown_arguments(self, row: StreamCommand) -> str:
+        """Show what was given with the order."""
+        return argument_words(row.arguments) or formats.NOTHING
 
     @display(description="State", ordering="state", label=COMMAND_COLOURS)
     def shown_state(self, row: StreamCommand) -> tuple[str, str]:
@@ -130,6 +167,7 @@ class CallEventAdmin(FactAdmin):
     )
     list_select_related = ("call",)
     search_fields = ("event_id", "kind", "call__from_raw_id", "call__to_raw_id")
+    search_help_text = "Number, type, or the event's id"
     date_hierarchy = "received_at"
     fields = (
         ("source", "kind"),

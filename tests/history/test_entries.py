@@ -80,6 +80,20 @@ def test_each_step_of_a_command_is_a_moment_of_its_own() -> None:
     assert settled.details["code"] == 200
 
 
+def test_a_reason_is_said_once() -> None:
+    call = call_at_noon()
+    CommandFactory.create(
+        call=call,
+        kind=CommandKind.PAUSE,
+        why="card number",
+        arguments={"reason": "card number"},
+    )
+
+    asked = next(one for one in entries(call) if one.what.endswith("asked"))
+
+    assert (asked.why, asked.told) == ("card number", "")
+
+
 def test_says_that_earlier_tries_have_no_moment() -> None:
     call = call_at_noon()
     CommandFactory.create(
