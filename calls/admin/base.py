@@ -25,6 +25,7 @@ class ConsoleAdmin(AuditedAdmin):
     list_fullwidth = True
     list_filter_submit = True
     compressed_fields = True
+    empty_value_display = formats.NOTHING
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
