@@ -55,7 +55,7 @@ class StreamCommandAdmin(FactAdmin):
     search_help_text = "Number, reason, result, or the command's id"
     date_hierarchy = "asked_at"
     fields = (
-        ("kind", "shown_state"),
+        ("kind", "state"),
         "shown_result",
         "evidence",
         ("shown_call", "shown_arguments"),
@@ -66,7 +66,7 @@ class StreamCommandAdmin(FactAdmin):
         "bulk",
     )
     readonly_fields = (
-        *("shown_state", "shown_result", "shown_call", "shown_arguments"),
+        *("shown_result", "shown_call", "shown_arguments"),
         *("asked_by_whom", "asked", "sent", "accepted", "settled", "took", "bulk"),
     )
 

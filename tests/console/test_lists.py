@@ -273,3 +273,4 @@ def test_the_page_of_a_command_has_its_moments_to_the_millisecond(
     page = root.get(page_url(command)).content.decode()
     assert "12:00:00.123" in page
     assert "target +1 206 555 0100" in page
+    assert "(&#x27;" not in page
