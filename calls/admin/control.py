@@ -8,13 +8,13 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from calls import formats
 from calls.admin.base import FactAdmin, page_link
 from calls.admin.bulk import bulk_page
-from calls.admin.filters import BulkFilter
+from calls.admin.filters import BulkFilter, MomentRangeFilter
 from calls.audit_words import argument_words
 from calls.markup import (
     COMMAND_COLOURS,
@@ -48,7 +48,7 @@ class StreamCommandAdmin(FactAdmin):
         BulkFilter,
         ("state", ChoicesDropdownFilter),
         ("kind", ChoicesDropdownFilter),
-        ("asked_at", RangeDateTimeFilter),
+        ("asked_at", MomentRangeFilter),
     )
     list_select_related = ("call", "asked_by")
     search_fields = ("id", "call__from_raw_id", "call__to_raw_id", "result", "why")
@@ -162,7 +162,7 @@ class CallEventAdmin(FactAdmin):
     )
     list_filter = (
         ("source", ChoicesDropdownFilter),
-        ("received_at", RangeDateTimeFilter),
+        ("received_at", MomentRangeFilter),
         "kind",
     )
     list_select_related = ("call",)
