@@ -11,11 +11,10 @@ from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
-from calls import formats
+from calls import audit_words, formats
 from calls.admin.base import FactAdmin, page_link
 from calls.admin.bulk import bulk_page
 from calls.admin.filters import BulkFilter, MomentRangeFilter
-from calls.audit_words import argument_words
 from calls.markup import (
     COMMAND_COLOURS,
     call_title,
@@ -93,7 +92,7 @@ class StreamCommandAdmin(FactAdmin):
     @display(description="Arguments")
     def shown_arguments(self, row: StreamCommand) -> str:
         """Show what was given with the order."""
-        return argument_words(row.arguments) or formats.NOTHING
+        return audit_words.argument_words(row.arguments) or formats.NOTHING
 
     @display(description="State", ordering="state", label=COMMAND_COLOURS)
     def shown_state(self, row: StreamCommand) -> tuple[str, str]:
