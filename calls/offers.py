@@ -230,7 +230,7 @@ def _offer(
         button=button,
         refusal=_refusal(call, button.order, given, person, commands),
         participant=person.raw_id if person else "",
-        name=(person.display_name or formats.party(person.raw_id)) if person else "",
+        name=formats.who(person.display_name, person.raw_id) if person else "",
         is_under_way=any(
             one.kind == button.kind
             and one.arguments.get("participant", "") == given.get("participant", "")
