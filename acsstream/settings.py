@@ -292,7 +292,8 @@ ACS_RATE = env.number(
     20,
     least=0,
     purpose="Requests a second that all workers together make to ACS for orders; more"
-    " wait for their turn, answers excepted. Keep it below ACS's own limit. 0: none.",
+    " wait for their turn, answers and pauses excepted. Keep it below ACS's own limit."
+    " 0: none.",
 )
 CALLER_IDS = [
     number.replace(" ", "")

@@ -218,7 +218,7 @@ def call_row(call: Call, measured: Measured | None, at: datetime) -> CallRow:
         "state": call.state,
         "state_label": call.get_state_display(),
         "direction": call.direction,
-        "from_name": call.caller_name or formats.party(call.from_raw_id),
+        "from_name": formats.who(call.caller_name, call.from_raw_id),
         "from_raw": call.from_raw_id,
         "to_name": formats.party(call.to_raw_id),
         "to_raw": call.to_raw_id,
@@ -260,7 +260,7 @@ def _stored_track(track: Track) -> TrackRow:
     who = track.participant
     return {
         "key": who.raw_id,
-        "name": who.display_name or formats.party(who.raw_id),
+        "name": formats.who(who.display_name, who.raw_id),
         "packets": track.packets,
         "silence_ratio": track.silence_ratio,
         "talk_ms": round(track.talk_seconds * 1000),
@@ -293,7 +293,7 @@ def ended_row(call: Call) -> EndedRow:
         "state": call.state,
         "state_label": call.get_state_display(),
         "direction": call.direction,
-        "from_name": call.caller_name or formats.party(call.from_raw_id),
+        "from_name": formats.who(call.caller_name, call.from_raw_id),
         "to_name": formats.party(call.to_raw_id),
         "ended_at": _epoch(call.ended_at) or 0.0,
         "seconds": call.duration(timezone.now()).total_seconds(),

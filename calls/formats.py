@@ -44,6 +44,11 @@ def party(raw_id: str) -> str:
     return name or raw_id
 
 
+def who(name: str, raw_id: str) -> str:
+    """Return a party by the name ACS gave, else as `party` words its raw id."""
+    return name or party(raw_id)
+
+
 def phone(digits: str) -> str:
     """Return an international number, given without its plus sign, in groups."""
     if digits[0] in _ONE_DIGIT_CODES:

@@ -129,10 +129,17 @@ def call_ended(
         end_reason=reason[:500],
         incoming_call_context="",
     )
-    _nothing_came(calls)
+    _nothing_came(calls, at=at)
+    calls.filter(streaming_state=StreamingState.STOPPED).update(streaming_reason="")
     calls.exclude(
-        streaming_state__in=(StreamingState.OFF, StreamingState.FAILED)
-    ).update(streaming_state=StreamingState.STOPPED, streaming_reason="")
+        streaming_state__in=(
+            StreamingState.OFF,
+            StreamingState.FAILED,
+            StreamingState.STOPPED,
+        )
+    ).update(
+        streaming_state=StreamingState.STOPPED, streaming_reason="", streaming_at=at
+    )
     calls.update(paused_at=None, paused_why="")
     calls.exclude(
         transcription_state__in=(TranscriptionState.OFF, TranscriptionState.FAILED)
@@ -141,7 +148,7 @@ def call_ended(
     return bool(ended)
 
 
-def _nothing_came(calls: CallQuerySet) -> None:
+def _nothing_came(calls: CallQuerySet, *, at: datetime) -> None:
     """Note that streaming failed if it was wanted to the end and no packet ever came.
 
     A reason that is known (ACS's word, a refused handshake) stays.
@@ -157,7 +164,7 @@ def _nothing_came(calls: CallQuerySet) -> None:
         ),
     )
     silent.filter(streaming_reason="").update(streaming_reason=NOTHING_CAME)
-    silent.update(streaming_state=StreamingState.FAILED)
+    silent.update(streaming_state=StreamingState.FAILED, streaming_at=at)
 
 
 def streaming_refused(call_id: UUID, reason: str) -> bool:

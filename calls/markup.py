@@ -168,7 +168,7 @@ def call_title(call: Call | None) -> str:
     """Return a call as from → to; empty without one."""
     if call is None:
         return ""
-    start = call.caller_name or formats.party(call.from_raw_id)
+    start = formats.who(call.caller_name, call.from_raw_id)
     return f"{start or '?'} → {formats.party(call.to_raw_id) or '?'}"
 
 
@@ -178,7 +178,7 @@ def page_title(row: object) -> str:
         case Call():
             return call_title(row)
         case Participant():
-            return row.display_name or formats.party(row.raw_id)
+            return formats.who(row.display_name, row.raw_id)
         case Track():
             return f"{page_title(row.participant)}, {row.sample_rate // 1000} kHz"
         case Recording():

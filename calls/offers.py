@@ -16,7 +16,14 @@ from django.contrib.auth.models import AnonymousUser, User
 from calls import formats
 from calls.buttons import Button, Section, buttons_by_hand
 from calls.models import Call, CommandKind, CommandState, Participant, StreamCommand
-from calls.orders import ORDERS, Arguments, CommandRefused, Given, Order
+from calls.orders import (
+    ORDERS,
+    Arguments,
+    CommandRefused,
+    Given,
+    Order,
+    under_way,
+)
 from streaming.protocol import MIXED
 
 RECENT = 12
@@ -143,10 +150,10 @@ def refusals(
     if not calls:
         return {}
     read = order.read(calls[0], arguments)
-    under_way = open_commands(calls)
+    open_of = open_commands(calls)
     return {
         call.pk: order.refusal(call, read)
-        or _under_way(order, read, under_way.get(call.pk, []))
+        or under_way(order, read, open_of.get(call.pk, []))
         for call in calls
     }
 
@@ -155,7 +162,7 @@ def call_offers(call: Call, user: Actor) -> CallOffers:
     """Return every button about a call that the user may press, or sees disabled."""
     shown = [button for button in buttons_by_hand() if may(user, button)]
     about_one = [one for one in shown if one.section == Section.PARTICIPANT]
-    under_way = open_commands([call]).get(call.pk, [])
+    commands = open_commands([call]).get(call.pk, [])
     is_asked = call.is_live and about_one
     # Mixed audio is nobody who could be muted.
     present = call.participants.filter(left_at=None).exclude(raw_id=MIXED)
@@ -163,13 +170,13 @@ def call_offers(call: Call, user: Actor) -> CallOffers:
     return CallOffers(
         call=call,
         whole=[
-            _offer(call, button, under_way)
+            _offer(call, button, commands)
             for button in shown
             if button.section != Section.PARTICIPANT
         ],
         people={
             person.raw_id: [
-                _offer(call, button, under_way, person) for button in about_one
+                _offer(call, button, commands, person) for button in about_one
             ]
             for person in people
         },
@@ -215,19 +222,19 @@ def paused_words(call: Call) -> str:
 def _offer(
     call: Call,
     button: Button,
-    under_way: Sequence[StreamCommand],
+    commands: Sequence[StreamCommand],
     person: Participant | None = None,
 ) -> Offer:
     given = button.example | ({"participant": person.raw_id} if person else {})
     return Offer(
         button=button,
-        refusal=_refusal(call, button.order, given, person, under_way),
+        refusal=_refusal(call, button.order, given, person, commands),
         participant=person.raw_id if person else "",
-        name=(person.display_name or formats.party(person.raw_id)) if person else "",
+        name=formats.who(person.display_name, person.raw_id) if person else "",
         is_under_way=any(
             one.kind == button.kind
             and one.arguments.get("participant", "") == given.get("participant", "")
-            for one in under_way
+            for one in commands
         ),
     )
 
@@ -237,25 +244,11 @@ def _refusal(
     order: Order,
     given: Arguments,
     person: Participant | None,
-    under_way: Sequence[StreamCommand],
+    commands: Sequence[StreamCommand],
 ) -> str:
     try:
         # Who is offered is in the call: there is no need to look them up again.
         read = given if person else order.read(call, given)
     except CommandRefused as refused:
         return str(refused)
-    return order.refusal(call, read) or _under_way(order, read, under_way)
-
-
-def _under_way(
-    order: Order, arguments: Arguments, under_way: Sequence[StreamCommand]
-) -> str:
-    """Return the refusal if what is under way excludes the order (`control.asking`)."""
-    name = "participant" if "participant" in arguments else "target"
-    for other in under_way:
-        is_same = not order.per_participant or (
-            other.arguments.get(name) == arguments[name]
-        )
-        if other.kind in order.excludes and is_same:
-            return f"“{other.get_kind_display()}” is still under way."
-    return ""
+    return order.refusal(call, read) or under_way(order, read, commands)

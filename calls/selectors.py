@@ -23,6 +23,7 @@ from calls.models import (
 )
 from calls.models.call import ArchiveState
 from calls.sockets import UNTOLD, SocketRow, trouble_words
+from streaming.protocol import MIXED
 
 WAVESURFER = "vendor/wavesurfer/wavesurfer.esm.js"
 
@@ -58,7 +59,11 @@ class PersonRow:
 
     person: Participant
     track: Track | None
-    name: str
+
+    @property
+    def name(self) -> str:
+        """Who that is."""
+        return formats.who(self.person.display_name, self.person.raw_id)
 
     @property
     def jitter_seconds(self) -> float:
@@ -84,6 +89,11 @@ class CallPage:
     has_holes: bool
     archive_words: str
     wavesurfer: str
+
+    @property
+    def is_mixed(self) -> bool:
+        """Say whether all voices came in one stream, and nobody has audio alone."""
+        return any(row.person.raw_id == MIXED for row in self.people)
 
 
 def call_page(call: Call, *, is_whole: bool = False) -> CallPage:
@@ -118,11 +128,10 @@ def people_rows(
     heard = set()
     for track in tracks:
         heard.add(track.participant_id)
-        raw_id = track.participant.raw_id
-        yield PersonRow(track.participant, track, formats.party(raw_id))
+        yield PersonRow(track.participant, track)
     for person in people:
         if person.pk not in heard:
-            yield PersonRow(person, None, formats.party(person.raw_id))
+            yield PersonRow(person, None)
 
 
 def player_tracks(recordings: Sequence[Recording]) -> list[PlayerTrack]:
@@ -140,7 +149,7 @@ def player_track(recording: Recording, origin_us: int) -> PlayerTrack:
     who = track.participant if track else None
     return {
         "id": str(recording.pk),
-        "label": str(who.display_name or formats.party(who.raw_id)) if who else "Mix",
+        "label": formats.who(who.display_name, who.raw_id) if who else "Mix",
         "raw_id": who.raw_id if who else "",
         "mix": who is None,
         "offset": (recording.origin_us - origin_us) / 1e6,

@@ -83,7 +83,8 @@ KINDS = (
 def policy_create() -> None:
     """Make the streaming profile of each kind, and the rule that picks it."""
     for priority, kind in enumerate(KINDS, start=1):
-        name = kind.name.capitalize()
+        # Not capitalize(), which would write kHz small.
+        name = kind.name[0].upper() + kind.name[1:]
         profile, _ = StreamingProfile.objects.get_or_create(
             name=name,
             defaults={

@@ -4,13 +4,16 @@ from typing import Any, ClassVar, Literal
 
 from django.db import models
 from django.http import HttpRequest
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from unfold.decorators import display
 
 from calls import formats
 from calls.admin.auditing import AuditedAdmin
+from calls.admin.sidebar import list_name
 from calls.markup import call_title
 
 
@@ -22,6 +25,16 @@ class ConsoleAdmin(AuditedAdmin):
     list_fullwidth = True
     list_filter_submit = True
     compressed_fields = True
+    empty_value_display = formats.NOTHING
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> TemplateResponse:
+        """Name the list as the sidebar does, not "Select call to view"."""
+        title = list_name(request.path) or capfirst(str(self.opts.verbose_name_plural))
+        return super().changelist_view(
+            request, {"title": title, **(extra_context or {})}
+        )
 
 
 class FactAdmin(ConsoleAdmin):

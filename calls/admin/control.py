@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
-from calls import formats
+from calls import audit_words, formats
 from calls.admin.base import FactAdmin, page_link
 from calls.admin.bulk import bulk_page
 from calls.admin.filters import BulkFilter, MomentRangeFilter
@@ -35,13 +35,13 @@ class StreamCommandAdmin(FactAdmin):
         "asked",
         "kind",
         "shown_state",
+        "shown_result",
         "shown_call",
         "asked_by_whom",
         "why",
         "took",
         "attempts",
         "bulk",
-        "shown_result",
     )
     list_filter = (
         BulkFilter,
@@ -51,12 +51,48 @@ class StreamCommandAdmin(FactAdmin):
     )
     list_select_related = ("call", "asked_by")
     search_fields = ("id", "call__from_raw_id", "call__to_raw_id", "result", "why")
+    search_help_text = "Number, reason, result, or the command's id"
     date_hierarchy = "asked_at"
+    fields = (
+        ("kind", "state"),
+        "shown_result",
+        "evidence",
+        ("shown_call", "shown_arguments"),
+        ("asked_by_whom", "why"),
+        ("asked", "sent"),
+        ("accepted", "settled"),
+        ("attempts", "took"),
+        "bulk",
+    )
+    readonly_fields = (
+        *("shown_result", "shown_call", "shown_arguments"),
+        *("asked_by_whom", "asked", "sent", "accepted", "settled", "took", "bulk"),
+    )
 
     @display(description="Asked", ordering="asked_at")
     def asked(self, row: StreamCommand) -> str:
         """Show when the order was given."""
         return formats.moment(row.asked_at)
+
+    @display(description="Sent")
+    def sent(self, row: StreamCommand) -> str:
+        """Show when it was sent last, to the millisecond."""
+        return formats.moment_ms(row.sent_at)
+
+    @display(description="Accepted by ACS")
+    def accepted(self, row: StreamCommand) -> str:
+        """Show when ACS took it, which proves nothing yet."""
+        return formats.moment_ms(row.accepted_at)
+
+    @display(description="Settled")
+    def settled(self, row: StreamCommand) -> str:
+        """Show when it was confirmed, failed or timed out."""
+        return formats.moment_ms(row.settled_at)
+
+    @display(description="Arguments")
+    def shown_arguments(self, row: StreamCommand) -> str:
+        """Show what was given with the order."""
+        return audit_words.argument_words(row.arguments) or formats.NOTHING
 
     @display(description="State", ordering="state", label=COMMAND_COLOURS)
     def shown_state(self, row: StreamCommand) -> tuple[str, str]:
@@ -130,6 +166,7 @@ class CallEventAdmin(FactAdmin):
     )
     list_select_related = ("call",)
     search_fields = ("event_id", "kind", "call__from_raw_id", "call__to_raw_id")
+    search_help_text = "Number, type, or the event's id"
     date_hierarchy = "received_at"
     fields = (
         ("source", "kind"),

@@ -28,6 +28,7 @@ from calls.admin.auditing import change_note
 from calls.admin.base import ConsoleAdmin
 from calls.admin.forecast import forecast_context
 from calls.models import AnswerRule, StreamingProfile
+from calls.models.policy import default_time_zone
 from calls.policy_review import oddities
 
 FORECAST = "What would happen"
@@ -80,6 +81,7 @@ class AnswerRuleForm(forms.ModelForm):  # type: ignore[type-arg] # not at run ti
         self.initial["weekdays"] = list(self.initial.get("weekdays") or "")
         zone = self.fields["time_zone"]
         assert isinstance(zone, forms.ChoiceField)  # noqa: S101 declared above
+        zone.initial = default_time_zone()
         # A zone that this machine does not know stays, and is said to be none.
         names = dict.fromkeys((*zones(), self.instance.time_zone))
         zone.choices = [(name, name) for name in names]

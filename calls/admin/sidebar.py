@@ -1,5 +1,6 @@
 """The sidebar: where things are, and how many calls are live."""
 
+from functools import cache
 from typing import Any
 
 from django.http import HttpRequest
@@ -119,6 +120,18 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     _mark_live(groups)
     _mark_here(groups, request.path)
     return groups
+
+
+def list_name(link: str) -> str:
+    """Return what the sidebar calls the page at `link`; empty if it has none there."""
+    return _names().get(link, "")
+
+
+@cache
+def _names() -> dict[str, str]:
+    return {
+        _address(route): name for _, entries in GROUPS for name, _, route, _ in entries
+    }
 
 
 def _address(route: str) -> str:

@@ -9,8 +9,14 @@ from django.utils import timezone
 
 from calls.control.queueing import command_queue
 from calls.models import Call, CommandKind, StreamCommand, TranscriptionState
-from calls.models.control import OPEN_COMMAND_STATES
-from calls.orders import ORDERS, Arguments, CommandRefused, Given, Order
+from calls.orders import (
+    ORDERS,
+    Arguments,
+    CommandRefused,
+    Given,
+    Order,
+    under_way,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -81,18 +87,9 @@ def command_refusal(call: Call, kind: CommandKind, arguments: Given) -> str:
 
 
 def _refusal(order: Order, call: Call, arguments: Arguments) -> str:
-    return order.refusal(call, arguments) or _under_way(call, order, arguments)
-
-
-def _under_way(call: Call, order: Order, arguments: Arguments) -> str:
-    others = call.commands.filter(
-        state__in=OPEN_COMMAND_STATES, kind__in=order.excludes
+    return order.refusal(call, arguments) or under_way(
+        order, arguments, call.commands.open().order_by("-asked_at")
     )
-    if order.per_participant:
-        name = "participant" if "participant" in arguments else "target"
-        others = others.filter(**{f"arguments__{name}": arguments[name]})
-    other = others.first()
-    return f"“{other.get_kind_display()}” is still under way." if other else ""
 
 
 def _show(command: StreamCommand, order: Order, *, at: "datetime") -> None:

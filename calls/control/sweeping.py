@@ -67,9 +67,7 @@ def _silence(command: StreamCommand) -> str:
 
 
 def commands_verify(now: datetime) -> int:
-    """Ask ACS after commands it took and of which no callback came. Returns how many
-    that settled.
-    """
+    """Ask ACS after commands of which no callback came. Returns how many it settled."""
     kinds = [kind for kind, order in ORDERS.items() if order.can_be_asked]
     # A worker may have died before it could say that ACS took the order.
     unheard = Q(accepted_at=None, sent_at__lt=now - timedelta(seconds=UNHEARD_SECONDS))

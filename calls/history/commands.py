@@ -55,9 +55,15 @@ def _asked(command: StreamCommand) -> Entry:
         what=f"{command.get_kind_display()}: asked",
         source=str(command.asked_by or "System"),
         why=command.why,
-        told=argument_words(command.arguments),
+        told=argument_words(_besides(command)),
         details=details | {"command": str(command.pk)},
     )
+
+
+def _besides(command: StreamCommand) -> dict[str, str]:
+    """Return the arguments that are not said by the entry's why."""
+    given: dict[str, str] = command.arguments
+    return {name: value for name, value in given.items() if value != command.why}
 
 
 def _sent(command: StreamCommand) -> Entry:

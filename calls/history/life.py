@@ -13,7 +13,7 @@ from calls.models import AuditAction, CallState
 def call_entries(rows: CallRows) -> Iterator[Entry]:
     """Yield when the call rang, was connected and ended."""
     call = rows.call
-    start = call.caller_name or formats.party(call.from_raw_id) or "?"
+    start = formats.who(call.caller_name, call.from_raw_id) or "?"
     to = formats.party(call.to_raw_id) or "?"
     yield _moment("rang", call.rang_at, "The call began", f"{start} → {to}")
     if call.connected_at:

@@ -4,7 +4,14 @@ A new command is a `CommandKind` and an entry in the table of the module it belo
 """
 
 from calls.orders import coming, ending, people, streaming, transcription
-from calls.orders.order import Arguments, CommandRefused, Given, Order, Shown
+from calls.orders.order import (
+    Arguments,
+    CommandRefused,
+    Given,
+    Order,
+    Shown,
+    under_way,
+)
 
 ORDERS: dict[str, Order] = {
     **coming.ORDERS,
@@ -21,4 +28,5 @@ __all__ = [
     "Given",
     "Order",
     "Shown",
+    "under_way",
 ]

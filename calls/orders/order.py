@@ -1,6 +1,6 @@
 """What there is to know of one kind of command."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,11 +47,6 @@ def no_arguments(_: Call, __: Given) -> Arguments:
 
 def nothing_known(_: Acs, __: StreamCommand) -> str:
     """Return no evidence: ACS cannot be asked about this order."""
-    return ""
-
-
-def anything_goes(_: Call, __: Arguments) -> str:
-    """Return no refusal."""
     return ""
 
 
@@ -106,6 +101,23 @@ class Order:
     def can_be_asked(self) -> bool:
         """Say whether ACS can be asked if the order was carried out."""
         return self.evidence is not nothing_known
+
+
+def under_way(
+    order: Order, arguments: Arguments, others: Iterable[StreamCommand]
+) -> str:
+    """Return the refusal if one of a call's open commands excludes an order.
+
+    Empty if none does. The first of `others` that excludes it is named.
+    """
+    name = "participant" if "participant" in arguments else "target"
+    for other in others:
+        is_same = not order.per_participant or (
+            other.arguments.get(name) == arguments[name]
+        )
+        if other.kind in order.excludes and is_same:
+            return f"“{other.get_kind_display()}” is still under way."
+    return ""
 
 
 def mark_of(command: StreamCommand) -> OrderMark:

@@ -1,7 +1,10 @@
 """`calls.formats` and `calls.markup` as template filters."""
 
+from typing import Any
+
 from django.template import Library
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 
 from calls import formats, markup, offers
 from calls.models import Call
@@ -27,6 +30,16 @@ for function in (
     markup.told_words,
 ):
     register.filter(function.__name__, function)
+
+
+@register.filter
+def header_name(part: dict[str, Any]) -> str:
+    """Return the name of a part of the header: the sidebar's, if it is there."""
+    # Importing the admin loads template libraries, so it cannot be done above.
+    from calls.admin.sidebar import list_name
+
+    name = list_name(str(part.get("link", ""))) or markup.page_title(part["title"])
+    return capfirst(name)
 
 
 @register.filter

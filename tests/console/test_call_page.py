@@ -226,6 +226,15 @@ def test_shows_participants_without_audio(operator: Client) -> None:
     assert b"no audio of theirs" in page
 
 
+def test_does_not_miss_single_voices_in_mixed_audio(operator: Client) -> None:
+    call = CallFactory.create(live=True)
+    TrackFactory.create(participant__call=call, participant__raw_id="mixed")
+    ParticipantFactory.create(call=call, display_name="Fifth Speaker")
+    page = operator.get(page_url(call)).content
+    assert b"in the mixed audio" in page
+    assert b"no audio of theirs" not in page
+
+
 def test_keeps_a_page_of_a_chatty_call_short(operator: Client) -> None:
     call = CallFactory.create(ended=True)
     EventFactory.create_batch(history.SHOWN + 5, call=call)

@@ -1,6 +1,7 @@
 """The lists: what they show, how much they ask the database, what they forbid."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -240,3 +241,36 @@ def test_makes_groups_once_and_leaves_them_alone(db: None) -> None:
     operators.permissions.clear()
     call_command("migrate", verbosity=0)
     assert not operators.permissions.exists()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("calls/auditentry/", "Audit log"),
+        ("calls/streamcommand/", "Commands"),
+        ("calls/callevent/", "Events"),
+        ("calls/connection/", "Sockets"),
+        ("calls/answerrule/", "Answering rules"),
+    ],
+)
+def test_a_list_is_called_as_the_sidebar_calls_it(
+    root: Client, path: str, name: str
+) -> None:
+    page = root.get(f"/admin/{path}").content.decode()
+    assert f"<title> {name} | " in " ".join(page.split())
+    assert "Select " not in page.partition("</title>")[0]
+
+
+@pytest.mark.django_db
+def test_the_page_of_a_command_has_its_moments_to_the_millisecond(
+    root: Client,
+) -> None:
+    command = CommandFactory.create(
+        sent_at=datetime(2026, 3, 1, 12, 0, 0, 123_456, UTC),
+        arguments={"target": "4:+12065550100"},
+    )
+    page = root.get(page_url(command)).content.decode()
+    assert "12:00:00.123" in page
+    assert "target +1 206 555 0100" in page
+    assert "(&#x27;" not in page

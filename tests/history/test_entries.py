@@ -10,7 +10,15 @@ from django.test.utils import CaptureQueriesContext
 
 from calls import audit_log
 from calls.history import SHOWN, Entry, history_of, rows_of
-from calls.models import AuditAction, Call, CommandKind, CommandState
+from calls.lifecycle import call_ended
+from calls.models import (
+    AuditAction,
+    Call,
+    CallState,
+    CommandKind,
+    CommandState,
+    StreamingState,
+)
 from tests.factories import (
     CallFactory,
     CommandFactory,
@@ -78,6 +86,20 @@ def test_each_step_of_a_command_is_a_moment_of_its_own() -> None:
     assert (settled.source, settled.tone) == ("ACS", "good")
     assert settled.details["evidence"] == "A callback of ACS"
     assert settled.details["code"] == 200
+
+
+def test_a_reason_is_said_once() -> None:
+    call = call_at_noon()
+    CommandFactory.create(
+        call=call,
+        kind=CommandKind.PAUSE,
+        why="card number",
+        arguments={"reason": "card number"},
+    )
+
+    asked = next(one for one in entries(call) if one.what.endswith("asked"))
+
+    assert (asked.why, asked.told) == ("card number", "")
 
 
 def test_says_that_earlier_tries_have_no_moment() -> None:
@@ -356,3 +378,22 @@ def test_nobody_joins_only_because_older_lists_are_hidden() -> None:
 
     joined = [one.what for one in cut.entries if one.kind == "participant"]
     assert joined == ["ACS user bob: joined"]
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_what_ends_with_the_call_ends_then_and_not_when_it_began(heard: bool) -> None:
+    call = call_at_noon()
+    Call.objects.filter(pk=call.pk).update(
+        state=CallState.CONNECTED,
+        streaming_state=StreamingState.STREAMING if heard else StreamingState.REQUESTED,
+        streaming_at=after(2),
+        desired_streaming=True,
+        last_packet_at=after(39) if heard else None,
+    )
+
+    call_ended(call.pk, at=after(40), code=200, subcode=7000, reason="")
+
+    call.refresh_from_db()
+    ended = [one for one in entries(call, "streaming") if one.source == "System"]
+    words = "Streaming: stopped" if heard else "Streaming: failed"
+    assert [(one.what, one.at) for one in ended] == [(words, after(40))]

@@ -8,6 +8,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils.html import escape
+from pytest_django import Settings
 
 from calls.models import AnswerRule, Call, StreamingProfile
 from tests.control.wire import incoming_call, post_eventgrid
@@ -64,6 +65,14 @@ def text_of(response: Any) -> str:
 
 
 # --- rules --------------------------------------------------------------------------
+
+
+def test_a_new_rule_begins_in_the_zone_of_the_pages(
+    root: Client, settings: Settings
+) -> None:
+    settings.TIME_ZONE = "Europe/Berlin"
+    page = text_of(root.get(f"{LIST}add/"))
+    assert '<option value="Europe/Berlin" selected' in page
 
 
 def test_a_new_rule_is_asked_last(root: Client) -> None:
