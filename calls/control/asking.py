@@ -115,10 +115,10 @@ def _companion_ask(command: StreamCommand, asked_by: "User | None") -> None:
     call = command.call
     if kind is None or call.transcription_state not in states:
         return
-    paused = call.commands.filter(
-        kind=CommandKind.STOP_TRANSCRIPTION, why__startswith=_PAUSED
-    )
-    if command.kind == CommandKind.RESUME and not paused.exists():
+    stops = call.commands.filter(kind=CommandKind.STOP_TRANSCRIPTION)
+    last = stops.order_by("-asked_at").first()
+    if command.kind == CommandKind.RESUME and (last is None or last.why != _PAUSED):
+        # Somebody stopped it for another reason.
         return
     if command_refusal(call, kind, {}):
         return

@@ -308,14 +308,21 @@ def test_a_pause_pauses_transcription_too_and_resume_takes_it_up(line: Line) -> 
 def test_resume_does_not_start_a_transcription_that_somebody_stopped(
     line: Line,
 ) -> None:
-    call = streamed(line)
-    send(ask(call, CommandKind.PAUSE, reason="card number"))
-    line.bench.deliver_until("MediaStreamingStopped")
+    call = transcribed(line)
+    ask(call, CommandKind.START_STREAMING)
+    send_all(line, call)
+    for kind, arguments in (
+        (CommandKind.PAUSE, {"reason": "card number"}),
+        (CommandKind.RESUME, {}),
+        (CommandKind.STOP_TRANSCRIPTION, {}),
+        (CommandKind.PAUSE, {"reason": "card number"}),
+        (CommandKind.RESUME, {}),
+    ):
+        ask(call, kind, **arguments)
+        send_all(line, call)
 
-    ask(call, CommandKind.RESUME)
-
-    kinds = set(call.commands.values_list("kind", flat=True))
-    assert CommandKind.START_TRANSCRIPTION not in kinds
+    assert fresh(call).transcription_state == TranscriptionState.STOPPED
+    assert line.report()["transcription"]["state"] != "active"
 
 
 def test_transcription_needs_a_profile_that_gives_its_url(line: Line) -> None:

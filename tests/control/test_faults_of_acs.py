@@ -12,7 +12,7 @@ import pytest
 from django.utils import timezone
 
 from calls import control
-from calls.acs import Acs, client
+from calls.acs import Acs, acs, client
 from calls.control import commands_sweep, commands_verify
 from calls.models import (
     Call,
@@ -23,6 +23,7 @@ from calls.models import (
     StreamCommand,
     StreamingState,
 )
+from calls.orders.order import mark_of
 from calls.reconcile import NOT_ACTIVE, calls_reconcile
 from tests.control.line import Line, ask, fresh, send
 
@@ -330,3 +331,25 @@ def test_a_question_that_fails_does_not_undo_an_order_that_was_taken(
 
     assert (fresh(hold).state, hold.evidence) == ("confirmed", Evidence.ASKED)
     assert line.effects(hold) == 1
+
+
+def test_proof_overrules_a_refusal_that_followed_a_worker_which_died(
+    line: Line,
+) -> None:
+    call = connected(line)
+    start = ask(call, CommandKind.START_STREAMING)
+    # Its worker sent it and died; the next one is refused, as what it asks for is so.
+    Acs.start_media_streaming(acs(), call.connection_id or "", mark=mark_of(start))
+    long_ago = timezone.now() - timedelta(seconds=25)
+    StreamCommand.objects.filter(pk=start.pk).update(
+        state=CommandState.SENT, sent_at=long_ago, attempts=1
+    )
+    line.bench.fail_rest("get", 409)
+    commands_sweep(timezone.now())
+    line.bench.fail_rest("get", 409)
+    assert send(start).state == CommandState.FAILED
+
+    line.bench.deliver_until("MediaStreamingStarted")
+
+    assert (fresh(start).state, start.evidence) == ("confirmed", Evidence.CALLBACK)
+    assert line.effects(start) == 1
