@@ -25,6 +25,7 @@ from calls.models import (
     StreamCommand,
 )
 from calls.models.audit import SYSTEM
+from calls.orders import given_of
 
 FORBIDDEN = "You may not do that."
 Actor = AbstractBaseUser | AnonymousUser | None
@@ -101,6 +102,8 @@ def command_ask(
     `order` is handed on to `control.command_ask`; `details` are the entry's, beside
     kind, reason and arguments. A refusal is noted too, and raised.
     """
+    if order.get("arguments"):
+        order["arguments"] = given_of(order["arguments"])
     asked = {"kind": kind.value, "command": str(kind.label)}
     asked |= {name: order[name] for name in ("why", "arguments") if order.get(name)}
     if order.get("bulk_id"):

@@ -15,6 +15,7 @@ from calls.orders import (
     CommandRefused,
     Given,
     Order,
+    given_of,
     under_way,
 )
 
@@ -56,7 +57,7 @@ def command_ask(
     with transaction.atomic():
         # Two operators who press at once: the second sees what the first asked.
         call = Call.objects.select_for_update().get(pk=call.pk)
-        read = order.read(call, arguments or {})
+        read = order.read(call, given_of(arguments or {}))
         reason = _refusal(order, call, read)
         if reason:
             raise CommandRefused(reason)
@@ -81,7 +82,7 @@ def command_refusal(call: Call, kind: CommandKind, arguments: Given) -> str:
     """Return why `command_ask` would refuse just now, for a preview; empty if not."""
     order = ORDERS[kind]
     try:
-        return _refusal(order, call, order.read(call, arguments))
+        return _refusal(order, call, order.read(call, given_of(arguments)))
     except CommandRefused as refused:
         return str(refused)
 

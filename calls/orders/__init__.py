@@ -10,6 +10,7 @@ from calls.orders.order import (
     Given,
     Order,
     Shown,
+    given_of,
     under_way,
 )
 
@@ -28,5 +29,6 @@ __all__ = [
     "Given",
     "Order",
     "Shown",
+    "given_of",
     "under_way",
 ]

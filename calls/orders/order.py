@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from calls.acs import Acs, AcsRefused, OrderMark
+from calls.batches import storable
 from calls.models import (
     Call,
     CallState,
@@ -17,6 +18,25 @@ from calls.models import (
 
 Arguments = dict[str, str]
 Given = Mapping[str, Any]
+
+
+# Everything that any order may be told; a form has other fields as well.
+NAMES = frozenset(
+    {"participant", "target", "caller_id", "reason", "locale", "kind", "id"}
+)
+LONGEST = 2000
+
+
+def given_of(values: Given) -> Arguments:
+    """Return what of a form's fields orders read, fit to be stored and noted.
+
+    Too long a text is cut: no order takes one, so it is refused in words all the same.
+    """
+    return {
+        name: storable(str(value), LONGEST + 1)
+        for name, value in values.items()
+        if name in NAMES
+    }
 
 
 class CommandRefused(Exception):  # noqa: N818 the operator's to read, not an error

@@ -376,3 +376,13 @@ def test_notes_who_tried_a_page_of_orders_they_may_not_give(
 
     [entry] = entries(AuditAction.COMMAND_REFUSED)
     assert "You may not do that." in sentence(entry)
+
+
+def test_notes_of_a_form_only_what_orders_read(operator: Client) -> None:
+    call = idle_call()
+    form = {"csrfmiddlewaretoken": "secret", "reason": "tests", "else": "x"}
+
+    operator.post(f"/calls/{call.pk}/commands/start_streaming", form)
+
+    [entry] = entries(AuditAction.COMMAND_ASKED)
+    assert entry.details["arguments"] == {"reason": "tests"}
