@@ -69,9 +69,10 @@ def _carry_out(client: Acs, command: StreamCommand) -> None:
         _confirm(command, found, Evidence.ASKED)
         return
     answer = order.send(client, command)
-    StreamCommand.objects.filter(pk=command.pk).update(
-        accepted_at=timezone.now(), result=""
-    )
+    taken = StreamCommand.objects.filter(pk=command.pk)
+    taken.update(accepted_at=timezone.now())
+    # A callback may have settled it before this answer came: its words stay.
+    taken.filter(state=CommandState.SENT).update(result="")
     if answer:
         _confirm(command, answer, Evidence.ANSWER)
     elif order.asks_at_once:

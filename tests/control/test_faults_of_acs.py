@@ -353,3 +353,21 @@ def test_proof_overrules_a_refusal_that_followed_a_worker_which_died(
 
     assert (fresh(start).state, start.evidence) == ("confirmed", Evidence.CALLBACK)
     assert line.effects(start) == 1
+
+
+def test_a_failure_told_before_the_answer_keeps_its_words(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = connected(line, faults={"streaming": "8603"})
+    start = ask(call, CommandKind.START_STREAMING)
+    started = Acs.start_media_streaming
+
+    def start_and_hear_first(*args: Any, **marks: Any) -> None:
+        started(*args, **marks)
+        line.bench.deliver_until("MediaStreamingFailed")
+
+    monkeypatch.setattr(Acs, "start_media_streaming", start_and_hear_first)
+    start = send(start)
+
+    assert (start.state, start.result_subcode) == ("failed", 8603)
+    assert "media URL" in start.result
