@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 
+from django.db.models import QuerySet
+
 from calls.acs import Acs, ParticipantState
-from calls.models import Call, CommandKind, StreamCommand
+from calls.models import Call, CommandKind, Participant, StreamCommand
 from calls.orders.coming import place_read
 from calls.orders.order import (
     Arguments,
@@ -51,7 +53,7 @@ def _unhold_refusal(call: Call, arguments: Arguments) -> str:
     return not_connected(call)
 
 
-def _rows(call: Call, arguments: Arguments):  # type: ignore[no-untyped-def] # manager
+def _rows(call: Call, arguments: Arguments) -> QuerySet[Participant]:
     return call.participants.filter(raw_id=arguments["participant"])
 
 
