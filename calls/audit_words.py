@@ -66,6 +66,31 @@ def _downloaded(entry: AuditEntry) -> str:
     return f"downloaded the recording {entry.object_title} as {form}"
 
 
+def _exported(entry: AuditEntry) -> str:
+    return f"downloaded the recordings of {entry.details.get('calls', '?')} calls"
+
+
+def _listened(entry: AuditEntry) -> str:
+    """Details: `seconds` the listening lasted, `heard` seconds of the call heard."""
+    seconds = entry.details.get("seconds")
+    told = "stopped listening to the call"
+    return told if seconds is None else f"{told} after {formats.clock(seconds)}"
+
+
+def _handled(entry: AuditEntry) -> str:
+    """Details: `did` (acknowledged, assigned, closed …), `to` a user, `why`."""
+    details = entry.details
+    told = f"{details.get('did', 'changed')} the alarm “{entry.object_title}”"
+    if to := details.get("to"):
+        told += f" to {to}"
+    return f"{told}, because: {why}" if (why := details.get("why")) else told
+
+
+def _reviewed(entry: AuditEntry) -> str:
+    """Details: `did`, a sentence's rest: "rated the call 4"."""
+    return str(entry.details.get("did", "reviewed the call"))
+
+
 def _change(entry: AuditEntry) -> str:
     details = entry.details
     told = f"{details.get('how', 'changed')} {_kind(entry)} “{entry.object_title}”"
@@ -114,6 +139,11 @@ SENTENCES: dict[AuditAction, Callable[[AuditEntry], str]] = {
     AuditAction.RECORDING_DOWNLOADED: _downloaded,
     AuditAction.TIMELINE_EXPORTED: lambda _: "exported the call's timeline",
     AuditAction.AUDIT_EXPORTED: lambda _: "exported the audit log",
+    AuditAction.RECORDINGS_EXPORTED: _exported,
+    AuditAction.LISTENING_STARTED: lambda _: "began to listen to the call",
+    AuditAction.LISTENING_ENDED: _listened,
+    AuditAction.ALARM_CHANGED: _handled,
+    AuditAction.CALL_REVIEWED: _reviewed,
     AuditAction.SIGNED_IN: lambda _: "signed in",
     AuditAction.SIGN_IN_FAILED: lambda _: "could not sign in",
     AuditAction.SIGNED_OUT: lambda _: "signed out",

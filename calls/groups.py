@@ -22,6 +22,9 @@ RIGHTS = {
         "run_preflight",
         "play_recording",
         "download_recording",
+        "listen_live",
+        "review_call",
+        "handle_alarm",
     },
     AUDITORS: {"play_recording"},
 }

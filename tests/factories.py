@@ -17,6 +17,8 @@ from factory.django import DjangoModelFactory, Password
 
 from calls.identity import participant_id, track_id
 from calls.models import (
+    Alarm,
+    AlarmKind,
     AnswerRule,
     Call,
     CallEvent,
@@ -29,6 +31,7 @@ from calls.models import (
     Participant,
     Recording,
     RecordingState,
+    Severity,
     StreamCommand,
     StreamingProfile,
     StreamingState,
@@ -280,3 +283,25 @@ class ProcessFactory(DjangoModelFactory[IngestProcess]):
 
     node = "recorder-1"
     pid = Sequence(lambda n: 4_000 + n)
+
+
+class AlarmFactory(DjangoModelFactory[Alarm]):
+    """An open alarm about a live call. Traits: `cleared`, `of_node`."""
+
+    class Meta:
+        model = Alarm
+
+    class Params:
+        cleared = Trait(cleared_at=LazyFunction(timezone.now))
+        of_node = Trait(
+            call=None, raw_id="", node="node-1", kind=AlarmKind.NODE_FULL, at_us=None
+        )
+
+    call = SubFactory(CallFactory, live=True)
+    key = Sequence(lambda n: f"test/{n}")
+    kind = AlarmKind.DEAD_AIR
+    severity = Severity.WARNING
+    words = "Nobody has spoken for 12 s."
+    value = 12.0
+    threshold = 10.0
+    at_us = 1_764_000_000_000_000

@@ -105,7 +105,7 @@ class CallAdmin(OrderActions):
         # The context is a bearer secret of 8 kB and no page needs it.
         calls: QuerySet[Call] = super().get_queryset(request)
         return calls.defer("incoming_call_context").annotate(
-            people_count=Subquery(people), silence_ratio=Subquery(silence)
+            people_counted=Subquery(people), silence_share=Subquery(silence)
         )
 
     def change_view(
@@ -168,15 +168,15 @@ class CallAdmin(OrderActions):
         """Show what streaming really does; what was asked for, where that differs."""
         return streaming_cell(row, paused_words(row))
 
-    @display(description="People", ordering="people_count")
+    @display(description="People", ordering="people_counted")
     def people(self, row: Any) -> str:
         """Show how many took part."""
-        return formats.count(row.people_count or 0)
+        return formats.count(row.people_counted or 0)
 
-    @display(description="Silence", ordering="silence_ratio")
+    @display(description="Silence", ordering="silence_share")
     def silence(self, row: Any) -> str | SafeString:
         """Show the share of all packets that ACS flagged silent."""
-        return bar(row.silence_ratio, "silence")
+        return bar(row.silence_share, "silence")
 
     @display(description="Complete", ordering="completeness")
     def complete(self, row: Call) -> str | SafeString:

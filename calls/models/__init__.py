@@ -1,5 +1,6 @@
 """Tables and their querysets. No I/O beyond the database happens here."""
 
+from calls.models.alarm import Alarm, AlarmKind, AlarmState, Severity
 from calls.models.audit import AppendOnlyError, AuditAction, AuditEntry
 from calls.models.call import (
     Call,
@@ -31,8 +32,12 @@ from calls.models.policy import (
     StreamingProfile,
     TranscriptionStart,
 )
+from calls.models.review import CallNote, SavedView, Tag
 
 __all__ = [
+    "Alarm",
+    "AlarmKind",
+    "AlarmState",
     "AnswerRule",
     "AppendOnlyError",
     "AudioChunk",
@@ -40,6 +45,7 @@ __all__ = [
     "AuditEntry",
     "Call",
     "CallEvent",
+    "CallNote",
     "CallState",
     "CommandKind",
     "CommandState",
@@ -51,10 +57,13 @@ __all__ = [
     "Recording",
     "RecordingState",
     "Retention",
+    "SavedView",
+    "Severity",
     "StreamCommand",
     "StreamingProfile",
     "StreamingState",
     "Subscription",
+    "Tag",
     "Track",
     "TranscriptionStart",
     "TranscriptionState",

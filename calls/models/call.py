@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
@@ -14,6 +15,7 @@ from calls.models.policy import (
     StreamingProfile,
     TranscriptionStart,
 )
+from calls.models.review import Tag
 
 
 class CallState(models.TextChoices):
@@ -197,10 +199,45 @@ class Call(models.Model):
     overtalk_ms = models.BigIntegerField(null=True, blank=True)
     last_packet_at = models.DateTimeField(null=True, blank=True)
 
+    # What the archive is filtered and sorted by, kept with the call: a list of a
+    # million calls cannot sum up their tracks.
+    duration_ms = models.BigIntegerField(
+        null=True, blank=True, help_text="Of a call that is over."
+    )
+    silence_ratio = models.FloatField(
+        null=True, blank=True, help_text="Silent share of all packets, 0 to 1."
+    )
+    people_count = models.PositiveIntegerField(null=True, blank=True)
+    alarm_count = models.PositiveIntegerField(default=0)
+    alarm_severity = models.PositiveSmallIntegerField(
+        default=0, help_text="Of the worst alarm the call ever had; 0 is none."
+    )
+    has_transcript = models.BooleanField(default=False)
+
+    # What people make of it.
+    tags = models.ManyToManyField(Tag, blank=True, related_name="calls")
+    rating = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="1, bad, to 5, good."
+    )
+    needs_follow_up = models.BooleanField("follow-up", default=False)
+    follow_up_assignee = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="follow_ups",
+    )
+
     objects = CallQuerySet.as_manager()
 
     class Meta:
         ordering = ("-rang_at",)
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(rating=None) | models.Q(rating__range=(1, 5)),
+                name="rating_is_1_to_5",
+            )
+        ]
         permissions = [
             ("control_streaming", "Can start and stop streaming"),
             ("pause_recording", "Can pause and resume recording"),
@@ -212,6 +249,8 @@ class Call(models.Model):
             ("run_preflight", "Can run the preflight checks"),
             ("play_recording", "Can play recordings"),
             ("download_recording", "Can download recordings"),
+            ("listen_live", "Can listen to live calls"),
+            ("review_call", "Can note, tag, rate and follow up calls"),
         ]
 
     def __str__(self) -> str:

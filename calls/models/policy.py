@@ -93,6 +93,11 @@ class StreamingProfile(models.Model):
         default=False,
         help_text="Text comes while somebody still speaks, and is corrected later.",
     )
+    alarm_thresholds = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="Thresholds of alarms that differ from the installation's.",
+    )
     retention = models.CharField(
         "retention class",
         max_length=8,

@@ -1,0 +1,70 @@
+"""Who listens to which live call, for everybody to see: kept in Redis while they do.
+
+One hash, `acsstream:listeners`; a field for each listener, told again every few seconds
+by the web process that serves them. A web process that dies tells nothing more, and
+its listeners are gone for readers after `FRESH_SECONDS`.
+"""
+
+import json
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Mapping
+from typing import Any, TypedDict, cast
+from uuid import UUID
+
+import redis
+import redis.asyncio
+
+from calls.live import redis_sync
+
+LISTENERS_KEY = "acsstream:listeners"
+FRESH_SECONDS = 15.0
+
+
+class Listener(TypedDict):
+    """One person listening to one call. Times are seconds since 1970 UTC."""
+
+    call_id: str
+    listen_id: str
+    user: str
+    since: float
+    seen: float
+
+
+async def listener_tell(client: redis.asyncio.Redis, listener: Listener) -> None:
+    """Say that somebody listens, now. Raises `redis.RedisError`."""
+    told = {**listener, "seen": time.time()}
+    await _answer(client.hset(LISTENERS_KEY, listener["listen_id"], json.dumps(told)))
+
+
+async def listener_leave(client: redis.asyncio.Redis, listen_id: UUID | str) -> None:
+    """Say that somebody listens no more. Raises `redis.RedisError`."""
+    await _answer(client.hdel(LISTENERS_KEY, str(listen_id)))
+
+
+async def listeners_async(client: redis.asyncio.Redis) -> dict[str, list[Listener]]:
+    """Return who listens, by call id. Raises `redis.RedisError`."""
+    return _fresh(await _answer(client.hgetall(LISTENERS_KEY)))
+
+
+def _answer(asked: Any) -> Awaitable[Any]:
+    """Return what to await: redis-py types its two clients' answers as one."""
+    return cast(Awaitable[Any], asked)
+
+
+def listeners() -> dict[str, list[Listener]]:
+    """Return the same, for code that is not asynchronous."""
+    with redis_sync() as client:
+        return _fresh(cast(Mapping[bytes, bytes], client.hgetall(LISTENERS_KEY)))
+
+
+def _fresh(found: Mapping[bytes, bytes]) -> dict[str, list[Listener]]:
+    oldest = time.time() - FRESH_SECONDS
+    by_call: dict[str, list[Listener]] = defaultdict(list)
+    for value in found.values():
+        listener: Listener = json.loads(value)
+        if listener["seen"] >= oldest:
+            by_call[listener["call_id"]].append(listener)
+    for group in by_call.values():
+        group.sort(key=lambda one: one["since"])
+    return dict(by_call)
