@@ -4,7 +4,7 @@ Its tracks outlive its sockets, so a redial goes on where the last socket ended.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID
@@ -12,6 +12,7 @@ from uuid import UUID
 from calls.audio.ledger import Overtalk
 from calls.audio.levels import Level
 from calls.audio.track import TrackAudio, Window
+from calls.audio.wave import Wave
 from calls.drafts import TrackDraft
 from calls.journal_format import EPOCH
 from calls.replay import track_draft
@@ -39,6 +40,11 @@ class HeardTrack:
     packets_reported: int = 0
     # When its figures are to be written next, by a monotonic clock.
     due: float = 0.0
+    wave: Wave = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin the waveform where this process began to hear the track."""
+        self.wave = Wave(self.audio.rate, known_from=self.audio.timeline.end)
 
 
 class CallAudio:
@@ -85,6 +91,7 @@ class CallAudio:
             audio = track.audio
             track.level = audio.meter.take()
             track.is_talking = track.level.rms_dbfs > TALK_DBFS
+            track.wave.settle(audio.timeline.end)
 
     def explain(self) -> None:
         """Let pauses that were ordered count as stopped, not as loss."""

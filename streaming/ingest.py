@@ -15,6 +15,7 @@ from uuid import UUID
 from calls import identity
 from calls.audio.timeline import Placement
 from calls.audio.track import TrackAudio
+from calls.audio.wave import Wave
 from calls.drafts import ChunkDraft, ConnectionDraft, SubscriptionDraft
 from streaming.call_audio import CallAudio, TrackKey
 from streaming.chunks import ChunkIndex, TrackChunks
@@ -74,6 +75,7 @@ class _Lane:
     rate: int
     index: int
     audio: "TrackAudio[MediaSession]"
+    wave: Wave
     chunks: TrackChunks
     raw_id: str
 
@@ -209,6 +211,7 @@ class MediaSession:
         placements = lane.audio.take(
             stamp, self._opened_us + arrival_us, pcm, silent, self
         )
+        lane.wave.take(pcm, placements)
         for placement in placements:
             if placement.ref is self and placement.start is not None:
                 lane.chunks.add(placement.start, placement.samples, placement.silent)
@@ -226,6 +229,7 @@ class MediaSession:
             self._rate,
             self.journal.participant(named, arrival_us),
             track.audio,
+            track.wave,
             self._track_chunks((raw_id, self._rate)),
             raw_id,
         )

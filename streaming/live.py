@@ -23,6 +23,7 @@ from redis.exceptions import RedisError
 from calls.audio.ledger import State
 from calls.audio.pcm import samples_to_us
 from calls.live import LIVE_KEY, LiveCall, LiveProcess, LiveTrack
+from calls.watching import WATCHED_KEY, WATCHED_SECONDS
 
 if TYPE_CHECKING:
     from streaming.call_audio import CallAudio, HeardTrack
@@ -39,7 +40,9 @@ def process_key(process_id: UUID | str) -> str:
 
 def call_snapshot(call: "CallAudio") -> LiveCall:
     """Return what is known of a call at this moment."""
-    tracks = [_track(raw_id, track) for (raw_id, _), track in call.tracks.items()]
+    tracks = [
+        track_snapshot(raw_id, track) for (raw_id, _), track in call.tracks.items()
+    ]
     received = expected = 0
     for track in call.tracks.values():
         ledger, rate = track.audio.ledger, track.audio.rate
@@ -61,7 +64,8 @@ def call_snapshot(call: "CallAudio") -> LiveCall:
     }
 
 
-def _track(raw_id: str, track: "HeardTrack") -> LiveTrack:
+def track_snapshot(raw_id: str, track: "HeardTrack") -> LiveTrack:
+    """Return what is known of a participant at this moment."""
     audio = track.audio
     ledger, rate = audio.ledger, audio.rate
     level = track.level
@@ -91,7 +95,7 @@ class LivePublisher:
 
     def __init__(self) -> None:
         self.error: str | None = None
-        self._redis: Redis = Redis.from_url(
+        self.redis: Redis = Redis.from_url(
             settings.REDIS_URL,
             socket_timeout=1,
             socket_connect_timeout=1,
@@ -99,28 +103,35 @@ class LivePublisher:
             retry=Retry(NoBackoff(), 0),
         )
 
-    async def publish(self, snapshot: LiveProcess) -> None:
-        """Write one snapshot. A Redis that is down is noted, never raised."""
+    async def publish(self, snapshot: LiveProcess) -> list[str]:
+        """Write one snapshot; return the ids of calls whose pages are open.
+
+        A Redis that is down is noted, never raised; then nobody looks.
+        """
         try:
-            async with self._redis.pipeline(transaction=False) as pipe:
+            async with self.redis.pipeline(transaction=False) as pipe:
                 key = process_key(snapshot["process"])
                 pipe.set(key, msgspec.json.encode(snapshot), ex=LIFETIME)
                 pipe.zadd(LIVE_KEY, {snapshot["process"]: snapshot["at"]})
                 pipe.zremrangebyscore(LIVE_KEY, 0, snapshot["at"] - 2 * LIFETIME)
-                await pipe.execute()
+                pipe.zrangebyscore(
+                    WATCHED_KEY, snapshot["at"] - WATCHED_SECONDS, "+inf"
+                )
+                *_, watched = await pipe.execute()
         except (RedisError, OSError) as exc:
             self._note(f"{type(exc).__name__}: {exc}")
-        else:
-            self._note(None)
+            return []
+        self._note(None)
+        return [call_id.decode() for call_id in watched]
 
     async def leave(self, process_id: UUID) -> None:
         """Take this process out of the live view."""
         try:
-            await self._redis.zrem(LIVE_KEY, str(process_id))
-            await self._redis.delete(process_key(process_id))
+            await self.redis.zrem(LIVE_KEY, str(process_id))
+            await self.redis.delete(process_key(process_id))
         except (RedisError, OSError) as exc:
             self._note(f"{type(exc).__name__}: {exc}")
-        await self._redis.aclose()
+        await self.redis.aclose()
 
     def _note(self, error: str | None) -> None:
         if error and not self.error:

@@ -26,6 +26,7 @@ from calls.live import LiveCall, LiveProcess
 from calls.load import LiveLoad
 from streaming.archive import Archive
 from streaming.call_audio import CallAudio
+from streaming.call_details import DetailPublisher
 from streaming.capacity import Capacity
 from streaming.ingest import MediaSession, Opening
 from streaming.journal import Journal, JournalWriter, free_bytes
@@ -62,6 +63,7 @@ class Recorder:
         self.journals = JournalWriter(settings.JOURNAL_DIR)
         self.archive = Archive()
         self.live = LivePublisher()
+        self.details = DetailPublisher(self.process_id)
         self.calls: dict[UUID, CallAudio] = {}
         self.refused: Counter[str] = Counter()
         self.capacity = Capacity(settings.MAX_STREAMS)
@@ -219,7 +221,8 @@ class Recorder:
         now = time.monotonic()
         self._count_packets(now)
         self._weigh(now)
-        await self.live.publish(self.snapshot(shown))
+        watched = await self.live.publish(self.snapshot(shown))
+        await self.details.publish(self.live.redis, self.calls, watched)
 
     def _count_packets(self, now: float) -> None:
         packets = self._packets_closed + sum(
