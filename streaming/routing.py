@@ -4,8 +4,13 @@ from typing import Any
 
 from django.urls import path
 
+from streaming.call_watch import CallConsumer
 from streaming.dashboard import DashboardConsumer
 
 # Behind session and Origin. Any: Django's stubs know views, not ASGI applications.
 dashboard: Any = DashboardConsumer.as_asgi()
-browser_urlpatterns: list[Any] = [path("ws/dashboard", dashboard)]
+call: Any = CallConsumer.as_asgi()
+browser_urlpatterns: list[Any] = [
+    path("ws/dashboard", dashboard),
+    path("ws/calls/<uuid:call_id>", call),
+]

@@ -1,0 +1,175 @@
+"""What the page of a call shows anew each second, as its script reads it.
+
+Times are seconds since 1970 UTC, positions seconds on the call's clock, shares 0 to 1.
+None is "not known".
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NotRequired, TypedDict
+from uuid import UUID
+
+from django.utils import timezone
+
+from calls import formats
+from calls.markup import CALL_COLOURS, STREAMING_COLOURS, TONES
+from calls.models import Call, Participant
+from calls.models.call import ArchiveState
+from calls.offers import paused_words
+from calls.watching import CallDetail, DetailTrack
+
+# While a call is in these, its page has not come to rest.
+UNFINISHED = (ArchiveState.LIVE, ArchiveState.PENDING)
+
+
+class CallNow(TypedDict):
+    """The call itself."""
+
+    live: bool
+    state: str
+    state_label: str
+    state_tone: str
+    streaming: str
+    streaming_label: str
+    streaming_tone: str
+    streaming_reason: str
+    desired: bool
+    paused: str
+    archive: str
+    archive_label: str
+    seconds: float
+    completeness: float | None
+    overtalk_ms: int | None
+    quiet: float | None
+
+
+class PersonNow(TypedDict):
+    """One participant's track."""
+
+    key: str
+    raw_id: str
+    name: str
+    talking: bool
+    muted: bool
+    held: bool
+    left: bool
+    packets: int
+    silent_packets: int
+    silence_ratio: float | None
+    talk_ms: int
+    now_dbfs: float | None
+    level_dbfs: float | None
+    peak_dbfs: float | None
+    clipped: int
+    gap_count: int
+    gap_ms: int
+    late: int
+    duplicates: int
+    jitter_ms: float
+    completeness: float | None
+    # Where the track begins, and how long it is.
+    offset: float
+    seconds: float
+    # What of the waveform is new: from which tenth of a second on, base64; 255 is not
+    # known here. And the holes from the `holes_from`th on: kind, start, length.
+    wave_from: NotRequired[int]
+    wave: NotRequired[str]
+    holes_from: NotRequired[int]
+    holes: NotRequired[Sequence[tuple[str, float, float]]]
+
+
+class WatchedCall(TypedDict):
+    """One message to a page. `over`: nothing will change by itself any more."""
+
+    at: float
+    measured_at: float | None
+    reason: str
+    over: bool
+    call: CallNow
+    node: str
+    clock: float | None
+    listeners: Sequence[str]
+    people: Sequence[PersonNow]
+
+
+@dataclass(frozen=True, slots=True)
+class CallFacts:
+    """What the database says of a call that is watched."""
+
+    call: Call
+    people: Mapping[str, Participant]
+    paused: str
+
+    @property
+    def is_over(self) -> bool:
+        """Say whether the call has ended and its recordings are made, or never will."""
+        return not self.call.is_live and self.call.archive_state not in UNFINISHED
+
+
+def call_facts(call_id: UUID) -> CallFacts | None:
+    """Return what the database says of a call; None if there is none."""
+    call = Call.objects.defer("incoming_call_context").filter(pk=call_id).first()
+    if call is None:
+        return None
+    people = {one.raw_id: one for one in call.participants.all()}
+    return CallFacts(call, people, paused_words(call))
+
+
+def call_now(facts: CallFacts, detail: CallDetail | None, *, at: float) -> CallNow:
+    """Return the call as it is; its figures from who receives it, else as stored."""
+    call = facts.call
+    heard = detail["last_packet_at"] if detail else None
+    return {
+        "live": call.is_live,
+        "state": call.state,
+        "state_label": str(call.get_state_display()),
+        "state_tone": TONES[CALL_COLOURS[call.state]],
+        "streaming": call.streaming_state,
+        "streaming_label": str(call.get_streaming_state_display()),
+        "streaming_tone": TONES[STREAMING_COLOURS[call.streaming_state]],
+        "streaming_reason": call.streaming_reason,
+        "desired": call.desired_streaming,
+        "paused": facts.paused,
+        "archive": call.archive_state,
+        "archive_label": str(call.get_archive_state_display()),
+        "seconds": call.duration(timezone.now()).total_seconds(),
+        "completeness": detail["completeness"] if detail else call.completeness,
+        "overtalk_ms": detail["overtalk_ms"] if detail else call.overtalk_ms,
+        "quiet": max(at - heard, 0.0) if heard and call.is_live else None,
+    }
+
+
+def track_name(track: DetailTrack) -> str:
+    """Return what tells a call's tracks apart: one speaker may have two rates."""
+    return f"{track['live']['raw_id']}/{track['rate']}"
+
+
+def person_now(track: DetailTrack, facts: CallFacts, *, origin_us: int) -> PersonNow:
+    """Return one participant's figures; the waveform is who sends it's to add."""
+    live = track["live"]
+    person = facts.people.get(live["raw_id"])
+    return {
+        "key": track_name(track),
+        "raw_id": live["raw_id"],
+        "name": formats.who(person.display_name if person else "", live["raw_id"]),
+        "talking": live["is_talking"],
+        "muted": bool(person and person.is_muted),
+        "held": bool(person and person.is_on_hold),
+        "left": bool(person and person.left_at),
+        "packets": live["packets"],
+        "silent_packets": live["silent_packets"],
+        "silence_ratio": live["silence_ratio"],
+        "talk_ms": live["talk_ms"],
+        "now_dbfs": live["rms_dbfs"],
+        "level_dbfs": track["level_dbfs"],
+        "peak_dbfs": track["highest_dbfs"],
+        "clipped": track["clipped"],
+        "gap_count": live["gap_count"],
+        "gap_ms": live["gap_ms"],
+        "late": live["late"],
+        "duplicates": live["duplicates"],
+        "jitter_ms": live["jitter_ms"],
+        "completeness": track["completeness"],
+        "offset": (track["origin_us"] - origin_us) / 1e6,
+        "seconds": live["ms"] / 1e3,
+    }

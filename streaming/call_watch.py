@@ -1,0 +1,164 @@
+"""The socket of a call's page: what is new of it, once a second.
+
+However many browsers show a call, a web process asks Redis and the database once a
+second, and not at all when nobody looks. Each page is sent what it does not have.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncJsonWebsocketConsumer
+
+from streaming.viewing import may_still
+from streaming.watch_source import Viewer, WatchSource
+
+LOOK_SECONDS = 1.0
+# How often a viewer's session and permission are looked at again.
+RECHECK_LOOKS = 30
+PERMISSION = "calls.view_call"
+FORBIDDEN, UNKNOWN_CALL, OVER = 4403, 4404, 1000
+
+log = logging.getLogger(__name__)
+
+
+class CallWatch:
+    """Looks at one call while pages show it. All calls come from one event loop."""
+
+    def __init__(self, call_id: UUID) -> None:
+        self._source = WatchSource(call_id)
+        self._looks: dict[Viewer, asyncio.Event] = {}
+        self._task: asyncio.Task[None] | None = None
+        self.exists = True
+
+    def join(self, viewer: Viewer) -> asyncio.Event:
+        """Return what is set when there is something to tell this viewer."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._run())
+        self._source.viewers.add(viewer)
+        look = self._looks[viewer] = asyncio.Event()
+        return look
+
+    def leave(self, viewer: Viewer) -> bool:
+        """Forget a viewer; say whether that was the last one."""
+        self._source.viewers.discard(viewer)
+        self._looks.pop(viewer, None)
+        return not self._looks
+
+    async def stop(self) -> None:
+        """End the work, for good."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def message(self, viewer: Viewer) -> Any:
+        """Return what to tell this viewer, see `calls.watched_call.WatchedCall`."""
+        return self._source.message(viewer)
+
+    async def _run(self) -> None:
+        try:
+            while True:
+                started = time.monotonic()
+                try:
+                    self.exists = await self._source.look(at=time.time())
+                except Exception:
+                    # One look that fails must not blind the page for good.
+                    log.exception("a look at a call failed")
+                for look in self._looks.values():
+                    look.set()
+                taken = time.monotonic() - started
+                await asyncio.sleep(max(LOOK_SECONDS - taken, LOOK_SECONDS / 5))
+        finally:
+            await self._source.close()
+
+
+# By call: who looks at the same call shares a watch.
+watches: dict[UUID, CallWatch] = {}
+
+
+class CallConsumer(AsyncJsonWebsocketConsumer):
+    """Sends one browser what is new of one call. It takes no orders: those are POSTs.
+
+    Close codes: 1000 the call is over and so is this, 4403 not allowed any more, 4404
+    there is no such call.
+    """
+
+    # No channel layer: Channels would listen to Redis for every socket, and end it when
+    # Redis goes, which is when people look at this page.
+    channel_layer_alias = "none"
+    viewer: Viewer | None = None
+    sender: asyncio.Task[None] | None = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve the socket, and let go of the call however it ends.
+
+        Channels skips `disconnect()` after an exception and at shutdown.
+        """
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await self.let_go()
+
+    async def connect(self) -> None:
+        """Accept who may see calls; refuse others before the handshake is done."""
+        if not await self.is_allowed():
+            await self.close()
+            return
+        await self.accept()
+        self.viewer = Viewer()
+        watch = watches.setdefault(self.call_id, CallWatch(self.call_id))
+        look = watch.join(self.viewer)
+        self.sender = asyncio.create_task(self.send_looks(watch, self.viewer, look))
+
+    @property
+    def call_id(self) -> UUID:
+        """Return which call the page is about."""
+        call_id: UUID = self.scope["url_route"]["kwargs"]["call_id"]
+        return call_id
+
+    async def disconnect(self, code: int) -> None:
+        """Let go of the call."""
+        await self.let_go()
+
+    async def let_go(self) -> None:
+        """Leave the watch, once."""
+        sender, self.sender = self.sender, None
+        viewer, self.viewer = self.viewer, None
+        if sender:
+            sender.cancel()
+            await asyncio.gather(sender, return_exceptions=True)
+        if viewer and watches[self.call_id].leave(viewer):
+            # At once: who comes while it ends gets a new one.
+            await watches.pop(self.call_id).stop()
+
+    async def send_looks(
+        self, watch: CallWatch, viewer: Viewer, look: asyncio.Event
+    ) -> None:
+        """Tell what is new each second; now and then see whether the viewer may."""
+        number = 0
+        while True:
+            await look.wait()
+            look.clear()
+            if not watch.exists:
+                return await self.close(code=UNKNOWN_CALL)
+            message = watch.message(viewer)
+            if message is None:
+                continue
+            await self.send_json(message)
+            if message["over"]:
+                return await self.close(code=OVER)
+            number += 1
+            if number % RECHECK_LOOKS == 0 and not await self.is_allowed():
+                return await self.close(code=FORBIDDEN)
+
+    async def receive(self, *_: Any, **__: Any) -> None:
+        """Ignore what a browser sends: nothing is expected."""
+
+    async def is_allowed(self) -> bool:
+        """Say whether the session still lives and its user may see calls."""
+        allowed: Callable[..., Any] = database_sync_to_async(may_still)
+        return bool(await allowed(self.scope, PERMISSION))
