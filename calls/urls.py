@@ -2,8 +2,9 @@
 
 from django.urls import URLPattern, path
 
-from calls import health, offer_views, views, webhooks
+from calls import health, offer_views, review_views, views, webhooks
 from calls.history.views import timeline_json, timeline_page
+from calls.markers import markers_json
 
 urlpatterns: list[URLPattern] = [
     path("recordings/<uuid:recording_id>/audio", views.recording_audio, name="audio"),
@@ -31,6 +32,27 @@ urlpatterns: list[URLPattern] = [
     path(
         "calls/<uuid:call_id>/timeline/page.json", timeline_page, name="timeline_page"
     ),
+    path("calls/<uuid:call_id>/markers.json", markers_json, name="markers"),
+    path("calls/<uuid:call_id>/review.json", review_views.review_json, name="review"),
+    path("calls/<uuid:call_id>/review/notes", review_views.note_add, name="note_add"),
+    path(
+        "calls/<uuid:call_id>/review/notes/<int:note_id>/delete",
+        review_views.note_delete,
+        name="note_delete",
+    ),
+    path("calls/<uuid:call_id>/review/tags", review_views.tag_add, name="tag_add"),
+    path(
+        "calls/<uuid:call_id>/review/tags/remove",
+        review_views.tag_remove,
+        name="tag_remove",
+    ),
+    path("calls/<uuid:call_id>/review/rating", review_views.rating_set, name="rating"),
+    path(
+        "calls/<uuid:call_id>/review/follow-up",
+        review_views.follow_up_set,
+        name="follow_up",
+    ),
+    path("calls/tags.json", review_views.tags_json, name="tags"),
     path("webhooks/eventgrid", webhooks.eventgrid, name="eventgrid"),
     path("webhooks/calls/<str:secret>", webhooks.callback, name="callback"),
     path("healthz", health.healthz, name="healthz"),
