@@ -5,7 +5,12 @@ from typing import Any
 from django.urls import path
 
 from streaming.dashboard import DashboardConsumer
+from streaming.listening import ListenConsumer
 
 # Behind session and Origin. Any: Django's stubs know views, not ASGI applications.
 dashboard: Any = DashboardConsumer.as_asgi()
-browser_urlpatterns: list[Any] = [path("ws/dashboard", dashboard)]
+listen: Any = ListenConsumer.as_asgi()
+browser_urlpatterns: list[Any] = [
+    path("ws/dashboard", dashboard),
+    path("ws/listen/<uuid:call_id>", listen),
+]
