@@ -114,6 +114,11 @@ class JournalFile:
     ) -> None:
         self.close()
 
+    @property
+    def first_offset(self) -> int:
+        """Return where the first record begins."""
+        return self._first
+
     def close(self) -> None:
         """Let go of the file. Payloads still held keep its memory until they go."""
         self._view.release()
@@ -176,6 +181,41 @@ class JournalFile:
                 return
             self.resumed_at.append(resumed)
             offset, damage = yield from self._run(resumed)
+
+    def records_from(self, offset: int) -> Iterator[Record]:
+        """Yield every whole record from `offset` on, past damage.
+
+        `offset` is `first_offset`, or where a record of this file begins or ends.
+        Unlike `records()` this notes nothing about the file.
+        """
+        at: int | None = offset
+        while at is not None:
+            end, damage = yield from self._run(at)
+            at = None if damage is None else self._next_whole(end + 1)
+
+    def heads(self, offset: int) -> Iterator[Record]:
+        """Yield the records from `offset` on without looking at their checksums.
+
+        For an index of a long journal: ten times as fast as `records_from`. Where a
+        head is no head, the next whole record is searched for.
+        """
+        view, size = self._view, self.size
+        fixed, fixed_size = RECORD_FIXED.unpack_from, RECORD_FIXED.size
+        last = max(Kind)
+        while offset + _MIN_RECORD <= size:
+            length, kind, flags, participant, at, arrival = fixed(view, offset)
+            body = offset + fixed_size
+            end = body + length
+            if not 1 <= kind <= last or end + CRC.size > size:
+                resumed = self._next_whole(offset + 1)
+                if resumed is None:
+                    return
+                offset = resumed
+                continue
+            timestamp = None if at == NO_TIMESTAMP else at
+            payload = view[body:end]
+            yield Record(kind, flags, participant, timestamp, arrival, payload, offset)
+            offset = end + CRC.size
 
     def readable_after(self, offset: int) -> bool:
         """Return whether a whole record begins anywhere behind `offset`."""

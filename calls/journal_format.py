@@ -163,6 +163,11 @@ class Record(NamedTuple):
         return self.payload
 
     @property
+    def end(self) -> int:
+        """Return the offset at which the next record begins."""
+        return self.offset + RECORD_FIXED.size + len(self.payload) + CRC.size
+
+    @property
     def text(self) -> str:
         """Return the payload of a record that holds text."""
         return str(self.payload, "utf-8", "surrogatepass")

@@ -19,6 +19,7 @@ from calls.replay import track_draft
 
 if TYPE_CHECKING:
     from streaming.ingest import MediaSession
+    from streaming.listen_tap import Tap
 
 # ACS sends the four most dominant speakers; they rotate, but a call has not this many.
 MAX_TRACKS = 250
@@ -58,6 +59,8 @@ class CallAudio:
         self.overtalk_ms = 0
         self._overtalk = Overtalk()
         self.idle_since: float | None = None
+        # While somebody listens; asked once per packet.
+        self.tap: Tap | None = None
         # When its first socket opened here: by the wall, and by a monotonic clock.
         self._anchor: tuple[datetime, float] | None = None
 

@@ -208,9 +208,10 @@ class MediaSession:
         if self.heard:
             heard, self.heard = self.heard, None
             heard()
-        placements = lane.audio.take(
-            stamp, self._opened_us + arrival_us, pcm, silent, self
-        )
+        arrived = self._opened_us + arrival_us
+        if (tap := self.call.tap) is not None:
+            tap.take(self.id, lane.raw_id, lane.rate, arrived, stamp, pcm, silent)
+        placements = lane.audio.take(stamp, arrived, pcm, silent, self)
         lane.wave.take(pcm, placements)
         for placement in placements:
             if placement.ref is self and placement.start is not None:
@@ -269,6 +270,12 @@ class MediaSession:
                 "unknown": self.unknown,
             },
         )
+
+    @property
+    def last_arrival_us(self) -> int:
+        """Return when its last packet came, µs since 1970; 0 if none has."""
+        counts = self.counts
+        return self._opened_us + counts.last_packet_us if counts.packets else 0
 
     @property
     def messages(self) -> int:

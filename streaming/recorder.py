@@ -30,6 +30,7 @@ from streaming.call_details import DetailPublisher
 from streaming.capacity import Capacity
 from streaming.ingest import MediaSession, Opening
 from streaming.journal import Journal, JournalWriter, free_bytes
+from streaming.listen import Desk
 from streaming.live import LivePublisher, call_snapshot
 from streaming.resume import call_of, is_behind, windows
 
@@ -68,6 +69,12 @@ class Recorder:
         self.refused: Counter[str] = Counter()
         self.capacity = Capacity(settings.MAX_STREAMS)
         self.packets_per_second = 0.0
+        self.desk = Desk(
+            self.process_id,
+            self.calls,
+            node=settings.NODE,
+            journals=settings.JOURNAL_DIR,
+        )
         self._packets_closed = 0
         self._counted = (time.monotonic(), 0)
         self._ended: list[MediaSession] = []
@@ -87,6 +94,7 @@ class Recorder:
         if not self._tasks and not self._is_ending:
             settings.JOURNAL_DIR.mkdir(parents=True, exist_ok=True)
             self.capacity.lag.start()
+            self.desk.start()
             self._tasks = [
                 asyncio.create_task(self._show(), name="recorder-live"),
                 asyncio.create_task(self._write(), name="recorder-rows"),
@@ -96,6 +104,7 @@ class Recorder:
         """Seal what is open, write what waits, leave the live view. Once, for good."""
         self._is_ending = True
         self.capacity.lag.stop()
+        await self.desk.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

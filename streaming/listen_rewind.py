@@ -1,0 +1,108 @@
+"""A call's past for one listener, put together from all nodes that have some of it.
+
+Nearly always that is one node. After a redial to another one, each has journals of its
+own, and their pieces are merged in the order in which their packets arrived.
+"""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+from uuid import uuid4
+
+from streaming.listen_feed import CallFeed, packets_of
+from streaming.listen_track import Arrived
+from streaming.listen_wire import Past, Read
+
+# Nodes that have journals of a call answer the first question within this.
+FIRST_SECONDS = 5.0
+OTHERS_SECONDS = 0.3
+PIECE_SECONDS = 5.0
+
+
+@dataclass
+class _Node:
+    """What one node still has to give."""
+
+    cursor: dict[str, int] = field(default_factory=dict)
+    packets: deque[Arrived] = field(default_factory=deque)
+    is_end: bool = False
+
+
+class NothingThereError(Exception):
+    """No node answers with this call's past."""
+
+
+class Rewind:
+    """Reads a call's packets from a capture time on, piece by piece."""
+
+    def __init__(self, feed: CallFeed, from_us: int) -> None:
+        self.from_us = from_us
+        # By connection: arrival of the last packet that was given or left out.
+        self.reached: dict[str, int] = {}
+        self._feed = feed
+        self._nodes: dict[str, _Node] = {}
+
+    async def next(self) -> tuple[list[Arrived], bool]:
+        """Return the next packets, and whether there are no more for now.
+
+        Raises NothingThereError, RedisError, OSError.
+        """
+        if not self._nodes:
+            await self._begin()
+        else:
+            for name, node in self._nodes.items():
+                if not node.packets:
+                    await self._more(name, node)
+        given: list[Arrived] = []
+        while True:
+            waiting = [node for node in self._nodes.values() if node.packets]
+            if not waiting:
+                return given, all(node.is_end for node in self._nodes.values())
+            node = min(waiting, key=lambda one: one.packets[0].arrival_us)
+            given.append(node.packets.popleft())
+            if not node.packets and not node.is_end:
+                # The next of this node may come before the others' next.
+                return given, False
+
+    async def _begin(self) -> None:
+        for past in await self._asked(None, {}, first=True):
+            self._take(past, self._nodes.setdefault(past.node, _Node()))
+
+    async def _more(self, name: str, node: _Node) -> None:
+        [past] = await self._asked(name, node.cursor, first=False)
+        self._take(past, node)
+
+    def _take(self, past: Past, node: _Node) -> None:
+        node.cursor = node.cursor | past.cursor
+        node.is_end = past.is_end
+        node.packets.extend(packets_of(past))
+        self.reached.update(past.reached)
+
+    async def _asked(
+        self, node: str | None, cursor: dict[str, int], *, first: bool
+    ) -> list[Past]:
+        """Ask once; return all answers of a first question, else the one."""
+        answers: asyncio.Queue[Past] = asyncio.Queue()
+        read = Read(
+            web=self._feed.id,
+            call=str(self._feed.call_id),
+            ask=str(uuid4()),
+            node=node,
+            cursor=None if first else cursor,
+            from_us=self.from_us,
+        )
+        self._feed.answers[read.ask] = answers.put_nowait
+        try:
+            await self._feed.ask(read)
+            patience = FIRST_SECONDS if first else PIECE_SECONDS
+            found = [await asyncio.wait_for(answers.get(), patience)]
+            while first:
+                try:
+                    found.append(await asyncio.wait_for(answers.get(), OTHERS_SECONDS))
+                except TimeoutError:
+                    break
+        except TimeoutError as exc:
+            raise NothingThereError from exc
+        finally:
+            del self._feed.answers[read.ask]
+        return found

@@ -1,0 +1,89 @@
+"""What listening asks of the database: who may, what the call is, and the audit log.
+
+All of it is synchronous and runs in a worker thread.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth import get_user_model
+
+from calls import formats
+from calls.audit_log import note
+from calls.models import AuditAction, Call, Participant
+
+PERMISSIONS = ("calls.view_call", "calls.listen_live")
+
+
+@dataclass(frozen=True, slots=True)
+class CallNow:
+    """What a listener is told of a call, beside its audio."""
+
+    is_live: bool
+    origin_us: int | None
+    streaming: str
+    streaming_words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """A browser's session and who is behind it."""
+
+    session: Any
+    user_key: Any
+    address: str
+
+    def user(self) -> Any:
+        """Return the user if they may listen now, else None.
+
+        A fresh row: permissions are cached on the one that came with the handshake.
+        """
+        session = self.session
+        if self.user_key is None or not session.exists(session.session_key or ""):
+            return None
+        users = get_user_model().objects.filter(pk=self.user_key, is_active=True)
+        user = users.first()
+        return user if user is not None and user.has_perms(PERMISSIONS) else None
+
+    def note_started(self, call_id: UUID) -> None:
+        """Note that the user is about to hear a call. Raises DatabaseError."""
+        self._note(AuditAction.LISTENING_STARTED, call_id, {})
+
+    def note_ended(self, call_id: UUID, seconds: float, heard: float) -> None:
+        """Note that they hear it no more. Raises DatabaseError."""
+        details = {"seconds": round(seconds, 1), "heard": round(heard, 1)}
+        self._note(AuditAction.LISTENING_ENDED, call_id, details)
+
+    def _note(
+        self, action: AuditAction, call_id: UUID, details: dict[str, Any]
+    ) -> None:
+        call = Call.objects.get(pk=call_id)
+        user = get_user_model().objects.get(pk=self.user_key)
+        note(
+            action,
+            actor=user,
+            call=call,
+            obj=call,
+            details=details,
+            address=self.address,
+        )
+
+
+def call_now(call_id: UUID) -> CallNow | None:
+    """Return what a call is like now; None if there is none."""
+    call = Call.objects.filter(pk=call_id).first()
+    if call is None:
+        return None
+    return CallNow(
+        is_live=call.is_live,
+        origin_us=call.origin_us,
+        streaming=call.streaming_state,
+        streaming_words=str(call.get_streaming_state_display()),
+    )
+
+
+def names_of(call_id: UUID) -> dict[str, str]:
+    """Return what to call each participant, by raw id."""
+    people = Participant.objects.filter(call=call_id)
+    return {one.raw_id: formats.who(one.display_name, one.raw_id) for one in people}
