@@ -20,6 +20,7 @@ from calls.batches import (
     UNFINISHED,
     calls_figures_refresh,
     chunks_store,
+    tones_store,
     track_finalise,
 )
 from calls.drafts import ArchiveBatch, StopWindow, TrackDraft
@@ -172,6 +173,7 @@ class Assembly:
         # The index anew for these sockets: live rows may lack late packets.
         AudioChunk.objects.filter(connection_id__in=sockets).delete()
         chunks_store(self.replay.chunks())
+        tones_store(self.replay.tones())
         ledgers = {
             draft.id: self.replay.tracks[key].ledger for key, draft in drafts.items()
         }

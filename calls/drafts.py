@@ -106,6 +106,20 @@ class ChunkDraft:
 
 
 @dataclass(frozen=True, slots=True)
+class ToneDraft:
+    """One DTMF tone. Its digit may be of a card: it is in no `repr`, so in no log."""
+
+    id: UUID
+    call_id: UUID
+    # Empty: the frame named nobody.
+    raw_id: str
+    tone: str = field(repr=False)
+    # Capture time, µs since 1970; the arrival where the peer stated none.
+    at_us: int
+    is_stamped: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ArchiveBatch:
     """Drafts that are written in one transaction."""
 
@@ -113,17 +127,18 @@ class ArchiveBatch:
     subscriptions: Sequence[SubscriptionDraft] = field(default=())
     tracks: Sequence[TrackDraft] = field(default=())
     chunks: Sequence[ChunkDraft] = field(default=())
+    tones: Sequence[ToneDraft] = field(default=())
 
     def __len__(self) -> int:
-        return sum(
-            map(len, (self.connections, self.subscriptions, self.tracks, self.chunks))
-        )
+        tables = (self.connections, self.subscriptions, self.tracks, self.chunks)
+        return sum(map(len, (*tables, self.tones)))
 
     def by_call(self) -> "Iterator[tuple[UUID | None, ArchiveBatch]]":
         """Yield each call's part; None for chunks of sockets that are not in here."""
         call_of = {draft.id: draft.call_id for draft in self.connections}
         owners = {*call_of.values(), *(draft.call_id for draft in self.subscriptions)}
         owners |= {draft.call_id for draft in self.tracks}
+        owners |= {draft.call_id for draft in self.tones}
         for owner in [*owners, None]:
             part = ArchiveBatch(
                 [draft for draft in self.connections if draft.call_id == owner],
@@ -134,6 +149,7 @@ class ArchiveBatch:
                     for draft in self.chunks
                     if call_of.get(draft.connection_id) == owner
                 ],
+                [draft for draft in self.tones if draft.call_id == owner],
             )
             if part:
                 yield owner, part

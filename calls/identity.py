@@ -34,6 +34,14 @@ def track_id(call: UUID, raw_id: str, sample_rate: int) -> UUID:
     return uuid5(call, f"track/{raw_id}/{sample_rate}")
 
 
+def tone_id(connection: UUID, arrival_us: int, before: int) -> UUID:
+    """Return the key of a DTMF tone by the socket it came over and its arrival.
+
+    `before`: how many tones arrived in that same microsecond before it.
+    """
+    return uuid5(connection, f"tone/{arrival_us}/{before}")
+
+
 def ring_id(ring: str, number: int) -> UUID:
     """Return the key of the call that rang as `ring`, for the `number`-th time.
 

@@ -7,6 +7,7 @@ away with the journal.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 from uuid import UUID
@@ -16,10 +17,11 @@ from calls.audio.ledger import State
 from calls.audio.pcm import BYTES_PER_SAMPLE, SLOTS_PER_SECOND
 from calls.audio.timeline import Placement
 from calls.audio.track import TrackAudio
-from calls.drafts import ChunkDraft, SubscriptionDraft, TrackDraft
+from calls.drafts import ChunkDraft, SubscriptionDraft, ToneDraft, TrackDraft
 from calls.journal import NO_PARTICIPANT, JournalError, Kind, Record
 from calls.journal_walk import JournalCount, Walk, moment, speaker, walk_together
-from streaming.protocol import AudioMetadata, DecodeError, decode
+from calls.tone_index import ToneIndex
+from streaming.protocol import AudioMetadata, DecodeError, DtmfData, decode
 
 __all__ = [
     "CHUNK_SECONDS",
@@ -61,6 +63,8 @@ class CallReplay:
         self.call_id = call_id
         self.tracks: dict[tuple[str, int], TrackAudio[PacketRef]] = {}
         self.counts: list[JournalCount] = []
+        # By socket: the DTMF tones that came over it.
+        self._tones: dict[UUID, ToneIndex] = {}
         self._placed = placed
         self._aside = aside
 
@@ -92,6 +96,11 @@ class CallReplay:
                 yield ChunkDraft(
                     track_id, connection_id, number, start, samples, packets, silent
                 )
+
+    def tones(self) -> Iterator[ToneDraft]:
+        """Return the DTMF tones of all journals."""
+        for index in self._tones.values():
+            yield from index.drafts()
 
     def _metadata(self, count: JournalCount, record: Record) -> None:
         count.messages += 1
@@ -168,7 +177,20 @@ class CallReplay:
             count.malformed += 1
         elif record.kind == Kind.UNKNOWN:
             count.unknown += 1
+        elif record.kind == Kind.DTMF:
+            self._tone(count, record)
         self._aside(count, record)
+
+    def _tone(self, count: JournalCount, record: Record) -> None:
+        """Name a tone as ingest did. A frame nobody can read is only put aside."""
+        with suppress(DecodeError):
+            if isinstance(dtmf := decode(record.text), DtmfData):
+                socket = count.header.connection_id
+                index = self._tones.get(socket)
+                if index is None:
+                    index = ToneIndex(self.call_id, socket, count.opened_us)
+                    self._tones[socket] = index
+                index.add(dtmf, record.arrival_us)
 
 
 def _likely_rate(pcm: bytes) -> int:

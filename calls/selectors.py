@@ -37,12 +37,17 @@ class Hole(TypedDict):
 
 
 class PlayerTrack(TypedDict):
-    """One recording for the player. `offset` is its start after the first track's."""
+    """One recording for the player.
+
+    `offset` is its start on the call's clock. `number` is the speaker's key, 0 for the
+    mix.
+    """
 
     id: str
     label: str
     raw_id: str
     mix: bool
+    number: int
     offset: float
     seconds: float
     bytes: str
@@ -86,6 +91,9 @@ class CallPage:
     timeline: TimelinePage
     failed_recordings: Sequence[Recording]
     player: Sequence[PlayerTrack]
+    # The player's zero, ms since 1970, and the zone of its times of day.
+    origin_ms: int
+    zone: str
     has_holes: bool
     archive_words: str
     wavesurfer: str
@@ -100,7 +108,8 @@ def call_page(call: Call, *, is_whole: bool = False) -> CallPage:
     """Return what the page of `call` shows; with all of its timeline if `is_whole`."""
     rows = rows_of(call, limit=limit_of(is_whole=is_whole))
     verified = [one for one in rows.recordings if one.state == RecordingState.VERIFIED]
-    player = player_tracks(verified)
+    origin_us = player_origin_us(call, verified)
+    player = player_tracks(verified, origin_us)
     return CallPage(
         call=call,
         seconds=call.duration(timezone.now()).total_seconds(),
@@ -115,6 +124,8 @@ def call_page(call: Call, *, is_whole: bool = False) -> CallPage:
             one for one in rows.recordings if one.state == RecordingState.FAILED
         ],
         player=player,
+        origin_ms=origin_us // 1000,
+        zone=timezone.get_current_timezone_name(),
         has_holes=any(track["holes"] for track in player),
         archive_words=archive_words(call),
         wavesurfer=wavesurfer_url(),
@@ -134,16 +145,27 @@ def people_rows(
             yield PersonRow(person, None)
 
 
-def player_tracks(recordings: Sequence[Recording]) -> list[PlayerTrack]:
+def player_origin_us(call: Call, recordings: Sequence[Recording]) -> int:
+    """Return the zero of the call's clock: the capture time of its first packet."""
+    starts = [one.origin_us for one in recordings]
+    if call.origin_us is not None:
+        starts.append(call.origin_us)
+    return min(starts, default=0)
+
+
+def player_tracks(recordings: Sequence[Recording], origin_us: int) -> list[PlayerTrack]:
     """Return the recordings as the player wants them, the mix first."""
-    origin = min((one.origin_us for one in recordings), default=0)
     ordered = sorted(
         recordings, key=lambda one: (one.track_id is not None, one.origin_us)
     )
-    return [player_track(one, origin) for one in ordered]
+    mixes = sum(one.track_id is None for one in ordered)
+    return [
+        player_track(one, origin_us, max(place - mixes, 0))
+        for place, one in enumerate(ordered, 1)
+    ]
 
 
-def player_track(recording: Recording, origin_us: int) -> PlayerTrack:
+def player_track(recording: Recording, origin_us: int, number: int) -> PlayerTrack:
     """Return one recording as the player wants it."""
     track = recording.track
     who = track.participant if track else None
@@ -152,6 +174,7 @@ def player_track(recording: Recording, origin_us: int) -> PlayerTrack:
         "label": formats.who(who.display_name, who.raw_id) if who else "Mix",
         "raw_id": who.raw_id if who else "",
         "mix": who is None,
+        "number": number,
         "offset": (recording.origin_us - origin_us) / 1e6,
         "seconds": recording.seconds,
         "bytes": formats.size(recording.audio_bytes),

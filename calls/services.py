@@ -109,6 +109,7 @@ def batch_store(batch: ArchiveBatch, *, is_finishing: bool = False) -> None:
         batches.connections_store(batch.connections)
         batches.tracks_store(batch.tracks)
         batches.chunks_store(batch.chunks)
+        batches.tones_store(batch.tones)
         calls = {draft.call_id for draft in batch.connections}
         calls |= {draft.call_id for draft in batch.tracks}
         batches.calls_figures_refresh(calls)

@@ -35,6 +35,7 @@ from calls.drafts import (
     ConnectionDraft,
     StopWindow,
     SubscriptionDraft,
+    ToneDraft,
     TrackDraft,
 )
 from calls.lifecycle import streaming_refused
@@ -47,6 +48,7 @@ T = TypeVar("T")
 MAX_CHUNKS = 200_000
 MAX_SOCKETS = 50_000
 MAX_TRACKS = 10_000
+MAX_TONES = 50_000
 READERS = 2
 
 
@@ -71,6 +73,7 @@ class Archive:
         self._subscriptions: dict[tuple[UUID, str], SubscriptionDraft] = {}
         self._tracks: dict[UUID, TrackDraft] = {}
         self._chunks: dict[tuple[UUID, UUID, int], ChunkDraft] = {}
+        self._tones: dict[UUID, ToneDraft] = {}
 
     @property
     def waiting(self) -> int:
@@ -80,6 +83,7 @@ class Archive:
             + len(self._subscriptions)
             + len(self._tracks)
             + len(self._chunks)
+            + len(self._tones)
         )
 
     def put(self, batch: ArchiveBatch) -> None:
@@ -94,6 +98,8 @@ class Archive:
         for chunk in batch.chunks:
             address = (chunk.track_id, chunk.connection_id, chunk.number)
             self._keep(self._chunks, address, chunk, MAX_CHUNKS)
+        for tone in batch.tones:
+            self._keep(self._tones, tone.id, tone, MAX_TONES)
 
     def _keep(self, waiting: dict[K, T], key: K, draft: T, most: int) -> None:
         if key in waiting or len(waiting) < most:
@@ -107,7 +113,7 @@ class Archive:
         if not batch:
             return True
         self._connections, self._subscriptions = {}, {}
-        self._tracks, self._chunks = {}, {}
+        self._tracks, self._chunks, self._tones = {}, {}, {}
         is_written = False
         try:
             answer = await self._write(partial(_store, batch))
@@ -125,6 +131,7 @@ class Archive:
             subscriptions=list(self._subscriptions.values()),
             tracks=list(self._tracks.values()),
             chunks=list(self._chunks.values()),
+            tones=list(self._tones.values()),
         )
 
     def _put_back(self, batch: ArchiveBatch) -> None:

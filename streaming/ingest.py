@@ -16,7 +16,8 @@ from calls import identity
 from calls.audio.timeline import Placement
 from calls.audio.track import TrackAudio
 from calls.audio.wave import Wave
-from calls.drafts import ChunkDraft, ConnectionDraft, SubscriptionDraft
+from calls.drafts import ChunkDraft, ConnectionDraft, SubscriptionDraft, ToneDraft
+from calls.tone_index import ToneIndex
 from streaming.call_audio import CallAudio, TrackKey
 from streaming.chunks import ChunkIndex, TrackChunks
 from streaming.journal import Journal
@@ -108,6 +109,7 @@ class MediaSession:
         self.heard: Callable[[], None] | None = None
         self._chunks = ChunkIndex()
         self._opened_us = (opening.opened_at - EPOCH) // MICROSECOND
+        self._tones = ToneIndex(call.call_id, connection_id, self._opened_us)
         self._rate = 0
         # By raw id as it came, and by key: who speaks over this socket.
         self._lanes: dict[str | None, _Lane] = {}
@@ -131,6 +133,7 @@ class MediaSession:
             case DtmfReceived(dtmf):
                 stamp = _microseconds(dtmf.timestamp)
                 self.journal.dtmf(frame, arrival_us, stamp)
+                self._tones.add(dtmf, arrival_us)
             case TranscriptionReceived():
                 self.journal.transcription(frame, arrival_us)
             case UnknownReceived():
@@ -301,6 +304,10 @@ class MediaSession:
     def chunk_drafts(self) -> list[ChunkDraft]:
         """Return index rows that changed since the last call."""
         return self._chunks.drafts(self.id)
+
+    def tone_drafts(self) -> list[ToneDraft]:
+        """Return the DTMF tones that came since the last call, as rows."""
+        return self._tones.drafts()
 
     def draft(self, *, process_id: UUID, node: str) -> ConnectionDraft:
         """Return this socket as the row it makes."""

@@ -333,6 +333,7 @@ class Recorder:
             ],
             tracks=list(call.drafts(now)),
             chunks=[draft for session in sessions for draft in session.chunk_drafts()],
+            tones=[draft for session in sessions for draft in session.tone_drafts()],
         )
         self.archive.put(batch)
 

@@ -24,6 +24,7 @@ from calls.models.media import (
     Recording,
     RecordingState,
     Subscription,
+    Tone,
     Track,
 )
 from calls.models.policy import (
@@ -64,6 +65,7 @@ __all__ = [
     "StreamingState",
     "Subscription",
     "Tag",
+    "Tone",
     "Track",
     "TranscriptionStart",
     "TranscriptionState",

@@ -216,6 +216,32 @@ class AudioChunk(models.Model):
         return f"chunk {self.number}"
 
 
+class Tone(models.Model):
+    """A DTMF tone that a participant pressed. Digits may be of a card."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    call = models.ForeignKey(Call, on_delete=models.CASCADE, related_name="tones")
+    raw_id = models.CharField(
+        max_length=255, blank=True, help_text="Empty: the frame named nobody."
+    )
+    tone = models.CharField(max_length=32)
+    at_us = models.BigIntegerField(
+        help_text="Capture time, µs since 1970 UTC; the arrival if none was stated."
+    )
+    is_stamped = models.BooleanField(
+        default=True, help_text="The peer stated when it was pressed."
+    )
+
+    class Meta:
+        ordering = ("call", "at_us")
+        # Nobody edits tones; who may see a digit is who may play the recording.
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        # Never the digit: this ends up in logs and titles.
+        return f"tone at {self.at_us}"
+
+
 class Loss(models.Model):
     """What a track misses behind a place where a journal broke off.
 

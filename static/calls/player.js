@@ -1,294 +1,289 @@
-/* Plays a call: the mix, one participant, or several tracks at once, aligned.
+/* Plays a call: the mix, or speakers by themselves, aligned to the call's clock.
  *
- * Tracks begin where their first packet did, so each has an offset on the call's clock.
- * One audible track leads the clock and the others are kept to it; where none has audio
- * (before the first word, after the last) the clock runs by itself.
- *
- * Without this file, or without the waveform library, the plain <audio> elements of the
- * page play all the same.
+ * This file brings the parts together; each part has a file of its own. Without it, or
+ * without the waveform library, the plain <audio> elements of the page play all the same.
  */
+
+import { say } from "./dom.js";
+import { Engine, SPEEDS } from "./player_engine.js";
+import { laneOf, tellLanes, tellSliders, Waves } from "./player_lanes.js";
+import { listenToKeys } from "./player_keys.js";
+import { Markers, markersOf } from "./player_markers.js";
+import { Mixer } from "./player_mixer.js";
+import { peaksOf, secondsOf, silences } from "./player_peaks.js";
+import { kept, keep } from "./player_memory.js";
+import { askedMoment, share } from "./player_share.js";
+import { hovering, pressing, View, wallClock } from "./player_view.js";
+import { clock, fill, _ } from "./text.js";
 
 const root = document.getElementById("player");
 const tracks = JSON.parse(document.getElementById("player-tracks").textContent);
 const transport = root.querySelector(".console-transport");
-const head = root.querySelector(".head");
-const lanesBox = root.querySelector(".lanes");
+const help = root.querySelector("dialog");
+const fault = root.querySelector(".fault");
+const said = root.querySelector(".said");
 const total = Math.max(...tracks.map((track) => track.offset + track.seconds));
+const find = (what) => transport.querySelector(`[data-do="${what}"]`);
 
-// Two tracks further apart than this sound like an echo.
-const DRIFT = 0.06;
-const SPEEDS = [1, 1.5, 2];
-
-const lanes = tracks.map((track) => {
-  const row = root.querySelector(`[data-id="${CSS.escape(track.id)}"]`);
-  return {
-    track,
-    row,
-    hear: row.querySelector(".hear"),
-    wave: row.querySelector(".wave"),
-    audio: row.querySelector("audio"),
-    audible: false,
-    waveform: null,
-  };
+const lanes = tracks.map((track) => laneOf(root, track));
+const speakers = lanes.filter((lane) => !lane.track.mix);
+const engine = new Engine(lanes, total, { changed: show, moved: move, failed });
+const mixer = new Mixer(lanes, () => {
+  engine.follow();
+  show();
 });
+const view = new View(root, total, place);
+const waves = new Waves(root, lanes, view);
+const markers = new Markers(root, lanes, view, engine);
 
-let playing = false;
-let position = 0; // seconds on the call's clock
-let speed = 1;
-let ranFrom = 0; // performance.now() of the last frame
-
-function clock(seconds) {
-  const whole = Math.max(0, Math.floor(seconds));
-  const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
-  const pad = (number) => String(number).padStart(2, "0");
-  return h ? `${h}:${pad(m)}:${pad(s)}` : `${m}:${pad(s)}`;
-}
-
-const covers = (lane, at) => at >= lane.track.offset && at < lane.track.offset + lane.track.seconds;
-/* An element may end a breath before the length we know; playing it then starts over. */
-const hasAudio = (lane, at) =>
-  covers(lane, at) && !(lane.audio.ended && at > lane.track.offset + lane.track.seconds - 0.5);
-const heard = () => lanes.filter((lane) => lane.audible);
-
-// --- who is heard -----------------------------------------------------------------
-
-/* The mix already holds everybody: it is heard alone. */
-function listen(chosen) {
-  for (const lane of lanes) {
-    lane.audible = chosen.includes(lane);
-    lane.hear.setAttribute("aria-pressed", String(lane.audible));
-    lane.hear.firstElementChild.textContent = lane.audible ? "volume_up" : "volume_off";
-    lane.row.classList.toggle("heard", lane.audible);
-    colour(lane);
-    if (lane.audible) lane.audio.preload = "metadata";
-    else lane.audio.pause();
-  }
-  if (playing) follow();
-}
-
-function toggleLane(lane) {
-  if (lane.track.mix) return listen([lane]);
-  const others = heard().filter((one) => one !== lane && !one.track.mix);
-  const chosen = lane.audible ? others : [...others, lane];
-  return listen(chosen.length ? chosen : [lane]);
-}
-
-// --- the clock --------------------------------------------------------------------
-
-/* Bring every audible track to the call's clock. */
-function follow() {
-  for (const lane of heard()) {
-    const { audio, track } = lane;
-    audio.playbackRate = speed;
-    const wanted = position - track.offset;
-    if (!hasAudio(lane, position)) {
-      if (!audio.paused) audio.pause();
-    } else if (audio.paused && !lane.starting) {
-      if (Math.abs(audio.currentTime - wanted) > DRIFT) audio.currentTime = wanted;
-      lane.starting = true;
-      audio.play().catch(failed).finally(() => { lane.starting = false; });
-    }
-  }
-}
-
-function failed(error) {
-  // A pause that overtakes a play is no failure.
-  if (error.name === "AbortError") return;
-  stop();
-  root.querySelector(".fault").textContent = error.name === "NotAllowedError"
-    ? "The browser did not allow it to play."
-    : "The recording cannot be played.";
-}
-
-function frame(now) {
-  if (!playing) return;
-  const current = heard().filter((lane) => hasAudio(lane, position));
-  const leader = current.find((lane) => !lane.audio.paused && !lane.audio.seeking);
-  if (leader) {
-    position = leader.track.offset + leader.audio.currentTime;
-    for (const lane of current) {
-      const there = position - lane.track.offset;
-      const off = Math.abs(lane.audio.currentTime - there) > DRIFT * speed;
-      if (lane !== leader && !lane.audio.seeking && off) lane.audio.currentTime = there;
-    }
-  } else if (!current.length) {
-    position += ((now - ranFrom) / 1000) * speed;
-  }
-  ranFrom = now;
-  if (position >= total) return stop(total);
-  follow();
-  show();
-  requestAnimationFrame(frame);
-}
-
-function play() {
-  if (position >= total - 0.05) position = 0;
-  playing = true;
-  root.querySelector(".fault").textContent = "";
-  ranFrom = performance.now();
-  for (const lane of heard()) if (covers(lane, position)) lane.audio.currentTime = position - lane.track.offset;
-  follow();
-  show();
-  requestAnimationFrame(frame);
-}
-
-function stop(at = position) {
-  playing = false;
-  position = Math.min(at, total);
-  lanes.forEach((lane) => lane.audio.pause());
-  show();
-}
-
-function seek(to) {
-  position = Math.min(Math.max(to, 0), total);
-  for (const lane of heard()) {
-    if (covers(lane, position)) lane.audio.currentTime = position - lane.track.offset;
-    else lane.audio.pause();
-  }
-  ranFrom = performance.now();
-  show();
-}
-
-function setSpeed(value) {
-  speed = value;
-  lanes.forEach((lane) => { lane.audio.playbackRate = value; });
-  for (const button of transport.querySelectorAll("[data-speed]")) {
-    button.setAttribute("aria-pressed", String(Number(button.dataset.speed) === value));
-  }
-}
+// --- what is shown ----------------------------------------------------------------
 
 function show() {
-  transport.querySelector(".time b").textContent = clock(position);
-  transport.querySelector(".time span").textContent = clock(total);
-  const button = transport.querySelector("[data-do=toggle]");
-  button.firstElementChild.textContent = playing ? "pause" : "play_arrow";
-  button.setAttribute("aria-label", playing ? "Pause" : "Play");
-  head.style.setProperty("--at", position / total);
+  if (!root.classList.contains("ready")) return;
+  const { playing, loop } = engine;
+  const toggle = find("toggle");
+  toggle.firstElementChild.textContent = playing ? "pause" : "play_arrow";
+  toggle.setAttribute("aria-label", playing ? _("Pause") : _("Play"));
+  for (const button of transport.querySelectorAll("[data-speed]")) {
+    button.setAttribute("aria-pressed", String(Number(button.dataset.speed) === engine.speed));
+  }
+  find("skip").setAttribute("aria-pressed", String(engine.isSkipping));
+  find("mute").setAttribute("aria-pressed", String(mixer.isMuted));
+  find("mute").firstElementChild.textContent = mixer.isMuted ? "volume_off" : "volume_up";
+  find("all").setAttribute("aria-pressed", String(mixer.isApart));
+  for (const end of ["a", "b"]) {
+    find(end).setAttribute("aria-pressed", String(loop[end] !== null));
+  }
+  find("clear").disabled = loop.a === null && loop.b === null;
+  tellLanes(mixer, lanes);
+  waves.colour();
+  placeLoop();
 }
 
-// --- what is seen -----------------------------------------------------------------
+function move() {
+  say(transport.querySelector(".time b"), clock(engine.position));
+  view.followTo(engine.position);
+  tellSliders(lanes, engine.position, total);
+}
 
-function lay(lane) {
-  const { track, wave } = lane;
-  lane.audio.controls = false;
-  lane.audio.hidden = true;
-  const strip = document.createElement("div");
-  strip.className = "strip";
-  strip.style.left = `${(track.offset / total) * 100}%`;
-  strip.style.width = `${(track.seconds / total) * 100}%`;
-  wave.append(strip);
-  for (const hole of track.holes) {
+function place() {
+  waves.draw();
+  markers.place();
+  placeLoop();
+  view.place(view.head, engine.position);
+  for (const [node, [from, to]] of quietMarks) view.place(node, from, to - from);
+}
+
+function placeLoop() {
+  const { a, b } = engine.loop;
+  const looped = root.querySelector(".looped");
+  looped.hidden = a === null && b === null;
+  looped.dataset.open = a === null ? "b" : b === null ? "a" : "";
+  const from = a ?? b ?? 0;
+  view.place(looped, from, (b ?? a ?? 0) - from);
+}
+
+function tell(text) {
+  said.textContent = "";
+  // Said again, the same words would not be read again.
+  requestAnimationFrame(() => { said.textContent = text; });
+}
+
+function failed(error, lane) {
+  if (lane && error.name !== "NotAllowedError") return broken(lane);
+  engine.pause();
+  fault.textContent = error.name === "NotAllowedError"
+    ? _("The browser did not allow it to play.")
+    : _("The recording cannot be played.");
+}
+
+/* The others play on without it. */
+function broken(lane) {
+  if (lane.isBroken) return;
+  lane.isBroken = true;
+  lane.row.classList.add("broken");
+  mixer.apply();
+  fault.textContent = fill(_("%(who)s cannot be played."), { who: lane.track.label });
+  if (lanes.every((one) => one.isBroken)) failed(new Error("media"));
+}
+
+// --- silence ----------------------------------------------------------------------
+
+const quietMarks = [];
+
+function listenForSilence(peaks) {
+  const known = speakers.length ? speakers : lanes;
+  const of = known.map((lane) => peaks[lanes.indexOf(lane)]);
+  const skip = find("skip");
+  if (of.some((one) => !one)) {
+    skip.disabled = true;
+    skip.title = _("Not known where nobody speaks: waveforms are missing.");
+    engine.setSkipping(false);
+    return;
+  }
+  engine.quiet = silences(known.map(({ track }) => track), of, total);
+  const saved = secondsOf(engine.quiet);
+  say(skip.querySelector(".saves"), fill(_("saves %(time)s"), { time: clock(saved) }));
+  for (const span of engine.quiet.slice(0, 1000)) {
     const mark = document.createElement("i");
-    mark.className = "hole";
-    mark.dataset.kind = hole.kind;
-    mark.style.left = `${((track.offset + hole.start) / total) * 100}%`;
-    mark.style.width = `${(hole.seconds / total) * 100}%`;
-    mark.title = `${hole.kind === "g" ? "Missing" : "Not streamed"}: ${hole.seconds.toFixed(2)} s at ${clock(track.offset + hole.start)}`;
-    wave.append(mark);
+    mark.className = "quiet";
+    view.over.append(mark);
+    quietMarks.push([mark, span]);
   }
-  wave.addEventListener("click", (event) => {
-    const box = wave.getBoundingClientRect();
-    seek(((event.clientX - box.left) / box.width) * total);
-  });
-  return strip;
+  place();
 }
 
-/* Canvas knows no CSS variables: what is heard is drawn in the accent colour. */
-function colour(lane) {
-  const name = lane.audible ? "--c-accent" : "--wave";
-  const waveColor = getComputedStyle(root).getPropertyValue(name).trim();
-  lane.waveform?.setOptions({ waveColor, progressColor: waveColor });
-}
-
-async function peaksOf(track) {
-  if (!track.peaks) return null;
-  const answer = await fetch(track.peaks);
-  if (!answer.ok) return null;
-  const { data, bits, length } = await answer.json();
-  const [high, low] = [new Float32Array(length), new Float32Array(length)];
-  const full = 2 ** (bits - 1);
-  for (let at = 0; at < length; at += 1) {
-    low[at] = data[2 * at] / full;
-    high[at] = data[2 * at + 1] / full;
-  }
-  return [high, low];
-}
-
-async function draw(strips) {
-  if (!root.dataset.wavesurfer) return;
-  const [{ default: WaveSurfer }, ...waves] = await Promise.all([
-    import(root.dataset.wavesurfer),
-    ...tracks.map((track) => peaksOf(track).catch(() => null)),
-  ]);
-  // One scale for all lanes: who is quiet looks quiet.
-  let loudest = 0.02;
-  for (const wave of waves) {
-    for (const half of wave ?? []) for (const value of half) loudest = Math.max(loudest, Math.abs(value));
-  }
-  waves.forEach((peaks, at) => {
-    if (!peaks) return;
-    lanes[at].waveform = WaveSurfer.create({
-      container: strips[at],
-      peaks,
-      duration: tracks[at].seconds,
-      height: 44,
-      normalize: true,
-      maxPeak: loudest,
-      cursorWidth: 0,
-      interact: false,
-      hideScrollbar: true,
-    });
-    colour(lanes[at]);
-  });
+async function draw() {
+  const peaks = await Promise.all(tracks.map((track) => peaksOf(track).catch(() => null)));
+  listenForSilence(peaks);
+  if (root.dataset.wavesurfer) await waves.load(root.dataset.wavesurfer, peaks);
 }
 
 // --- hands and keys ---------------------------------------------------------------
 
-const doing = {
-  toggle: () => (playing ? stop() : play()),
-  back: () => seek(position - 10),
-  forward: () => seek(position + 10),
-  all: () => listen(lanes.filter((lane) => !lane.track.mix)),
-};
-transport.addEventListener("click", (event) => {
-  const button = event.target.closest("button");
-  if (button?.dataset.do) doing[button.dataset.do]();
-  if (button?.dataset.speed) setSpeed(Number(button.dataset.speed));
-});
+function remember() {
+  keep({ speed: engine.speed, isSkipping: engine.isSkipping, volume: mixer.volume });
+}
 
+const speed = (steps) => () => {
+  engine.faster(steps);
+  tell(fill(_("Speed %(speed)s"), { speed: `${engine.speed}×` }));
+  remember();
+};
+const loopEnd = (end) => () => {
+  engine.setLoop(end);
+  const { a, b } = engine.loop;
+  const words = engine.isLooping ? _("Looping %(a)s to %(b)s") : end === "a" ? _("Loop from %(a)s") : _("Loop to %(b)s");
+  tell(fill(words, { a: clock(a ?? 0), b: clock(b ?? 0) }));
+};
+const focusedLane = () => lanes.find(({ row }) => row.contains(document.activeElement));
+const doing = {
+  toggle: () => {
+    fault.textContent = "";
+    engine.toggle();
+  },
+  back: () => engine.seek(engine.position - 10),
+  forward: () => engine.seek(engine.position + 10),
+  all: () => mixer.apart(),
+  mute: () => mixer.muteAll(),
+  skip: () => {
+    engine.setSkipping(!engine.isSkipping && !find("skip").disabled);
+    tell(engine.isSkipping ? _("Silence is skipped.") : _("Silence is played."));
+    remember();
+  },
+  a: loopEnd("a"),
+  b: loopEnd("b"),
+  clear: () => {
+    engine.clearLoop();
+    tell(_("No loop."));
+  },
+  closer: () => view.zoom(2, engine.position),
+  farther: () => view.zoom(0.5, engine.position),
+  whole: () => view.show(0, total),
+  share: async () => tell(await share(root, engine.position)),
+  help: () => help.showModal(),
+};
+
+root.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (button?.dataset.do) doing[button.dataset.do]?.();
+  if (button?.dataset.speed) {
+    engine.setSpeed(Number(button.dataset.speed));
+    remember();
+  }
+  const lane = lanes.find(({ row }) => row.contains(button));
+  if (button?.dataset.lane === "mute") mixer.mute(lane);
+  if (button?.dataset.lane === "solo") mixer.solo(lane);
+  if (button?.dataset.lane === "mix") mixer.everybody();
+});
+root.addEventListener("input", ({ target }) => {
+  const lane = lanes.find(({ row }) => row.contains(target));
+  if (target.dataset.lane === "volume") mixer.setVolume(lane, Number(target.value));
+  if (target.dataset.do === "volume") mixer.setMaster(Number(target.value));
+  if (target.dataset.do === "keys") keep({ hasKeys: target.checked });
+});
+root.addEventListener("change", remember);
+
+function mute() {
+  const lane = focusedLane();
+  if (!lane || lane.track.mix) mixer.muteAll();
+  else mixer.mute(lane);
+}
+
+function solo({ key }) {
+  const lane = speakers[Number(key) - 1];
+  if (!lane) return;
+  mixer.solo(lane);
+  tell(lane.isSolo ? fill(_("Only %(who)s"), { who: lane.track.label }) : _("Everybody"));
+}
+
+function stepMarker(direction) {
+  const marker = markers.step(direction);
+  if (marker) tell(`${clock(marker.at)} ${marker.label}`);
+}
+
+const by = (seconds) => () => engine.seek(engine.position + seconds);
 const keys = {
   " ": doing.toggle,
   j: doing.back,
   l: doing.forward,
-  ArrowLeft: () => seek(position - 5),
-  ArrowRight: () => seek(position + 5),
-  ",": () => setSpeed(SPEEDS[Math.max(SPEEDS.indexOf(speed) - 1, 0)]),
-  ".": () => setSpeed(SPEEDS[Math.min(SPEEDS.indexOf(speed) + 1, SPEEDS.length - 1)]),
+  ArrowLeft: by(-5),
+  ArrowRight: by(5),
+  Home: () => engine.seek(0),
+  End: () => engine.seek(total),
+  ",": speed(-1),
+  ".": speed(1),
+  m: mute,
+  s: doing.skip,
+  0: () => mixer.everybody(),
+  a: doing.a,
+  "[": doing.a,
+  b: doing.b,
+  "]": doing.b,
+  c: doing.clear,
+  "+": doing.closer,
+  "=": doing.closer,
+  "-": doing.farther,
+  n: () => stepMarker(1),
+  p: () => stepMarker(-1),
+  "?": doing.help,
 };
-document.addEventListener("keydown", (event) => {
-  const taken = event.target.closest("input, textarea, select, [contenteditable], a, summary");
-  const press = keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-  if (taken || !press || event.metaKey || event.ctrlKey || event.altKey) return;
-  // Space on a focused button would press that button as well.
-  event.preventDefault();
-  press();
-});
+for (let number = 1; number <= 9; number += 1) keys[number] = solo;
 
-for (const lane of lanes) {
-  lane.hear.addEventListener("click", () => toggleLane(lane));
-  lane.audio.addEventListener("error", () => {
-    lane.row.classList.add("broken");
-    if (lane.audible && playing) failed(new Error("media"));
-  });
+// --- begin ------------------------------------------------------------------------
+
+for (const lane of lanes) lane.audio.addEventListener("error", () => broken(lane));
+transport.hidden = false;
+for (const part of root.querySelectorAll(".ruler, .over, .who-controls, [data-lane=mix]")) part.hidden = false;
+root.classList.add("ready");
+find("all").hidden = speakers.length < 2 || !mixer.mix;
+say(transport.querySelector(".time span"), clock(total));
+
+const { speed: before, isSkipping, volume, hasKeys } = kept();
+engine.setSpeed(SPEEDS.includes(before) ? before : 1);
+engine.setSkipping(isSkipping === true);
+mixer.setMaster(volume >= 0 && volume <= 1 ? volume : 1);
+find("volume").value = mixer.volume;
+const keysBox = help.querySelector("[data-do=keys]");
+keysBox.checked = hasKeys !== false;
+
+listenToKeys(keys, root, () => keysBox.checked);
+const lanesBox = root.querySelector(".lanes");
+hovering(view, lanesBox, wallClock(Number(root.dataset.origin), root.dataset.zone));
+pressing(view, lanesBox, engine);
+view.show(0, total);
+move();
+
+// Somebody shared a moment: the player is ready there, and quiet.
+const asked = askedMoment();
+if (asked !== null) {
+  engine.seek(asked);
+  root.scrollIntoView({ block: "center" });
+  lanes[0].wave.focus({ preventScroll: true });
+  tell(fill(_("Ready at %(at)s."), { at: clock(engine.position) }));
 }
 
-const strips = lanes.map(lay);
-transport.hidden = false;
-head.hidden = false;
-root.classList.add("ready");
-transport.querySelector("[data-do=all]").hidden = tracks.filter((track) => !track.mix).length < 2;
-listen([lanes[0]]);
-show();
 // Light to dark and back while the page is open.
-new MutationObserver(() => lanes.forEach(colour)).observe(document.documentElement, { attributeFilter: ["class"] });
-draw(strips).catch((error) => console.warn("no waveform:", error));
+new MutationObserver(() => waves.colour()).observe(document.documentElement, { attributeFilter: ["class"] });
+draw().catch((error) => console.warn("no waveform:", error));
+markersOf(root.dataset.markers).then((found) => markers.show(found), () => {});

@@ -1,0 +1,38 @@
+"""DTMF tones as markers on a call's timeline."""
+
+from typing import TypedDict
+
+from django.utils.translation import gettext as _
+
+from calls.models import Call
+
+
+class Marker(TypedDict):
+    """A moment on the call's clock. `at` in seconds after `call.origin_us`."""
+
+    at: float
+    kind: str
+    label: str
+    raw_id: str
+
+
+def tone_markers(call: Call, *, shows_digits: bool) -> list[Marker]:
+    """Return the tones of a call in order of time; none while it has no clock.
+
+    `shows_digits`: for those who may hear the recording. A digit may be of a card, so
+    others learn only that a key was pressed.
+    """
+    origin_us = call.origin_us
+    if origin_us is None:
+        return []
+    return [
+        {
+            "at": round((tone.at_us - origin_us) / 1e6, 3),
+            "kind": "tone",
+            "label": _("Tone %(tone)s") % {"tone": tone.tone}
+            if shows_digits
+            else _("Tone"),
+            "raw_id": tone.raw_id,
+        }
+        for tone in call.tones.order_by("at_us", "pk")
+    ]
