@@ -20,6 +20,7 @@ from calls.drafts import (
     ToneDraft,
     TrackDraft,
 )
+from calls.figures import people_of
 from calls.lifecycle import connection_learn, streaming_came_after_all
 from calls.models import (
     AudioChunk,
@@ -71,6 +72,14 @@ TRACK_FIGURES = [
     "clipped_samples",
     "completeness",
     "ledger",
+]
+CALL_FIGURES = [
+    "origin_us",
+    "completeness",
+    "last_packet_at",
+    "silence_ratio",
+    "people_count",
+    "people_text",
 ]
 # Journals whose audio is not in a recording yet.
 UNFINISHED = (
@@ -301,6 +310,7 @@ def calls_figures_refresh(calls: Collection[UUID]) -> None:
     # Not of calls that were removed: writing figures must not bring them back.
     known = Call.objects.filter(pk__in=calls).values_list("pk", flat=True)
     figures = {call_id: CallFigures() for call_id in known}
+    people = people_of(figures)
     for track in Track.objects.filter(call_id__in=figures).defer("ledger"):
         figures[track.call_id].add(track)
     # All of these calls have rows, so nothing is inserted: an upsert is the cheapest
@@ -312,12 +322,15 @@ def calls_figures_refresh(calls: Collection[UUID]) -> None:
                 origin_us=of.origin_us,
                 completeness=of.completeness,
                 last_packet_at=of.last_packet_at,
+                silence_ratio=of.silence_ratio,
+                people_count=people[call_id].count,
+                people_text=people[call_id].text,
             )
             for call_id, of in figures.items()
         ],
         update_conflicts=True,
         unique_fields=["id"],
-        update_fields=["origin_us", "completeness", "last_packet_at"],
+        update_fields=CALL_FIGURES,
     )
     streaming_came_after_all(
         [call_id for call_id, of in figures.items() if of.origin_us is not None]
@@ -338,8 +351,15 @@ class CallFigures:
 
     received: float = 0.0
     expected: float = 0.0
+    packets: int = 0
+    silent_packets: int = 0
     origin_us: int | None = None
     last_packet_at: datetime | None = None
+
+    @property
+    def silence_ratio(self) -> float | None:
+        """Return the silent share of all packets, 0 to 1; None without any."""
+        return self.silent_packets / self.packets if self.packets else None
 
     @property
     def completeness(self) -> float | None:
@@ -351,6 +371,8 @@ class CallFigures:
         wanted = track.samples - track.stopped_samples
         self.received += (wanted - track.gap_samples) / track.sample_rate
         self.expected += wanted / track.sample_rate
+        self.packets += track.packets
+        self.silent_packets += track.silent_packets
         self.origin_us = min(self.origin_us or track.origin_us, track.origin_us)
         last = self.last_packet_at or track.last_packet_at
         self.last_packet_at = max(last, track.last_packet_at)

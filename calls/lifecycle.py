@@ -13,6 +13,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Least
 
+from calls.figures import lasted
 from calls.models import (
     Call,
     CallState,
@@ -69,10 +70,16 @@ def call_connected(call_id: UUID, *, at: datetime) -> None:
     """Note that a call is up; one that has ended only learns since when it was."""
     calls = Call.objects.filter(pk=call_id)
     calls.filter(NOT_UP).update(
-        state=CallState.CONNECTED, ended_at=None, end_reason="", end_subcode=None
+        state=CallState.CONNECTED,
+        ended_at=None,
+        duration_ms=None,
+        end_reason="",
+        end_subcode=None,
     )
+    since = Least(Coalesce(F("connected_at"), at), at)
     calls.exclude(state=CallState.FAILED).update(
-        connected_at=Least(Coalesce(F("connected_at"), at), at),
+        connected_at=since,
+        duration_ms=lasted(F("ended_at"), since),
         incoming_call_context="",
     )
 
@@ -89,6 +96,7 @@ def call_failed(
     failed = Call.objects.filter(NOT_UP, pk=call_id).update(
         state=CallState.FAILED,
         ended_at=at,
+        duration_ms=lasted(at),
         end_code=code,
         end_subcode=subcode,
         end_reason=reason[:500],
@@ -124,6 +132,7 @@ def call_ended(
     ended = calls.filter(is_news).update(
         state=CallState.ENDED,
         ended_at=at,
+        duration_ms=lasted(at),
         end_code=code,
         end_subcode=subcode,
         end_reason=reason[:500],

@@ -57,7 +57,7 @@ def call_take(event: Event, *, context: str, received_at: datetime) -> Call:
         call.incoming_call_context = context
         call.stream_as(decision.profile or StreamingProfile.default())
     elif decision.action == AnswerRule.Action.IGNORE:
-        call.state, call.ended_at = CallState.FAILED, at
+        call.state, call.ended_at, call.duration_ms = CallState.FAILED, at, 0
         call.end_reason = f"Not answered: {decision.reason}"[:500]
     else:
         call.incoming_call_context = context

@@ -8,6 +8,7 @@ from uuid import UUID
 from calls import identity
 from calls.acs import ParticipantState
 from calls.envelopes import integer_of, part_of, text_of
+from calls.figures import people_refresh
 from calls.models import Call, CallEvent, CallState, Participant
 
 # All a list tells of a participant.
@@ -33,7 +34,7 @@ def roster_told(
     for raw_id, participant in known.items():
         if raw_id not in present and participant.joined_at:
             participant.left_at = participant.left_at or at
-    _store(known)
+    _store(call.pk, known)
 
 
 def roster_replay(call_id: UUID) -> None:
@@ -56,13 +57,14 @@ def roster_replay(call_id: UUID) -> None:
     if call.state == CallState.ENDED:
         for participant in known.values():
             participant.left_at = participant.left_at or call.ended_at
-    _store(known)
+    _store(call_id, known)
 
 
-def _store(known: dict[str, Participant]) -> None:
+def _store(call_id: UUID, known: dict[str, Participant]) -> None:
     Participant.objects.bulk_create(
         known.values(), update_conflicts=True, unique_fields=["id"], update_fields=TOLD
     )
+    people_refresh(call_id)
 
 
 def _newcomer(call: Call, raw_id: str, at: datetime) -> Participant:

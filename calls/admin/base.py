@@ -13,6 +13,7 @@ from unfold.decorators import display
 
 from calls import formats
 from calls.admin.auditing import AuditedAdmin
+from calls.admin.paging import BoundedPaginator
 from calls.admin.sidebar import list_name
 from calls.markup import call_title
 
@@ -21,6 +22,7 @@ class ConsoleAdmin(AuditedAdmin):
     """A list of 50 rows, filters beside it; changes go on the audit log."""
 
     list_per_page = 50
+    paginator = BoundedPaginator
     show_full_result_count = False
     list_fullwidth = True
     list_filter_submit = True

@@ -142,6 +142,7 @@ class Alarm(models.Model):
         ]
         indexes = [
             models.Index(fields=["call", "kind"], name="alarms_of_a_call"),
+            models.Index(fields=["kind", "call"], name="alarms_of_a_kind"),
             models.Index(
                 fields=["-severity", "-last_seen_at"],
                 condition=~models.Q(state="closed"),

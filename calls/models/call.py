@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Concat, Lower
 from django.utils import timezone
 
 from calls.models.policy import (
@@ -208,11 +209,33 @@ class Call(models.Model):
         null=True, blank=True, help_text="Silent share of all packets, 0 to 1."
     )
     people_count = models.PositiveIntegerField(null=True, blank=True)
+    people_text = models.TextField(
+        blank=True,
+        editable=False,
+        help_text="Raw ids and names of all participants, one to a line.",
+    )
     alarm_count = models.PositiveIntegerField(default=0)
     alarm_severity = models.PositiveSmallIntegerField(
         default=0, help_text="Of the worst alarm the call ever had; 0 is none."
     )
     has_transcript = models.BooleanField(default=False)
+    # By the database itself, so that it is true whoever writes the parts.
+    search_text = models.GeneratedField(
+        expression=Lower(
+            Concat(
+                "from_raw_id",
+                models.Value("\n"),
+                "to_raw_id",
+                models.Value("\n"),
+                "caller_name",
+                models.Value("\n"),
+                "people_text",
+                output_field=models.TextField(),
+            )
+        ),
+        output_field=models.TextField(),
+        db_persist=True,
+    )
 
     # What people make of it.
     tags = models.ManyToManyField(Tag, blank=True, related_name="calls")
@@ -237,6 +260,28 @@ class Call(models.Model):
                 condition=models.Q(rating=None) | models.Q(rating__range=(1, 5)),
                 name="rating_is_1_to_5",
             )
+        ]
+        # PostgreSQL has more of them (migration 0007_archive, docs/decisions/0011).
+        indexes = [
+            models.Index(fields=["state", "-rang_at"], name="calls_by_state"),
+            models.Index(
+                fields=["streaming_state", "-rang_at"], name="calls_by_streaming"
+            ),
+            models.Index(fields=["archive_state", "-rang_at"], name="calls_by_archive"),
+            models.Index(fields=["from_raw_id", "-rang_at"], name="calls_by_caller"),
+            models.Index(
+                fields=["-alarm_severity", "-rang_at"], name="calls_by_severity"
+            ),
+            models.Index(
+                fields=["-rang_at"],
+                condition=models.Q(needs_follow_up=True),
+                name="calls_to_follow_up",
+            ),
+            models.Index(
+                fields=["-rang_at"],
+                condition=models.Q(has_transcript=True),
+                name="calls_transcribed",
+            ),
         ]
         permissions = [
             ("control_streaming", "Can start and stop streaming"),
@@ -303,6 +348,9 @@ class Participant(models.Model):
             models.UniqueConstraint(
                 fields=["call", "raw_id"], name="one_participant_per_raw_id"
             )
+        ]
+        indexes = [
+            models.Index(fields=["-joined_at", "raw_id"], name="people_by_time"),
         ]
 
     def __str__(self) -> str:

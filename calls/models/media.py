@@ -166,6 +166,9 @@ class Track(models.Model):
 
     class Meta:
         ordering = ("call", "participant__raw_id")
+        indexes = [
+            models.Index(fields=["-first_packet_at"], name="tracks_by_time"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.participant}, {self.sample_rate} Hz"
@@ -332,6 +335,9 @@ class Recording(models.Model):
 
     class Meta:
         ordering = ("call", "track_id")
+        indexes = [
+            models.Index(fields=["-verified_at"], name="recordings_by_time"),
+        ]
 
     def __str__(self) -> str:
         return self.audio

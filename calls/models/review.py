@@ -70,6 +70,9 @@ class SavedView(models.Model):
     is_shared = models.BooleanField(
         "shared", default=False, help_text="Everybody who may see calls may use it."
     )
+    is_default = models.BooleanField(
+        "default", default=False, help_text="The list opens with it, for its owner."
+    )
     made_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -77,7 +80,12 @@ class SavedView(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["owner", "name"], name="one_view_per_name_and_owner"
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["owner"],
+                condition=models.Q(is_default=True),
+                name="one_default_view_per_owner",
+            ),
         ]
 
     def __str__(self) -> str:

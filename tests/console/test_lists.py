@@ -11,6 +11,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from calls.batches import calls_figures_refresh
 from calls.models import (
     AnswerRule,
     Call,
@@ -202,6 +203,7 @@ def test_shows_silence_people_and_parties_of_a_call(operator: Client) -> None:
         call__live=True, call__from_raw_id="4:+12065550100", silent_packets=750
     )
     TrackFactory.create(call=track.call, packets=1_000, silent_packets=250)
+    calls_figures_refresh([track.call.pk])
     page = operator.get(list_url(Call)).content.decode()
     assert "+1 206 555 0100" in page
     assert "25.0 %" in page

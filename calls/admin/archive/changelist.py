@@ -1,0 +1,180 @@
+"""The archive's list: Django's, with bounded totals and an order that indexes have."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+from urllib.parse import urlencode
+
+from django.contrib.admin.views.main import ORDER_VAR, PAGE_VAR, SEARCH_VAR
+from django.db.models import QuerySet
+from django.http import HttpRequest, QueryDict
+from unfold.views import ChangeList
+
+from calls.admin.archive.columns import PAGE_SIZES, SORTS, rows_of
+from calls.admin.archive.filters import NAMES, PRESETS
+from calls.admin.archive.inputs import ArchiveFilter, Chip
+from calls.admin.paging import BoundedPaginator
+from calls.search import GRAM, words_of
+
+# A column by name: which number it has differs from one choice of columns to the next.
+SORT_VAR = "sort"
+VIEW_VAR = "view"
+# The whole list, where a default view would open.
+ALL_VIEWS = "all"
+
+
+class ArchiveList(ChangeList):
+    """Calls by filters, a search and one column."""
+
+    page_sizes = PAGE_SIZES
+
+    def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        self.list_request = request
+        super().__init__(request, *args, **kwargs)
+
+    # --- filters ------------------------------------------------------------------
+
+    def get_filters_params(self, params: Any = None) -> dict[str, Any]:
+        """Return parameters of filters alone: no other may look into columns."""
+        found = super().get_filters_params(params)
+        return {name: value for name, value in found.items() if name in NAMES}
+
+    @property
+    def filters(self) -> list[ArchiveFilter]:
+        """Return the filters, set or not."""
+        specs: list[Any] = self.filter_specs
+        return specs
+
+    @property
+    def chips(self) -> list[tuple[Chip, str]]:
+        """Return each filter that is set and the address of the list without it."""
+        return [
+            (chip, self.address(without=chip.names))
+            for one in self.filters
+            for chip in one.chips()
+        ]
+
+    @property
+    def presets(self) -> list[tuple[str, str, bool]]:
+        """Return label, address and whether it is chosen, of each date preset."""
+        dates = tuple(name for name in NAMES if name.startswith("rang_at_"))
+        given = self.list_request.GET.get("when", "")
+        found = [(str(_of[0]), key) for key, _of in PRESETS.items()]
+        return [
+            (label, self.address({"when": key}, without=dates), given == key)
+            for label, key in found
+        ]
+
+    def address(
+        self, with_: dict[str, str] | None = None, without: tuple[str, ...] = ()
+    ) -> str:
+        """Return the list's query string with a few changes, on its first page."""
+        query = self.kept(*without)
+        for name, value in (with_ or {}).items():
+            query[name] = value
+        return f"?{query.urlencode()}" if query else f"?{VIEW_VAR}={ALL_VIEWS}"
+
+    def kept(self, *without: str) -> QueryDict:
+        """Return the list's parameters without the page, empty ones, and some others.
+
+        The order is by the column's name.
+        """
+        query = QueryDict(mutable=True)
+        known = {*NAMES, SEARCH_VAR, SORT_VAR, VIEW_VAR}
+        for name, value in self.list_request.GET.items():
+            if name in known and name not in without and value:
+                query[name] = str(value)
+        if ORDER_VAR in self.params and (sort := self._sort()):
+            query[SORT_VAR] = ("-" if sort[1] else "") + sort[0]
+        return query
+
+    @property
+    def without_search(self) -> str:
+        """Return the address of the list without the search."""
+        return self.address(without=(SEARCH_VAR,))
+
+    @property
+    def is_too_short(self) -> bool:
+        """Say whether the search has no word that is long enough to look for."""
+        return (
+            bool(self.query) and max(map(len, words_of(self.query)), default=0) < GRAM
+        )
+
+    @property
+    def hidden(self) -> list[tuple[str, str]]:
+        """Return what the filter panel's form keeps beside the filters."""
+        return [(name, str(value)) for name, value in self.kept(*NAMES).items()]
+
+    @property
+    def row_links(self) -> list[tuple[int, str, bool]]:
+        """Return how many rows a page can have: number, address, whether it has."""
+        return [
+            (size, self.address({"rows": str(size)}), size == self.list_per_page)
+            for size in PAGE_SIZES
+        ]
+
+    def page_address(self, number: int) -> str:
+        """Return the address of a page."""
+        return f"?{urlencode([*self.kept().items(), (PAGE_VAR, number)])}"
+
+    @property
+    def before(self) -> str:
+        """Return the address of the page before; empty on the first."""
+        return self.page_address(self.page_num - 1) if self.page_num > 1 else ""
+
+    @property
+    def after(self) -> str:
+        """Return the address of the next page; empty on the last."""
+        is_last = self.page_num >= self.paginator.num_pages
+        return "" if is_last else self.page_address(self.page_num + 1)
+
+    # --- order --------------------------------------------------------------------
+
+    def _sort(self) -> tuple[str, bool] | None:
+        """Return the column that is asked for and whether downwards."""
+        if order := str(self.params.get(ORDER_VAR, "")):
+            # One column: of more, no index would be of use.
+            first = order.split(".")[0]
+            number = first.removeprefix("-")
+            if number.isascii() and number.isdigit() and len(number) < 4:
+                name = dict(enumerate(self.list_display)).get(int(number))
+                if name in SORTS:
+                    return str(name), first.startswith("-")
+            return None
+        asked = self.list_request.GET.get(SORT_VAR, "")
+        name = asked.removeprefix("-")
+        return (name, asked.startswith("-")) if name in SORTS else None
+
+    def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
+        """Return the order by one column, newest first where nothing is said."""
+        name, is_descending = self._sort() or ("rang", True)
+        return SORTS[name].ordering(is_descending)
+
+    def get_ordering_field_columns(self) -> dict[int, Literal["asc", "desc"]]:
+        """Return the number of the column it is sorted by, for the heading's arrow."""
+        name, is_descending = self._sort() or ("rang", True)
+        columns = list(self.list_display)
+        if name not in columns:
+            return {}
+        return {columns.index(name): "desc" if is_descending else "asc"}
+
+    # --- pages --------------------------------------------------------------------
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Find the page; one that is not there is the nearest that is."""
+        self.list_per_page = rows_of(request)
+        paginator = BoundedPaginator(self.queryset, self.list_per_page)
+        self.paginator = self.bounded = paginator
+        self.page_num = min(max(self.page_num, 1), paginator.num_pages)
+        self.result_count = paginator.count
+        self.result_list = paginator.page(self.page_num).object_list
+        self.show_full_result_count = False
+        self.full_result_count = None
+        self.show_admin_actions = True
+        self.can_show_all = False
+        self.multi_page = paginator.num_pages > 1
+
+    @property
+    def rows_words(self) -> str:
+        """Return which rows are shown, of how many."""
+        return self.bounded.rows_words(self.page_num)

@@ -1,0 +1,431 @@
+"""The filters of the archive, in the order of the panel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, time, timedelta
+from typing import Any, ClassVar
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from calls.admin.archive.inputs import (
+    ArchiveFilter,
+    Chip,
+    Choice,
+    ChoiceFilter,
+    Field,
+    RangeFilter,
+    TextFilter,
+    day_of,
+    number_of,
+    seconds_of,
+)
+from calls.models import Alarm, AlarmKind, Call, Severity, StreamingProfile, Tag
+from calls.search import calls_with_party
+
+PRESETS: dict[str, tuple[Any, int, int]] = {
+    # Label; first and last day, counted back from today.
+    "today": (gettext_lazy("Today"), 0, 0),
+    "yesterday": (gettext_lazy("Yesterday"), 1, 1),
+    "7": (gettext_lazy("Last 7 days"), 6, 0),
+    "14": (gettext_lazy("Last 14 days"), 13, 0),
+    "30": (gettext_lazy("Last 30 days"), 29, 0),
+}
+
+
+class PresetFilter(ChoiceFilter):
+    """Days counted back from today, in the viewer's time zone; today is one of them."""
+
+    title = gettext_lazy("date")
+    label = gettext_lazy("Rang")
+    names = ("when",)
+
+    def options(self) -> list[Choice]:
+        """Return the presets."""
+        return [(key, str(label)) for key, (label, *_days) in PRESETS.items()]
+
+    def narrow(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        """Return the calls of those days."""
+        _label, first, last = PRESETS[value]
+        today = timezone.localdate()
+        queryset = queryset.filter(rang_at__gte=_midnight(today - timedelta(first)))
+        if last == 0:
+            return queryset
+        return queryset.filter(rang_at__lt=_midnight(today - timedelta(last - 1)))
+
+
+def _midnight(day: Any) -> datetime:
+    return timezone.make_aware(datetime.combine(day, time()))
+
+
+class RangFilter(ArchiveFilter):
+    """When it rang: from and to, in the viewer's time zone.
+
+    A date alone means all of that day. A time is a parameter of its own.
+    """
+
+    title = gettext_lazy("date range")
+    names = ("rang_at_from_0", "rang_at_to_0", "rang_at_from_1", "rang_at_to_1")
+
+    def moment(self, side: str) -> datetime | None:
+        """Return a limit; None if there is none, or it is no date."""
+        day = day_of(self.given(f"rang_at_{side}_0"))
+        if day is None:
+            return None
+        try:
+            at = time.fromisoformat(self.given(f"rang_at_{side}_1")[:15])
+        except ValueError:
+            at = time() if side == "from" else time(23, 59, 59, 999_999)
+        return timezone.make_aware(datetime.combine(day, at.replace(tzinfo=None)))
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the calls between."""
+        if begin := self.moment("from"):
+            queryset = queryset.filter(rang_at__gte=begin)
+        if end := self.moment("to"):
+            queryset = queryset.filter(rang_at__lte=end)
+        return queryset
+
+    def fields(self) -> list[Field]:
+        """Return two dates, and the times of a link that has them."""
+        begin, end = self.names[:2]
+        return [
+            Field(begin, _("From day"), "date", self.given(begin)),
+            Field(end, _("To day"), "date", self.given(end)),
+            *(
+                Field(name, "", "hidden", self.given(name))
+                for name in self.names[2:]
+                if self.given(name)
+            ),
+        ]
+
+    def chips(self) -> Iterator[Chip]:
+        """Yield the limits."""
+        for side, word in (("from", _("from")), ("to", _("to"))):
+            if self.moment(side):
+                names = (f"rang_at_{side}_0", f"rang_at_{side}_1")
+                given = " ".join(filter(None, (self.given(name) for name in names)))
+                yield Chip(
+                    _("Rang %(side)s %(at)s") % {"side": word, "at": given}, names
+                )
+
+
+class PartyFilter(TextFilter):
+    """Who called or was called: a number or a name, or a part of it."""
+
+    title = gettext_lazy("number or name")
+    label = gettext_lazy("From or to")
+    hint = gettext_lazy("number or name, 3 characters or more")
+    names = ("party",)
+
+    def narrow(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        """Return their calls."""
+        fields = ("from_raw_id", "to_raw_id", "caller_name")
+        return calls_with_party(queryset, value, fields)
+
+
+class PersonFilter(TextFilter):
+    """Who took part: a number or a name, or a part of it."""
+
+    title = gettext_lazy("participant")
+    label = gettext_lazy("Participant")
+    hint = gettext_lazy("anybody who was in it")
+    names = ("person",)
+
+    def narrow(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        """Return the calls they were in."""
+        return calls_with_party(queryset, value, ("people_text",))
+
+
+class FieldFilter(ChoiceFilter):
+    """A column that has choices."""
+
+    field: ClassVar[str] = ""
+
+    def options(self) -> list[Choice]:
+        """Return the column's choices."""
+        column: Any = Call._meta.get_field(self.field)
+        found = column.choices
+        return [(str(value), str(words)) for value, words in found]
+
+    def narrow(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        """Return the calls that have it."""
+        return queryset.filter(**{self.field: value})
+
+
+class DirectionFilter(FieldFilter):
+    """Who rang."""
+
+    title = label = gettext_lazy("Direction")
+    field = "direction"
+    names = ("direction__exact",)
+
+
+class StateFilter(FieldFilter):
+    """Where the call is."""
+
+    title = label = gettext_lazy("State")
+    field = "state"
+    names = ("state__exact",)
+
+
+class StreamingFilter(FieldFilter):
+    """What streaming does or did."""
+
+    title = label = gettext_lazy("Streaming")
+    field = "streaming_state"
+    names = ("streaming_state__exact",)
+
+
+class ArchivedFilter(FieldFilter):
+    """How far the recordings are."""
+
+    title = label = gettext_lazy("Recordings")
+    field = "archive_state"
+    names = ("archive_state__exact",)
+
+
+class LiveFilter(ChoiceFilter):
+    """Whether the call is still running."""
+
+    title = label = gettext_lazy("Live or over")
+    names = ("live",)
+
+    def options(self) -> list[Choice]:
+        """Return the choices."""
+        return [("yes", _("Live")), ("no", _("Over"))]
+
+    def narrow(self, queryset: Any, value: str) -> QuerySet[Any]:
+        """Return the calls of the choice."""
+        found: QuerySet[Any] = queryset.live() if value == "yes" else queryset.ended()
+        return found
+
+
+class CompleteFilter(ChoiceFilter):
+    """Whether everything that was expected was received."""
+
+    title = label = gettext_lazy("Completeness")
+    names = ("complete",)
+
+    def options(self) -> list[Choice]:
+        """Return the choices."""
+        return [
+            ("yes", _("Complete")),
+            ("no", _("Incomplete")),
+            ("under99", _("Below 99 %")),
+            ("unknown", _("Not known")),
+        ]
+
+    def narrow(self, queryset: Any, value: str) -> QuerySet[Any]:
+        """Return the calls of the choice."""
+        found: QuerySet[Any]
+        match value:
+            case "yes":
+                found = queryset.filter(completeness__gte=1)
+            case "no":
+                found = queryset.incomplete()
+            case "under99":
+                found = queryset.filter(completeness__lt=0.99)
+            case _:
+                found = queryset.filter(completeness=None)
+        return found
+
+
+class DurationFilter(RangeFilter):
+    """How long the call lasted; calls that run have no duration yet."""
+
+    title = label = gettext_lazy("Duration")
+    hint = gettext_lazy("m:ss, or seconds")
+    field = "duration_ms"
+    names = ("duration_from", "duration_to")
+
+    def read(self, text: str) -> float | None:
+        """Return milliseconds."""
+        seconds = seconds_of(text)
+        return None if seconds is None else int(seconds * 1000)
+
+
+class SilenceFilter(RangeFilter):
+    """The silent share of all packets."""
+
+    title = label = gettext_lazy("Silence")
+    hint = gettext_lazy("percent")
+    field = "silence_ratio"
+    names = ("silence_from", "silence_to")
+
+    def read(self, text: str) -> float | None:
+        """Return a share of 0 to 1."""
+        percent = number_of(text)
+        return None if percent is None else percent / 100
+
+
+class AlarmFilter(ChoiceFilter):
+    """How bad the worst alarm was that the call ever had."""
+
+    title = label = gettext_lazy("Alarms")
+    names = ("alarm",)
+
+    def options(self) -> list[Choice]:
+        """Return the choices."""
+        return [
+            ("any", _("Any alarm")),
+            ("warning", _("Warning or worse")),
+            ("critical", _("Critical")),
+            ("none", _("None")),
+        ]
+
+    def narrow(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        """Return the calls of the choice."""
+        if value == "none":
+            return queryset.filter(alarm_severity=0)
+        least = {"warning": Severity.WARNING, "critical": Severity.CRITICAL}
+        return queryset.filter(alarm_severity__gte=least.get(value, Severity.NOTICE))
+
+
+class AlarmKindFilter(ChoiceFilter):
+    """An alarm of a kind that the call had, closed or not."""
+
+    title = label = gettext_lazy("Kind of alarm")
+    names = ("alarm_kind",)
+
+    def options(self) -> list[Choice]:
+        """Return the kinds; those of nodes are of no call."""
+        nodes = (AlarmKind.NODE_FULL, AlarmKind.DISK_LOW)
+        return [(one.value, str(one.label)) for one in AlarmKind if one not in nodes]
+
+    def narrow(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        """Return the calls that had one."""
+        alarms = Alarm.objects.filter(kind=value, call__isnull=False).order_by()
+        return queryset.filter(pk__in=alarms.values("call_id"))
+
+
+class TagFilter(ChoiceFilter):
+    """A word that somebody put on the call."""
+
+    title = label = gettext_lazy("Tag")
+    names = ("tag",)
+
+    def options(self) -> list[Choice]:
+        """Return all tags."""
+        return [(str(pk), name) for pk, name in Tag.objects.values_list("pk", "name")]
+
+    def narrow(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        """Return the calls that have it."""
+        tagged = Call.tags.through.objects.filter(tag_id=int(value))
+        return queryset.filter(pk__in=tagged.values("call_id"))
+
+
+class RatingFilter(ChoiceFilter):
+    """What somebody made of the call."""
+
+    title = label = gettext_lazy("Rating")
+    names = ("rating",)
+
+    def options(self) -> list[Choice]:
+        """Return the stars."""
+        stars = [(str(number), "★" * number) for number in range(5, 0, -1)]
+        return [
+            *stars,
+            ("low", _("★★ or less")),
+            ("any", _("Rated")),
+            ("none", _("Not rated")),
+        ]
+
+    def narrow(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        """Return the calls of the choice."""
+        match value:
+            case "low":
+                return queryset.filter(rating__lte=2)
+            case "any":
+                return queryset.filter(rating__gte=1)
+            case "none":
+                return queryset.filter(rating=None)
+            case _:
+                return queryset.filter(rating=int(value))
+
+
+class FollowUpFilter(ChoiceFilter):
+    """Whether somebody is to come back to the call."""
+
+    title = label = gettext_lazy("Follow-up")
+    names = ("follow_up",)
+
+    def options(self) -> list[Choice]:
+        """Return the choices."""
+        return [
+            ("mine", _("Mine")),
+            ("any", _("Anybody's")),
+            ("nobody", _("Nobody's yet")),
+            ("no", _("None needed")),
+        ]
+
+    def narrow(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        """Return the calls of the choice."""
+        if value == "no":
+            return queryset.filter(needs_follow_up=False)
+        queryset = queryset.filter(needs_follow_up=True)
+        if value == "mine":
+            return queryset.filter(follow_up_assignee_id=self.request.user.pk)
+        if value == "nobody":
+            return queryset.filter(follow_up_assignee=None)
+        return queryset
+
+
+class ProfileFilter(ChoiceFilter):
+    """By what profile it was streamed."""
+
+    title = label = gettext_lazy("Profile")
+    names = ("profile__id__exact",)
+
+    def options(self) -> list[Choice]:
+        """Return the profiles."""
+        profiles = StreamingProfile.objects.order_by("name")
+        return [(str(pk), name) for pk, name in profiles.values_list("pk", "name")]
+
+    def narrow(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        """Return its calls."""
+        return queryset.filter(profile_id=int(value))
+
+
+class TranscriptFilter(ChoiceFilter):
+    """Whether there are words of it."""
+
+    title = label = gettext_lazy("Transcript")
+    names = ("transcript",)
+
+    def options(self) -> list[Choice]:
+        """Return the choices."""
+        return [("yes", _("Has one")), ("no", _("Has none"))]
+
+    def narrow(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        """Return the calls of the choice."""
+        return queryset.filter(has_transcript=value == "yes")
+
+
+FILTERS: Sequence[type[ArchiveFilter]] = (
+    PresetFilter,
+    RangFilter,
+    PartyFilter,
+    PersonFilter,
+    DirectionFilter,
+    LiveFilter,
+    StateFilter,
+    DurationFilter,
+    SilenceFilter,
+    CompleteFilter,
+    AlarmFilter,
+    AlarmKindFilter,
+    TagFilter,
+    RatingFilter,
+    FollowUpFilter,
+    ProfileFilter,
+    StreamingFilter,
+    ArchivedFilter,
+    TranscriptFilter,
+)
+# Whatever else a query string holds is no filter.
+NAMES = frozenset(name for one in FILTERS for name in one.names)

@@ -1,0 +1,69 @@
+"""Pages of lists that may have a million rows: nobody counts them all."""
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from django.core.paginator import Paginator
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from calls import formats
+
+# So many rows are counted and can be turned to; who looks for more needs a filter.
+MOST_ROWS = 10_000
+
+
+if TYPE_CHECKING:
+    AnyPaginator = Paginator[Any]
+else:
+    # Subscriptable in Django's stubs alone.
+    AnyPaginator = Paginator
+
+
+class BoundedPaginator(AnyPaginator):
+    """Pages of the first `MOST_ROWS` rows; one row more is looked for, not all."""
+
+    template_name = "admin/calls/pagination.html"
+
+    @cached_property
+    def found(self) -> int:
+        """Return how many rows there are, `MOST_ROWS` + 1 standing for any more."""
+        rows: Any = self.object_list
+        if not hasattr(rows, "order_by"):
+            return len(rows)
+        # Without order, annotations and joins: the database stops when it has enough.
+        found: int = rows.order_by().values("pk")[: MOST_ROWS + 1].count()
+        return found
+
+    @cached_property
+    def count(self) -> int:
+        """Return how many rows the pages have together."""
+        return min(self.found, MOST_ROWS)
+
+    @property
+    def is_bounded(self) -> bool:
+        """Say whether there are more rows than are counted."""
+        return self.found > MOST_ROWS
+
+    @property
+    def total_words(self) -> str:
+        """Return how many rows there are, for people."""
+        if self.is_bounded:
+            return _("more than %(n)s") % {"n": formats.count(MOST_ROWS)}
+        return formats.count(self.found)
+
+    def rows_words(self, number: int) -> str:
+        """Return which rows a page has, of how many: "51–100 of 1 234"."""
+        if not self.count:
+            return _("nothing")
+        page = self.page(number)
+        return _("%(first)s–%(last)s of %(total)s") % {
+            "first": formats.count(page.start_index()),
+            "last": formats.count(page.end_index()),
+            "total": self.total_words,
+        }
+
+
+def calls_words(number: int) -> str:
+    """Return a number of calls."""
+    return ngettext("%(n)s call", "%(n)s calls", number) % {"n": formats.count(number)}
