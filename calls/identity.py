@@ -5,6 +5,7 @@ each other or the database: a track's key follows from its call and its particip
 Writing a thing twice then writes one row.
 """
 
+from datetime import UTC, datetime
 from uuid import UUID, uuid5
 
 # The root of all computed keys. Never change it: stored keys follow from it.
@@ -32,6 +33,11 @@ def track_id(call: UUID, raw_id: str, sample_rate: int) -> UUID:
     The rate is part of it: audio is never resampled to fit an older track.
     """
     return uuid5(call, f"track/{raw_id}/{sample_rate}")
+
+
+def alarm_id(key: str, raised_at: datetime) -> UUID:
+    """Return the key of the alarm that the condition `key` raised at that time."""
+    return uuid5(NAMESPACE, f"alarm/{key}/{raised_at.astimezone(UTC).isoformat()}")
 
 
 def ring_id(ring: str, number: int) -> UUID:

@@ -29,6 +29,7 @@ from django.db import (
 
 from calls import services
 from calls.drafts import (
+    AlarmDraft,
     ArchiveBatch,
     CallFacts,
     ChunkDraft,
@@ -47,6 +48,7 @@ T = TypeVar("T")
 MAX_CHUNKS = 200_000
 MAX_SOCKETS = 50_000
 MAX_TRACKS = 10_000
+MAX_ALARMS = 10_000
 READERS = 2
 
 
@@ -71,6 +73,7 @@ class Archive:
         self._subscriptions: dict[tuple[UUID, str], SubscriptionDraft] = {}
         self._tracks: dict[UUID, TrackDraft] = {}
         self._chunks: dict[tuple[UUID, UUID, int], ChunkDraft] = {}
+        self._alarms: dict[UUID, AlarmDraft] = {}
 
     @property
     def waiting(self) -> int:
@@ -80,6 +83,7 @@ class Archive:
             + len(self._subscriptions)
             + len(self._tracks)
             + len(self._chunks)
+            + len(self._alarms)
         )
 
     def put(self, batch: ArchiveBatch) -> None:
@@ -94,6 +98,8 @@ class Archive:
         for chunk in batch.chunks:
             address = (chunk.track_id, chunk.connection_id, chunk.number)
             self._keep(self._chunks, address, chunk, MAX_CHUNKS)
+        for alarm in batch.alarms:
+            self._keep(self._alarms, alarm.id, alarm, MAX_ALARMS)
 
     def _keep(self, waiting: dict[K, T], key: K, draft: T, most: int) -> None:
         if key in waiting or len(waiting) < most:
@@ -107,7 +113,7 @@ class Archive:
         if not batch:
             return True
         self._connections, self._subscriptions = {}, {}
-        self._tracks, self._chunks = {}, {}
+        self._tracks, self._chunks, self._alarms = {}, {}, {}
         is_written = False
         try:
             answer = await self._write(partial(_store, batch))
@@ -125,6 +131,7 @@ class Archive:
             subscriptions=list(self._subscriptions.values()),
             tracks=list(self._tracks.values()),
             chunks=list(self._chunks.values()),
+            alarms=list(self._alarms.values()),
         )
 
     def _put_back(self, batch: ArchiveBatch) -> None:
@@ -143,6 +150,12 @@ class Archive:
         """Return when streaming of the calls was stopped by order, if known in time."""
         asked = partial(services.stop_windows_by_call, calls)
         return await self._ask(asked, patience) or {}
+
+    async def wanted(
+        self, calls: Collection[UUID], patience: float
+    ) -> set[UUID] | None:
+        """Return which of the calls are to be streamed now; None if nobody knows."""
+        return await self._ask(partial(services.calls_wanted, calls), patience)
 
     async def _ask(self, work: Callable[[], T], patience: float) -> T | None:
         try:
