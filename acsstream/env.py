@@ -9,6 +9,7 @@ Every variable may come from a file, as secrets do: with
 """
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -66,9 +67,15 @@ class Env:
         return default
 
     def number(
-        self, name: str, default: float, *, purpose: str, least: float = 0
+        self,
+        name: str,
+        default: float,
+        *,
+        purpose: str,
+        least: float = 0,
+        most: float = sys.float_info.max,
     ) -> float:
-        """Return a number that is at least `least`."""
+        """Return a number that is at least `least` and at most `most`."""
         self._declare(name, "number", str(default), purpose)
         raw = self._raw(name)
         if not raw:
@@ -80,6 +87,9 @@ class Env:
             return default
         if not least <= value < float("inf"):
             self.problems.append(f"{name}: {raw} is less than {least:g} or not finite")
+            return default
+        if value > most:
+            self.problems.append(f"{name}: {raw} is more than {most:g}")
             return default
         return value
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from acsstream.env import Env
 from acsstream.logs import logging_config
 from acsstream.unfold import UNFOLD as UNFOLD
+from calls.alarms.thresholds import LIMITS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Env(os.environ)
@@ -347,6 +348,23 @@ STORAGES = {
         else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },
 }
+
+# --- Alarms -----------------------------------------------------------------------
+ALARM_THRESHOLDS = {
+    limit.name: env.number(
+        f"ACSSTREAM_ALARM_{limit.name.upper()}",
+        limit.default,
+        least=limit.least,
+        most=limit.most,
+        purpose=f"Alarm: {limit.purpose[0].lower()}{limit.purpose[1:]} 0: none.",
+    )
+    for limit in LIMITS
+}
+ALARM_COMMANDS = env.flag(
+    "ACSSTREAM_ALARM_COMMANDS",
+    True,
+    purpose="Alarm: an order to ACS failed or timed out.",
+)
 
 # --- Pages ------------------------------------------------------------------------
 STATIC_URL = "/static/"

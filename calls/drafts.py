@@ -5,7 +5,7 @@ computed from what is in them (`calls.identity`), so writing a draft twice write
 row, and a later draft of the same thing carries newer figures. No Django here.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -120,6 +120,37 @@ class ToneDraft:
 
 
 @dataclass(frozen=True, slots=True)
+class AlarmDraft:
+    """An alarm as it is now. `key` names its condition, see `calls.alarms.kinds`.
+
+    `raised_at` is when it was first raised, `since` when last: they differ if the
+    condition came back soon. Of a node's alarm `call_id` is None.
+    """
+
+    key: str
+    kind: str
+    severity: int
+    call_id: UUID | None
+    words: str
+    raised_at: datetime
+    since: datetime
+    seen_at: datetime
+    raw_id: str = ""
+    node: str = ""
+    value: float | None = None
+    threshold: float | None = None
+    # Capture time at which the condition began, µs since 1970.
+    at_us: int | None = None
+    occurrences: int = 1
+    cleared_at: datetime | None = None
+
+    @property
+    def id(self) -> UUID:
+        """Return the alarm's key."""
+        return identity.alarm_id(self.key, self.raised_at)
+
+
+@dataclass(frozen=True, slots=True)
 class ArchiveBatch:
     """Drafts that are written in one transaction."""
 
@@ -128,17 +159,19 @@ class ArchiveBatch:
     tracks: Sequence[TrackDraft] = field(default=())
     chunks: Sequence[ChunkDraft] = field(default=())
     tones: Sequence[ToneDraft] = field(default=())
+    alarms: Sequence[AlarmDraft] = field(default=())
 
     def __len__(self) -> int:
         tables = (self.connections, self.subscriptions, self.tracks, self.chunks)
-        return sum(map(len, (*tables, self.tones)))
+        return sum(map(len, (*tables, self.tones, self.alarms)))
 
     def by_call(self) -> "Iterator[tuple[UUID | None, ArchiveBatch]]":
-        """Yield each call's part; None for chunks of sockets that are not in here."""
+        """Yield each call's part; None: of nodes, or of sockets not in here."""
         call_of = {draft.id: draft.call_id for draft in self.connections}
         owners = {*call_of.values(), *(draft.call_id for draft in self.subscriptions)}
         owners |= {draft.call_id for draft in self.tracks}
         owners |= {draft.call_id for draft in self.tones}
+        owners |= {draft.call_id for draft in self.alarms if draft.call_id}
         for owner in [*owners, None]:
             part = ArchiveBatch(
                 [draft for draft in self.connections if draft.call_id == owner],
@@ -150,6 +183,7 @@ class ArchiveBatch:
                     if call_of.get(draft.connection_id) == owner
                 ],
                 [draft for draft in self.tones if draft.call_id == owner],
+                [draft for draft in self.alarms if draft.call_id == owner],
             )
             if part:
                 yield owner, part
@@ -171,3 +205,6 @@ class CallFacts:
     connection_id: str | None = None
     tracks: Sequence[TrackDraft] = ()
     stops: Sequence[StopWindow] = ()
+    # Alarms that last or ceased just now, and the profile's own thresholds.
+    alarms: Sequence[AlarmDraft] = ()
+    thresholds: Mapping[str, Any] = field(default_factory=dict)

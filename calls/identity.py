@@ -5,6 +5,7 @@ each other or the database: a track's key follows from its call and its particip
 Writing a thing twice then writes one row.
 """
 
+from datetime import UTC, datetime
 from uuid import UUID, uuid5
 
 # The root of all computed keys. Never change it: stored keys follow from it.
@@ -40,6 +41,11 @@ def tone_id(connection: UUID, arrival_us: int, before: int) -> UUID:
     `before`: how many tones arrived in that same microsecond before it.
     """
     return uuid5(connection, f"tone/{arrival_us}/{before}")
+
+
+def alarm_id(key: str, raised_at: datetime) -> UUID:
+    """Return the key of the alarm that the condition `key` raised at that time."""
+    return uuid5(NAMESPACE, f"alarm/{key}/{raised_at.astimezone(UTC).isoformat()}")
 
 
 def ring_id(ring: str, number: int) -> UUID:

@@ -18,6 +18,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from calls import batches
+from calls.alarms.store import alarms_of, alarms_store
 from calls.drafts import (
     ArchiveBatch,
     CallFacts,
@@ -42,11 +43,26 @@ log = logging.getLogger(__name__)
 
 def call_facts(call_id: UUID) -> CallFacts:
     """Return what is stored of a call, for an ingest process that takes it up."""
-    call = Call.objects.filter(pk=call_id).first()
+    call = Call.objects.select_related("profile").filter(pk=call_id).first()
     if call is None:
         return CallFacts(is_known=False)
     tracks = [track_draft(track) for track in call.tracks.select_related("participant")]
-    return CallFacts(True, call.connection_id, tracks, stop_windows(call_id))
+    return CallFacts(
+        True,
+        call.connection_id,
+        tracks,
+        stop_windows(call_id),
+        alarms=alarms_of(call_id, now=timezone.now()),
+        thresholds=call.profile.alarm_thresholds if call.profile else {},
+    )
+
+
+def calls_wanted(calls: Collection[UUID]) -> set[UUID]:
+    """Return which of the calls are up and to be streamed, as last asked for."""
+    wanted = Call.objects.live().filter(
+        pk__in=calls, desired_streaming=True, paused_at=None
+    )
+    return set(wanted.values_list("pk", flat=True))
 
 
 def track_draft(track: Track) -> TrackDraft:
@@ -113,6 +129,7 @@ def batch_store(batch: ArchiveBatch, *, is_finishing: bool = False) -> None:
         calls = {draft.call_id for draft in batch.connections}
         calls |= {draft.call_id for draft in batch.tracks}
         batches.calls_figures_refresh(calls)
+        alarms_store(batch.alarms)
     # Nearly all sockets of nearly all batches say again what is known.
     streaming = set(
         Call.objects.filter(

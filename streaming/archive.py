@@ -29,6 +29,7 @@ from django.db import (
 
 from calls import services
 from calls.drafts import (
+    AlarmDraft,
     ArchiveBatch,
     CallFacts,
     ChunkDraft,
@@ -49,6 +50,7 @@ MAX_CHUNKS = 200_000
 MAX_SOCKETS = 50_000
 MAX_TRACKS = 10_000
 MAX_TONES = 50_000
+MAX_ALARMS = 10_000
 READERS = 2
 
 
@@ -74,6 +76,7 @@ class Archive:
         self._tracks: dict[UUID, TrackDraft] = {}
         self._chunks: dict[tuple[UUID, UUID, int], ChunkDraft] = {}
         self._tones: dict[UUID, ToneDraft] = {}
+        self._alarms: dict[UUID, AlarmDraft] = {}
 
     @property
     def waiting(self) -> int:
@@ -84,6 +87,7 @@ class Archive:
             + len(self._tracks)
             + len(self._chunks)
             + len(self._tones)
+            + len(self._alarms)
         )
 
     def put(self, batch: ArchiveBatch) -> None:
@@ -100,6 +104,8 @@ class Archive:
             self._keep(self._chunks, address, chunk, MAX_CHUNKS)
         for tone in batch.tones:
             self._keep(self._tones, tone.id, tone, MAX_TONES)
+        for alarm in batch.alarms:
+            self._keep(self._alarms, alarm.id, alarm, MAX_ALARMS)
 
     def _keep(self, waiting: dict[K, T], key: K, draft: T, most: int) -> None:
         if key in waiting or len(waiting) < most:
@@ -113,7 +119,8 @@ class Archive:
         if not batch:
             return True
         self._connections, self._subscriptions = {}, {}
-        self._tracks, self._chunks, self._tones = {}, {}, {}
+        self._tracks, self._chunks = {}, {}
+        self._tones, self._alarms = {}, {}
         is_written = False
         try:
             answer = await self._write(partial(_store, batch))
@@ -132,6 +139,7 @@ class Archive:
             tracks=list(self._tracks.values()),
             chunks=list(self._chunks.values()),
             tones=list(self._tones.values()),
+            alarms=list(self._alarms.values()),
         )
 
     def _put_back(self, batch: ArchiveBatch) -> None:
@@ -150,6 +158,12 @@ class Archive:
         """Return when streaming of the calls was stopped by order, if known in time."""
         asked = partial(services.stop_windows_by_call, calls)
         return await self._ask(asked, patience) or {}
+
+    async def wanted(
+        self, calls: Collection[UUID], patience: float
+    ) -> set[UUID] | None:
+        """Return which of the calls are to be streamed now; None if nobody knows."""
+        return await self._ask(partial(services.calls_wanted, calls), patience)
 
     async def _ask(self, work: Callable[[], T], patience: float) -> T | None:
         try:

@@ -16,6 +16,7 @@ from calls.audio.wave import Wave
 from calls.drafts import TrackDraft
 from calls.journal_format import EPOCH
 from calls.replay import track_draft
+from streaming.alarms import CallWatch
 
 if TYPE_CHECKING:
     from streaming.ingest import MediaSession
@@ -53,6 +54,7 @@ class CallAudio:
 
     def __init__(self, call_id: UUID) -> None:
         self.call_id = call_id
+        self.watch = CallWatch(call_id)
         self.tracks: dict[TrackKey, HeardTrack] = {}
         self.sessions: list[MediaSession] = []
         self.stops: Sequence[Window] = ()

@@ -20,10 +20,12 @@ from uuid import UUID, uuid4
 
 from django.conf import settings
 
+from calls.alarms.thresholds import Thresholds
 from calls.drafts import ArchiveBatch, CallFacts
 from calls.journal import JournalError, JournalHeader
 from calls.live import LiveCall, LiveProcess
 from calls.load import LiveLoad
+from streaming.alarms.condition import Moment
 from streaming.archive import Archive
 from streaming.call_audio import CallAudio
 from streaming.call_details import DetailPublisher
@@ -162,11 +164,16 @@ class Recorder:
         self.start()
         known = self.calls.get(call_id)
         if known is None or is_behind(known, facts):
-            call = call_of(call_id, facts)
+            moment = Moment(time.monotonic(), datetime.now(UTC))
+            call = call_of(call_id, facts, moment)
         else:
             call = known
             if facts:
                 call.stops = windows(facts.stops)
+        if known is None or facts:
+            call.watch.thresholds = Thresholds.of(
+                settings.ALARM_THRESHOLDS, facts.thresholds if facts else None
+            )
         opened_at = call.now(opening.opened_at, time.monotonic())
         opening = replace(opening, opened_at=opened_at)
         connection_id = uuid4()
@@ -207,6 +214,7 @@ class Recorder:
         self._ended.append(session)
         if not session.call.sessions:
             session.call.idle_since = time.monotonic()
+            session.call.watch.end(time.monotonic(), datetime.now(UTC))
         self._wake.set()
 
     # The live view.
@@ -219,11 +227,12 @@ class Recorder:
             await asyncio.sleep(max(0.0, due - time.monotonic()))
 
     async def _tick(self) -> None:
-        shown = []
+        shown, wall = [], datetime.now(UTC)
         for number, call in enumerate(list(self.calls.values()), 1):
             if call.sessions:
                 call.measure()
                 call.explain()
+                self._watch(call, wall)
                 shown.append(call_snapshot(call))
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0)
@@ -232,6 +241,15 @@ class Recorder:
         self._weigh(now)
         watched = await self.live.publish(self.snapshot(shown))
         await self.details.publish(self.live.redis, self.calls, watched)
+
+    def _watch(self, call: CallAudio, wall: datetime) -> None:
+        """Look for alarms; what is news goes to the database at once."""
+        watch = call.watch
+        if watch.look(call, time.monotonic(), wall):
+            self.archive.put(ArchiveBatch(alarms=watch.drafts()))
+            self._wake.set()
+        if watch.is_quiet and watch.is_wanted is None:
+            self._wake.set()
 
     def _count_packets(self, now: float) -> None:
         packets = self._packets_closed + sum(
@@ -287,6 +305,7 @@ class Recorder:
             self.process_id, streams=self.streams, refused=self.refused.total()
         )
         await self._stops()
+        await self._learn_wanted(is_news=False)
         self._put_ended()
         for number, call in enumerate(list(self.calls.values()), 1):
             call.settle()
@@ -310,8 +329,25 @@ class Recorder:
             if call := self.calls.get(call_id):
                 call.stops = windows(ordered)
 
+    async def _learn_wanted(self, *, is_news: bool) -> None:
+        """Learn of calls without packets whether any should come."""
+        quiet = [
+            call
+            for call in self.calls.values()
+            if call.sessions and call.watch.is_quiet
+            if not is_news or call.watch.is_wanted is None
+        ]
+        if not quiet:
+            return
+        asked = [call.call_id for call in quiet]
+        wanted = await self.archive.wanted(asked, STOPS_TIMEOUT)
+        if wanted is not None:
+            for call in quiet:
+                call.watch.is_wanted = call.call_id in wanted
+
     async def _news(self) -> None:
-        """Send openings and ends to the database."""
+        """Send openings, ends and alarms to the database."""
+        await self._learn_wanted(is_news=True)
         self._put_ended()
         await self.archive.flush()
 
@@ -334,6 +370,7 @@ class Recorder:
             tracks=list(call.drafts(now)),
             chunks=[draft for session in sessions for draft in session.chunk_drafts()],
             tones=[draft for session in sessions for draft in session.tone_drafts()],
+            alarms=call.watch.drafts(),
         )
         self.archive.put(batch)
 

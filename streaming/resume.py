@@ -12,6 +12,7 @@ from calls.audio.ledger import LedgerJson
 from calls.audio.track import TrackAudio, Window
 from calls.drafts import CallFacts, StopWindow, TrackDraft
 from calls.journal_format import microseconds
+from streaming.alarms.condition import Moment
 from streaming.call_audio import CallAudio, HeardTrack
 from streaming.ingest import MediaSession
 
@@ -24,14 +25,18 @@ def windows(stops: Iterable[StopWindow]) -> list[Window]:
     ]
 
 
-def call_of(call_id: UUID, facts: CallFacts | None) -> CallAudio:
-    """Return a call with the tracks that somebody had begun."""
+def call_of(
+    call_id: UUID, facts: CallFacts | None, moment: Moment | None = None
+) -> CallAudio:
+    """Return a call with the tracks that somebody had begun, and their alarms."""
     call = CallAudio(call_id)
     if facts:
         call.stops = windows(facts.stops)
         for draft in facts.tracks:
             if draft.ledger:
                 call.tracks[draft.raw_id, draft.sample_rate] = _track_of(draft)
+        if moment:
+            call.watch.carry_on(facts.alarms, call.tracks, moment)
     return call
 
 

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from calls import lifecycle
 from calls.acs import Acs, AcsRefused
+from calls.alarms.store import alarms_clear
 from calls.live import board_poke
 from calls.models import (
     Call,
@@ -155,6 +156,7 @@ def call_over(
         call_id, at=at, code=code, subcode=subcode, reason=reason
     ):
         return False
+    alarms_clear(Q(call_id=call_id), at=at)
     for command in StreamCommand.objects.open().filter(call_id=call_id):
         state, words = ORDERS[command.kind].at_call_end
         command_settle(command.id, state, words=words, evidence=Evidence.CONCLUDED)

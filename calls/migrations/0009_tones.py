@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('calls', '0006_console'),
+        ('calls', '0007_archive'),
     ]
 
     operations = [
