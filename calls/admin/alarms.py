@@ -1,8 +1,10 @@
 """The list of all alarms there ever were, and the page of one. Handled elsewhere."""
 
-from typing import Any, ClassVar
+from datetime import datetime
+from typing import Any
 
 from django.contrib import admin
+from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
@@ -61,10 +63,8 @@ class AlarmAdmin(FactAdmin):
         "kind",
         "told",
         "shown_call",
-        "who",
-        "since",
+        "opened",
         "lasted",
-        "occurrences",
         "shown_state",
         "assignee",
     )
@@ -91,23 +91,21 @@ class AlarmAdmin(FactAdmin):
     search_help_text = _("Words, number, name, node, reason or id of the call")
     ordering = ("-opened_at",)
     fields = (
-        ("shown_severity", "kind", "shown_state"),
+        ("severity", "kind"),
         "words",
-        ("shown_call", "who", "node"),
-        ("moment", "value", "threshold"),
-        ("opened_at", "last_seen_at", "cleared_at", "occurrences"),
-        ("acknowledged_at", "acknowledged_by"),
-        ("assigned_at", "assignee"),
-        ("closed_at", "closed_by", "close_reason"),
+        ("value", "threshold"),
+        ("shown_call", "moment"),
+        ("who", "node"),
+        ("since", "lasted"),
+        ("seen_last", "occurrences"),
+        ("state", "assignee"),
+        ("acknowledged", "closed"),
+        "close_reason",
         "key",
     )
-    readonly_fields: ClassVar[tuple[str, ...]] = (
-        "shown_severity",
-        "shown_state",
-        "shown_call",
-        "who",
-        "moment",
-        "key",
+    readonly_fields = (
+        *("shown_call", "moment", "who", "since", "lasted", "seen_last"),
+        *("acknowledged", "closed", "key"),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Alarm]:
@@ -149,20 +147,36 @@ class AlarmAdmin(FactAdmin):
         return formats.party(row.raw_id) or row.node or formats.NOTHING
 
     @admin.display(description=_("Since"), ordering="opened_at")
+    def opened(self, row: Alarm) -> str:
+        """Show when it was first seen, to the minute: the list has no room for more."""
+        return formats.minute(row.opened_at)
+
+    @admin.display(description=_("Since"))
     def since(self, row: Alarm) -> SafeString:
         """Show when it was first seen; the title has UTC."""
-        return format_html(
-            '<time datetime="{}" title="{}">{}</time>',
-            row.opened_at.isoformat(),
-            utc_text(row.opened_at),
-            formats.moment(row.opened_at),
-        )
+        return _time(row.opened_at)
 
     @admin.display(description=_("Lasted"))
     def lasted(self, row: Alarm) -> str:
-        """Show how long the condition was there, or that it is."""
+        """Show how long the condition was there, or that it is; how often, if often."""
         end = row.cleared_at or row.closed_at
-        return formats.clock(end - row.opened_at) if end else str(_("lasts"))
+        told = formats.clock(end - row.opened_at) if end else str(_("lasts"))
+        return f"{told}, {row.occurrences} ×" if row.occurrences > 1 else told
+
+    @admin.display(description=_("Seen last"))
+    def seen_last(self, row: Alarm) -> SafeString:
+        """Show when the condition was last seen."""
+        return _time(row.last_seen_at)
+
+    @admin.display(description=_("Acknowledged"))
+    def acknowledged(self, row: Alarm) -> str | SafeString:
+        """Show when and by whom it was acknowledged."""
+        return _done(row.acknowledged_at, row.acknowledged_by)
+
+    @admin.display(description=_("Closed"))
+    def closed(self, row: Alarm) -> str | SafeString:
+        """Show when and by whom it was closed."""
+        return _done(row.closed_at, row.closed_by)
 
     @admin.display(description=_("Moment in the call"))
     def moment(self, row: Alarm) -> str | SafeString:
@@ -173,3 +187,18 @@ class AlarmAdmin(FactAdmin):
         return format_html(
             '<a class="console-link" href="{}">{}</a>', jump_url(row), formats.clock(at)
         )
+
+
+def _time(at: datetime) -> SafeString:
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        at.isoformat(),
+        utc_text(at),
+        formats.moment(at),
+    )
+
+
+def _done(at: datetime | None, by: User | None) -> str | SafeString:
+    if at is None:
+        return formats.NOTHING
+    return format_html("{}, {}", _time(at), by or _("the system"))

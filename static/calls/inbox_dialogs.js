@@ -24,7 +24,7 @@ function open(title, go, build, read) {
   const error = element("p", "console-bad");
   error.setAttribute("role", "alert");
   const menu = element("menu");
-  const cancel = element("button", "", go ? _("Cancel") : _("Close"));
+  const cancel = element("button", "", go ? _("Cancel") : _("Done"));
   cancel.type = "button";
   menu.append(cancel);
   if (go) menu.append(element("button", "primary", go));

@@ -10,11 +10,12 @@ import { _, clock, fill, several } from "./text.js";
 const parts = new WeakMap();
 const HOUR = 3600;
 
-export const ACTS = [
-  { act: "acknowledge", key: "a", icon: "visibility", label: _("Acknowledge") },
-  { act: "assign", key: "e", icon: "person_add", label: _("Assign") },
-  { act: "close", key: "c", icon: "check_circle", label: _("Close") },
-  { act: "reopen", key: "u", icon: "undo", label: _("Reopen") },
+const ACTS = [
+  { act: "acknowledge", icon: "visibility", label: _("Acknowledge") },
+  // One of these two is shown, so that the others keep their places.
+  { act: "reopen", icon: "undo", label: _("Reopen") },
+  { act: "assign", icon: "person_add", label: _("Assign") },
+  { act: "close", icon: "check_circle", label: _("Close") },
 ];
 
 export function length(seconds) {

@@ -12,6 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from calls.models import (
+    Alarm,
     AnswerRule,
     Call,
     CallEvent,
@@ -25,6 +26,7 @@ from calls.models import (
     Track,
 )
 from tests.factories import (
+    AlarmFactory,
     CallFactory,
     CommandFactory,
     ConnectionFactory,
@@ -52,6 +54,7 @@ FACTS: dict[type[Any], Callable[[], Any]] = {
     StreamCommand: CommandFactory.create,
     CallEvent: EventFactory.create,
     IngestProcess: ProcessFactory.create,
+    Alarm: AlarmFactory.create,
 }
 POLICY: dict[type[Any], Callable[[], Any]] = {
     StreamingProfile: ProfileFactory.create,
