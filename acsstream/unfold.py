@@ -36,7 +36,11 @@ UNFOLD: dict[str, Any] = {
             "href": lambda _: static("calls/favicon.svg"),
         }
     ],
-    "STYLES": [lambda _: static("calls/console.css")],
+    "STYLES": [
+        lambda _: static("calls/console.css"),
+        lambda _: static("calls/badges.css"),
+    ],
+    "SCRIPTS": [lambda _: static("calls/badges.js")],
     "DASHBOARD_CALLBACK": "calls.admin.dashboard.dashboard_context",
     "SIDEBAR": {
         "show_search": False,

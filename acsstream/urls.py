@@ -9,7 +9,8 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("", include("calls.urls")),
     path("jsi18n/", JavaScriptCatalog.as_view(), name="jsi18n"),
-    # Before the admin, which would take it for an app of that name.
+    # Before the admin, which would take them for apps of that name.
+    path("admin/inbox/", include("calls.admin.inbox")),
     path("admin/preflight/", include("calls.admin.preflight")),
     path("admin/", admin.site.urls),
 ]

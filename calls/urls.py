@@ -2,7 +2,14 @@
 
 from django.urls import URLPattern, path
 
-from calls import health, offer_views, review_views, views, webhooks
+from calls import (
+    alarm_views,
+    health,
+    offer_views,
+    review_views,
+    views,
+    webhooks,
+)
 from calls.history.views import timeline_json, timeline_page
 from calls.markers import markers_json
 
@@ -53,6 +60,16 @@ urlpatterns: list[URLPattern] = [
         name="follow_up",
     ),
     path("calls/tags.json", review_views.tags_json, name="tags"),
+    path("alarms/inbox.json", alarm_views.inbox_json, name="alarms_inbox"),
+    path("alarms/badges.json", alarm_views.badges_json, name="alarms_badges"),
+    path("alarms/handlers.json", alarm_views.handlers_json, name="alarms_handlers"),
+    path("alarms/bulk", alarm_views.alarms_act, name="alarms_act"),
+    path("alarms/<uuid:alarm_id>/<str:name>", alarm_views.alarm_act, name="alarm_act"),
+    path(
+        "calls/<uuid:call_id>/alarms.json",
+        alarm_views.call_alarms_json,
+        name="call_alarms",
+    ),
     path("webhooks/eventgrid", webhooks.eventgrid, name="eventgrid"),
     path("webhooks/calls/<str:secret>", webhooks.callback, name="callback"),
     path("healthz", health.healthz, name="healthz"),

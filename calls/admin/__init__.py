@@ -1,5 +1,6 @@
 """The console's pages about stored things, on django-unfold."""
 
+from calls.admin.alarms import AlarmAdmin
 from calls.admin.audit import AuditEntryAdmin
 from calls.admin.calls import CallAdmin
 from calls.admin.control import CallEventAdmin, StreamCommandAdmin
@@ -15,6 +16,7 @@ from calls.admin.profiles import ProfileAdmin
 from calls.admin.users import ConsoleGroupAdmin, ConsoleUserAdmin
 
 __all__ = [
+    "AlarmAdmin",
     "AnswerRuleAdmin",
     "AuditEntryAdmin",
     "CallAdmin",

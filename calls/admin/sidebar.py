@@ -1,4 +1,4 @@
-"""The sidebar: where things are, and how many calls are live."""
+"""The sidebar: where things are, how many calls are live, how many alarms open."""
 
 from functools import cache
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
-from calls.models import Call
+from calls.alarm_views import badges
 
 # Group, then (title, icon, route, permission). A route without a namespace is admin's.
 GROUPS: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
@@ -14,6 +14,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
         "Live",
         (
             ("Dashboard", "monitor_heart", "index", "calls.view_call"),
+            ("Problems", "inbox", "inbox:page", "calls.view_alarm"),
             ("Calls", "call", "calls_call_changelist", "calls.view_call"),
             ("Place a call", "add_call", "calls_call_place", "calls.place_call"),
             (
@@ -40,6 +41,12 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
                 "calls.view_participant",
             ),
             ("Tracks", "graphic_eq", "calls_track_changelist", "calls.view_track"),
+            (
+                "Alarms",
+                "notifications",
+                "calls_alarm_changelist",
+                "calls.view_alarm",
+            ),
         ),
     ),
     (
@@ -117,7 +124,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         ]
         if items:
             groups.append({"title": title, "separator": False, "items": items})
-    _mark_live(groups)
+    _mark_counts(request, groups)
     _mark_here(groups, request.path)
     return groups
 
@@ -146,11 +153,18 @@ def _mark_here(groups: list[dict[str, Any]], path: str) -> None:
             item["active"] = item["link"] == path
 
 
-def _mark_live(groups: list[dict[str, Any]]) -> None:
-    """Put the number of live calls beside "Calls": one indexed count."""
-    calls = next(
-        (item for group in groups for item in group["items"] if item["icon"] == "call"),
-        None,
-    )
-    if calls and (live := Call.objects.live().count()):
-        calls.update(badge=str(live), badge_variant="success")
+def _mark_counts(request: HttpRequest, groups: list[dict[str, Any]]) -> None:
+    """Put counts beside the entries that have one; badges.js keeps them fresh."""
+    counted = {"call": "calls", "inbox": "alarms"}
+    found = badges(request)
+    for item in (item for group in groups for item in group["items"]):
+        if badge := found.get(counted.get(item["icon"], "")):
+            item.update(badge_key=counted[item["icon"]], **_badge(badge))
+
+
+def _badge(found: dict[str, object]) -> dict[str, object]:
+    return {
+        "badge": str(found["count"] or ""),
+        "badge_tone": found["tone"],
+        "badge_words": found["words"],
+    }

@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from calls.batches import calls_figures_refresh
 from calls.models import (
+    Alarm,
     AnswerRule,
     Call,
     CallEvent,
@@ -26,6 +27,7 @@ from calls.models import (
     Track,
 )
 from tests.factories import (
+    AlarmFactory,
     CallFactory,
     CommandFactory,
     ConnectionFactory,
@@ -53,6 +55,7 @@ FACTS: dict[type[Any], Callable[[], Any]] = {
     StreamCommand: CommandFactory.create,
     CallEvent: EventFactory.create,
     IngestProcess: ProcessFactory.create,
+    Alarm: AlarmFactory.create,
 }
 POLICY: dict[type[Any], Callable[[], Any]] = {
     StreamingProfile: ProfileFactory.create,
