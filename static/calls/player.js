@@ -237,6 +237,7 @@ async function draw(strips) {
       cursorWidth: 0,
       interact: false,
       hideScrollbar: true,
+      cspNonce: document.querySelector("meta[name=style-nonce]")?.content,
     });
     colour(lanes[at]);
   });
