@@ -1,23 +1,8 @@
-"""How the admin looks: title, colours, sidebar, dashboard."""
+"""How the admin looks: title, style sheet, sidebar, dashboard."""
 
 from typing import Any
 
 from django.templatetags.static import static
-
-# A quiet blue; Unfold's own purple is loud for a page that is open all day.
-PRIMARY = {
-    "50": "oklch(97% .014 240)",
-    "100": "oklch(93.5% .03 240)",
-    "200": "oklch(88% .06 240)",
-    "300": "oklch(80% .1 240)",
-    "400": "oklch(71% .14 240)",
-    "500": "oklch(63% .16 245)",
-    "600": "oklch(53% .16 250)",
-    "700": "oklch(46% .14 250)",
-    "800": "oklch(40% .11 250)",
-    "900": "oklch(35% .09 250)",
-    "950": "oklch(27% .07 250)",
-}
 
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "acsstream",
@@ -28,7 +13,9 @@ UNFOLD: dict[str, Any] = {
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_HISTORY": False,
     "SHOW_BACK_BUTTON": False,
-    "COLORS": {"primary": PRIMARY},
+    # None: Unfold would write them into each page, and acsstream/csp.py refuses a style
+    # sheet in a page. They stand in static/calls/console.css.
+    "COLORS": lambda _: {},
     "SITE_FAVICONS": [
         {
             "rel": "icon",

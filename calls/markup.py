@@ -84,10 +84,11 @@ def bar(share: float | None, kind: str) -> str | SafeString:
     state = "short" if kind == "completeness" and share < 1 else "whole"
     return format_html(
         '<span class="console-bar" data-kind="{}" data-state="{}">'
-        '<i class="console-meter" style="--share: {}"></i><b>{}</b></span>',
+        '<svg class="console-meter" aria-hidden="true">'
+        '<rect width="{}%" height="100%"></rect></svg><b>{}</b></span>',
         kind,
         state,
-        f"{share:.4f}",
+        f"{share * 100:.2f}",
         formats.percent(share),
     )
 

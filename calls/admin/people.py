@@ -14,7 +14,7 @@ from unfold.decorators import display
 from calls import formats
 from calls.admin.base import OfCallAdmin
 from calls.admin.filters import CompletenessFilter, MomentRangeFilter
-from calls.markup import bar, party
+from calls.markup import bar, party, pretty_json
 from calls.models import (
     Participant,
     Track,
@@ -130,6 +130,13 @@ class TrackAdmin(OfCallAdmin):
     )
     ordering = ("-first_packet_at",)
     date_hierarchy = "first_packet_at"
+    exclude = ("ledger",)
+    readonly_fields = ("shown_ledger",)
+
+    @display(description="Timeline")
+    def shown_ledger(self, row: Track) -> SafeString:
+        """Show what was received and what is missing, in samples, as it is kept."""
+        return pretty_json(row.ledger)
 
     @display(description="Participant", ordering="participant__raw_id")
     def shown_party(self, row: Track) -> str | SafeString:

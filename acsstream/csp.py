@@ -1,0 +1,97 @@
+"""What a page may load and run: the Content Security Policy of every answer.
+
+Django 6 has such a middleware built in; 5.2, which we run on, has none. The day the
+project moves, this module becomes its `SECURE_CSP` setting.
+
+The policy is own origin only. No script stands in a page, so script-src needs no nonce.
+Style sheets are files, too, but for one that the player's waveform makes in its shadow
+tree: it carries the page's nonce. `style="…"` is refused everywhere.
+
+`unsafe-eval` is allowed on the pages that load Unfold's Alpine, and on no other: those
+of the admin, its login included. Alpine's standard build, the one Unfold ships, makes
+functions of the expressions in Unfold's templates (`x-on:click="open = !open"`). The
+build that does not cannot read them: they assign, and call `localStorage`.
+"""
+
+import secrets
+from collections.abc import Awaitable, Callable
+from functools import cached_property
+from http import HTTPStatus
+from inspect import iscoroutinefunction
+from typing import cast
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils.decorators import sync_and_async_middleware
+
+Answer = Callable[[HttpRequest], HttpResponseBase]
+AsyncAnswer = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
+
+HEADER = "Content-Security-Policy"
+# Sound is heard, never spoken, and the rest of the machine is none of our business.
+PERMISSIONS = "camera=(), display-capture=(), geolocation=(), microphone=(), usb=()"
+
+
+class PagePolicy:
+    """What the page that answers a request needs beyond own files."""
+
+    evaluates = False
+    """Whether it loads Unfold's Alpine, which makes functions of text."""
+
+    @cached_property
+    def nonce(self) -> str:
+        """Return the word that a style made by a script must carry."""
+        return secrets.token_urlsafe(16)
+
+    def __str__(self) -> str:
+        """Return the header's value."""
+        style = f" 'nonce-{self.nonce}'" if "nonce" in self.__dict__ else ""
+        evaluating = " 'unsafe-eval'" if self.evaluates else ""
+        return (
+            f"default-src 'self'; script-src 'self'{evaluating};"
+            f" style-src 'self'{style}; img-src 'self' data:; media-src 'self' blob:;"
+            # 'self' is ws:// and wss:// of this host, too (CSP 3, 6.7.2.8).
+            " connect-src 'self'; object-src 'none'; base-uri 'none';"
+            " frame-ancestors 'none'; form-action 'self'"
+        )
+
+
+def page_policy(request: HttpRequest) -> PagePolicy:
+    """Return the policy of the page that is being made, to ask it for more."""
+    policy = getattr(request, "page_policy", None)
+    if policy is None:
+        # A request that passed no middleware, as some tests make them.
+        policy = PagePolicy()
+        request.page_policy = policy  # type: ignore[attr-defined] # ours, set here only
+    return cast(PagePolicy, policy)
+
+
+@sync_and_async_middleware
+def csp_middleware(get_response: Answer | AsyncAnswer) -> Answer | AsyncAnswer:
+    """Say in every answer what its page may load. A view's own header stays."""
+    if iscoroutinefunction(get_response):
+        answer_later = cast(AsyncAnswer, get_response)
+
+        async def later(request: HttpRequest) -> HttpResponseBase:
+            return _told(request, await answer_later(request))
+
+        return later
+    answer = cast(Answer, get_response)
+
+    def at_once(request: HttpRequest) -> HttpResponseBase:
+        return _told(request, answer(request))
+
+    return at_once
+
+
+def _told(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    response.headers.setdefault("Permissions-Policy", PERMISSIONS)
+    # Django's debug pages have their styles and scripts inside.
+    is_debug_page = settings.DEBUG and response.status_code in (
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+    )
+    if not is_debug_page:
+        response.headers.setdefault(HEADER, str(page_policy(request)))
+    return response
