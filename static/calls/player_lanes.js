@@ -93,6 +93,7 @@ export class Waves {
         cursorWidth: 0,
         interact: false,
         hideScrollbar: true,
+        cspNonce: document.querySelector("meta[name=style-nonce]")?.content,
         ...this._colours(lane),
       });
     });
