@@ -83,6 +83,7 @@ class CallPage:
     call: Call
     seconds: float
     overtalk: float | None
+    node: str
     people: Sequence[PersonRow]
     subscriptions: Sequence[Subscription]
     sockets: Sequence[SocketRow]
@@ -97,6 +98,18 @@ class CallPage:
     has_holes: bool
     archive_words: str
     wavesurfer: str
+
+    @property
+    def is_moving(self) -> bool:
+        """Say whether the page is told what is new: the call lasts, or is finished."""
+        return self.timeline.is_moving
+
+    @property
+    def overtalk_share(self) -> float | None:
+        """Return the share of the call in which two or more talked at once."""
+        if self.overtalk is None or not self.seconds:
+            return None
+        return min(self.overtalk / self.seconds, 1.0)
 
     @property
     def is_mixed(self) -> bool:
@@ -114,6 +127,7 @@ def call_page(call: Call, *, is_whole: bool = False) -> CallPage:
         call=call,
         seconds=call.duration(timezone.now()).total_seconds(),
         overtalk=None if call.overtalk_ms is None else call.overtalk_ms / 1000,
+        node=rows.sockets[-1].connection.node if rows.sockets else "",
         people=list(people_rows(rows.people, rows.tracks)),
         subscriptions=rows.subscriptions,
         sockets=rows.sockets,

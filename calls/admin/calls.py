@@ -40,6 +40,7 @@ from calls.markup import (
 from calls.models import Call
 from calls.models.call import ArchiveState
 from calls.offers import call_offers, paused_words
+from calls.review import assignees, review_of
 from calls.search import calls_matching
 from calls.selectors import call_page
 
@@ -233,6 +234,8 @@ class CallAdmin(OrderActions):
                 "page": call_page(call, is_whole=request.GET.get("timeline") == "all"),
                 "offers": call_offers(call, request.user),
                 "paused": paused_words(call),
+                "review": review_of(call, request.user),
+                "assignees": assignees(),
                 "colours": {
                     "call": CALL_COLOURS.get(call.state),
                     "streaming": STREAMING_COLOURS.get(call.streaming_state),

@@ -97,7 +97,7 @@ async function live() {
   while (await refresh()) {
     await new Promise((resolve) => setTimeout(resolve, document.hidden ? HIDDEN_MS : IDLE_MS));
   }
-  if (!outcome.textContent) tell("The call is over. Reload the page for its recordings.");
+  if (!outcome.textContent) tell("The call is over. Its recordings appear here when they are made.");
 }
 
 /* What was under way when the page was loaded is told, too. */
