@@ -50,6 +50,8 @@ OWNER_FIRST_SECONDS = 0.15
 CLAIM_SECONDS = 10
 # Pieces of the past that wait for the reading thread; more are refused.
 MAX_READS = 64
+# Calls that are heard anywhere; more are not remembered.
+MAX_CALLS = 2000
 
 
 class Desk:
@@ -139,24 +141,29 @@ class Desk:
                 self._read(call_id, ask)
 
     def _hear(self, call_id: UUID, web: str) -> None:
-        call = self._calls.get(call_id)
-        if call is None:
+        if call_id not in self._ears and len(self._ears) >= MAX_CALLS:
             return
+        # Also of calls that another process has: they may be dialled again, to here.
         self._ears.setdefault(call_id, {})[web] = time.monotonic() + FORGET_SECONDS
-        if call.tap is None:
+        if (call := self._calls.get(call_id)) is not None:
+            self.opened(call)
+
+    def opened(self, call: CallAudio) -> None:
+        """Put a tap on a call if somebody hears it; told of each socket it gets."""
+        if call.call_id in self._ears and call.tap is None:
             call.tap = Tap(call)
             # The first batch may be empty: it says where the tap begins.
-            self._sent[call_id] = 0.0
+            self._sent[call.call_id] = 0.0
 
     def _tend(self, now: float) -> None:
         """Take the taps off calls that nobody hears any more."""
         for call_id, ears in list(self._ears.items()):
             for web in [web for web, until in ears.items() if until < now]:
                 del ears[web]
-            call = self._calls.get(call_id)
-            if call is not None and ears:
+            if ears:
                 continue
             del self._ears[call_id]
+            call = self._calls.get(call_id)
             self._sent.pop(call_id, None)
             if call is not None:
                 call.tap = None
@@ -183,11 +190,9 @@ class Desk:
     def _batches(self, now: float) -> list[tuple[UUID, Batch]]:
         found = []
         for call_id in self._ears:
-            call = self._calls[call_id]
-            if call.tap is None:
-                # The call was begun anew: by a redial after another process had it.
-                call.tap = Tap(call)
-                self._sent[call_id] = 0.0
+            call = self._calls.get(call_id)
+            if call is None or call.tap is None:
+                continue
             batch = call.tap.batch(self._process)
             if batch.packets or now - self._sent.get(call_id, 0.0) >= TICK_SECONDS:
                 self._sent[call_id] = now
@@ -215,17 +220,22 @@ class Desk:
         if self._redis is None:
             raise AssertionError("started before")
         call = self._calls.get(call_id)
+        is_ours = call is not None and bool(call.sessions)
         try:
-            if call is None or not call.sessions:
+            if not is_ours:
                 await asyncio.sleep(OWNER_FIRST_SECONDS)
             claim = f"{ASKS}:ask:{ask.ask}:{self._node}"
             if not await self._redis.set(claim, b"", nx=True, ex=CLAIM_SECONDS):
                 return
             past = await self._past.read(call_id, ask, node=self._node)
-            if past is not None:
+            # A call that has just begun has no file yet, and no past.
+            if is_ours or past.cursor:
                 await self._redis.publish(web_channel(ask.web), encode(past))
         except (RedisError, OSError) as exc:
             self._note(f"{type(exc).__name__}: {exc}")
+        except Exception:
+            # A process edge: who asked waits in vain, and asks again.
+            log.exception("call %s: its past cannot be read", call_id)
 
     def _note(self, error: str | None) -> None:
         if error and not self.error:

@@ -15,8 +15,7 @@ from typing import Any, TypeAlias
 from redis.exceptions import RedisError
 
 from calls.audio.pcm import samples_to_us
-from streaming.listen_feed import CallFeed
-from streaming.listen_rewind import NothingThereError, Rewind
+from streaming.listen_rewind import NothingThereError, Rewind, Source
 from streaming.listen_track import Arrived, Runs, Sequencer, frame
 from streaming.listen_wire import Batch
 
@@ -57,6 +56,8 @@ class Line:
         self._had: dict[str, tuple[int, set[tuple[str, int]]]] = {}
         self._sent_until_us: int | None = None
         self._played_us = 0
+        # What was captured before is not what was asked for.
+        self._from_us = 0
         self._room = asyncio.Event()
         self._untold: list[int] = []
         self._frames_told = 0
@@ -71,13 +72,14 @@ class Line:
 
     # What the browser says.
 
-    async def begin(self, feed: CallFeed, at_us: int | None, generation: int) -> None:
+    async def begin(self, feed: Source, at_us: int | None, generation: int) -> None:
         """Go to a moment, µs since the call's start, or to the live edge (None)."""
         await self._hold()
         self.generation = generation
         self._sequencers.clear()
         self._had.clear()
         self._sent_until_us = None
+        self._from_us = 0
         if at_us is None or self.origin_us is None:
             self.is_live = True
             self._tell({"type": "live", "generation": generation})
@@ -85,7 +87,8 @@ class Line:
             return
         self.is_live = False
         self._played_us = at_us
-        rewind = Rewind(feed, self.origin_us + at_us)
+        self._from_us = self.origin_us + at_us
+        rewind = Rewind(feed, self._from_us)
         self._pump = asyncio.create_task(self._past(feed, rewind), name="listen-past")
 
     async def _hold(self) -> None:
@@ -114,7 +117,7 @@ class Line:
                 self._tell({"type": "missed", "why": "redis"})
             self._give(packets, batch.sent_at)
 
-    def _prefill(self, feed: CallFeed) -> None:
+    def _prefill(self, feed: Source) -> None:
         """Begin a little before the live edge, so that it plays at once."""
         if not feed.ring.packets:
             return
@@ -128,7 +131,7 @@ class Line:
 
     # The past.
 
-    async def _past(self, feed: CallFeed, rewind: Rewind) -> None:
+    async def _past(self, feed: Source, rewind: Rewind) -> None:
         """Send the past ahead of what is played, up to the live edge."""
         at_end: float | None = None
         while True:
@@ -136,8 +139,12 @@ class Line:
             try:
                 packets, is_end = await rewind.next()
             except NothingThereError:
+                if rewind.is_begun:
+                    # Its process died; the one that follows has the same journals.
+                    self._tell({"type": "error", "error": "no_answer"})
+                    continue
                 self._tell({"type": "error", "error": "nothing_there"})
-                await self.begin_live_from(feed)
+                self._join(feed, is_broken=True)
                 return
             except (RedisError, OSError):
                 self._tell({"type": "error", "error": "redis"})
@@ -154,12 +161,7 @@ class Line:
                 return
             await asyncio.sleep(POLL_SECONDS)
 
-    async def begin_live_from(self, feed: CallFeed) -> None:
-        """Go on at the live edge, there being no past."""
-        self._pump = None
-        self._join(feed, is_broken=True)
-
-    def _join(self, feed: CallFeed, *, is_broken: bool) -> None:
+    def _join(self, feed: Source, *, is_broken: bool) -> None:
         """Go on with what the feed kept, and from then on with what comes."""
         self.is_live = True
         self._pump = None
@@ -187,7 +189,7 @@ class Line:
             return
         runs = Runs()
         for packet in packets:
-            if self._is_new(packet):
+            if packet.stamp_us >= self._from_us and self._is_new(packet):
                 self._place(packet, self.origin_us, runs)
         frames = [
             frame(

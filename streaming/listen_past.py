@@ -101,20 +101,17 @@ class PastDesk:
         self._rested.set()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def read(self, call_id: UUID, ask: Read, *, node: str) -> Past | None:
-        """Return the piece that was asked for; None if no journal is of that call."""
+    async def read(self, call_id: UUID, ask: Read, *, node: str) -> Past:
+        """Return the piece that was asked for; an empty one without a journal."""
         loop = get_running_loop()
         return await loop.run_in_executor(self._threads, self.piece, call_id, ask, node)
 
     # In the thread.
 
-    def piece(self, call_id: UUID, ask: Read, node: str) -> Past | None:
-        """Return the piece that was asked for; None if no journal is of that call."""
-        indexes = self._of_call(call_id)
-        if not indexes:
-            return None
+    def piece(self, call_id: UUID, ask: Read, node: str) -> Past:
+        """Return the piece that was asked for; an empty one without a journal."""
         with Reading(ask.span_us) as reading:
-            for index in indexes:
+            for index in self._of_call(call_id):
                 # A journal may be finished, and deleted, while it is read.
                 with suppress(JournalError, OSError):
                     extend(index, self._rested)

@@ -6,12 +6,14 @@ own, and their pieces are merged in the order in which their packets arrived.
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from uuid import uuid4
+from typing import Protocol
+from uuid import UUID, uuid4
 
-from streaming.listen_feed import CallFeed, packets_of
+from streaming.listen_feed import Ring, packets_of
 from streaming.listen_track import Arrived
-from streaming.listen_wire import Past, Read
+from streaming.listen_wire import Ask, Past, Read
 
 # Nodes that have journals of a call answer the first question within this.
 FIRST_SECONDS = 5.0
@@ -28,6 +30,18 @@ class _Node:
     is_end: bool = False
 
 
+class Source(Protocol):
+    """Where a call's packets come from: a `CallFeed`."""
+
+    id: str
+    call_id: UUID
+    ring: Ring
+    answers: dict[str, Callable[[Past], None]]
+
+    async def ask(self, ask: Ask) -> None:
+        """Ask every ingest process. Raises RedisError, OSError."""
+
+
 class NothingThereError(Exception):
     """No node answers with this call's past."""
 
@@ -35,12 +49,17 @@ class NothingThereError(Exception):
 class Rewind:
     """Reads a call's packets from a capture time on, piece by piece."""
 
-    def __init__(self, feed: CallFeed, from_us: int) -> None:
+    def __init__(self, feed: Source, from_us: int) -> None:
         self.from_us = from_us
         # By connection: arrival of the last packet that was given or left out.
         self.reached: dict[str, int] = {}
         self._feed = feed
         self._nodes: dict[str, _Node] = {}
+
+    @property
+    def is_begun(self) -> bool:
+        """Say whether any node has answered yet."""
+        return bool(self._nodes)
 
     async def next(self) -> tuple[list[Arrived], bool]:
         """Return the next packets, and whether there are no more for now.

@@ -37,8 +37,13 @@ HEADER = Struct("<BBHIIIdd")
 # Jitter does not move audio, as on the recorder's timeline: ±60 ms.
 TOLERANCE_US = 60_000
 # Off by more than this for so many packets in a row is no jitter: audio is missing.
-LEAN_US = 15_000
+LEAN_US = 10_000
 LEAN_PACKETS = 12
+# A sender whose last packets were exact to this is taken at its word: one packet off is
+# a loss at once. Every sender is believed until its timestamps jitter.
+CRISP_US = 2_000
+LOST_US = 15_000
+CRISP_PACKETS = 8
 # A packet that comes late fills one of the last holes, if it fits.
 HOLES = 20
 # Stamps remembered: what a redial replays was heard already.
@@ -89,6 +94,7 @@ class Sequencer:
     # Where the next packet is expected; None before the first.
     next: int | None = None
     _lean: int = 0
+    _crisp: int = CRISP_PACKETS
     _holes: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=HOLES))
     # By capture time: over which connection it came.
     _stamps: dict[int, str] = field(default_factory=dict)
@@ -110,7 +116,8 @@ class Sequencer:
         if off_us < -TOLERANCE_US:
             return self._late(wanted, packet.samples)
         start, is_hole = self.next, False
-        if off_us > TOLERANCE_US or self._leans(off_us):
+        is_lost = off_us > LOST_US and self._crisp >= CRISP_PACKETS
+        if is_lost or off_us > TOLERANCE_US or self._leans(off_us):
             # Behind a loss, or (rarely) where too much was played: go on in time.
             is_hole = wanted > self.next
             if is_hole:
@@ -125,6 +132,7 @@ class Sequencer:
             del self._stamps[next(iter(self._stamps))]
 
     def _leans(self, off_us: int) -> bool:
+        self._crisp = self._crisp + 1 if abs(off_us) <= CRISP_US else 0
         if abs(off_us) <= LEAN_US or self._lean * off_us < 0:
             self._lean = 0
         else:

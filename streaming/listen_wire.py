@@ -18,7 +18,7 @@ import msgspec
 
 ASKS = "acsstream:listen"
 # A web process says so often which calls it hears; ingest forgets it after a while.
-HEAR_SECONDS = 3.0
+HEAR_SECONDS = 1.0
 FORGET_SECONDS = 15.0
 # All packets of a call that came in so long are one message.
 BATCH_SECONDS = 0.06

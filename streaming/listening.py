@@ -39,6 +39,8 @@ from streaming.listen_rights import CallNow, Rights, call_now, names_of
 log = logging.getLogger(__name__)
 
 TELL_SECONDS = 5.0
+# At first more often: what is wrong is said at once.
+FIRST_TELL_SECONDS = 1.0
 RECHECK_SECONDS = 30.0
 # Seeks closer together than this wait: each makes ingest read.
 SEEK_SECONDS = 0.1
@@ -130,7 +132,7 @@ class ListenConsumer(AsyncWebsocketConsumer):
         self.redis = redis_async()
         self.line = Line(self.give, now.origin_us)
         self.feed = feed_join(self.call_id, self, self.line.take)
-        await self.tell(await self.facts(now))
+        await self.tell({"type": "facts", **self.state(now)})
         self.watch = asyncio.create_task(self.keep_watch(), name="listen-watch")
 
     async def disconnect(self, code: int) -> None:
@@ -152,6 +154,7 @@ class ListenConsumer(AsyncWebsocketConsumer):
             await self.note_end(line)
             with contextlib.suppress(redis.RedisError, OSError):
                 await listener_leave(self.redis, self.listen_id)
+            with contextlib.suppress(redis.RedisError, OSError):
                 await self.redis.aclose()
 
     async def note_end(self, line: Line) -> None:
@@ -230,23 +233,16 @@ class ListenConsumer(AsyncWebsocketConsumer):
             await self.send(bytes_data=given)
             return
         if given["type"] == "track":
-            names = await database_sync_to_async(names_of)(self.call_id)
-            raw_id = given["track"]["raw_id"]
-            track = given["track"] | {"name": names.get(raw_id) or party(raw_id)}
+            track = given["track"] | {"name": await self.name(given["track"]["raw_id"])}
             given = given | {"track": track}
         await self.tell(given)
 
-    async def facts(self, now: CallNow) -> Told:
-        """Return what a page needs before it can ask for anything."""
-        line, names = self.line, await database_sync_to_async(names_of)(self.call_id)
-        origin_us = line.origin_us if line else None
-        return {
-            "type": "facts",
-            "server": time.time(),
-            "origin": None if origin_us is None else origin_us / 1e6,
-            "names": names,
-            **self.state(now),
-        }
+    async def name(self, raw_id: str) -> str:
+        """Return what to call a participant."""
+        names: dict[str, str] = {}
+        with contextlib.suppress(DatabaseError):
+            names = await database_sync_to_async(names_of)(self.call_id)
+        return names.get(raw_id) or party(raw_id) or raw_id
 
     def state(self, now: CallNow) -> Told:
         """Return how the call and the way to it are at this moment."""
@@ -285,21 +281,37 @@ class ListenConsumer(AsyncWebsocketConsumer):
 
     async def keep_watch(self) -> None:
         """Now and then: does the call go on, may the user still listen, who does?"""
-        checked = time.monotonic()
+        opened = checked = time.monotonic()
         while True:
-            now = await database_sync_to_async(call_now)(self.call_id)
-            if now is None or not now.is_live:
-                await self.tell({"type": "ended"})
-                await self.close(code=ENDED)
-                return
-            await self.tell({"type": "state", **self.state(now)})
+            is_new = time.monotonic() - opened < TELL_SECONDS
+            await asyncio.sleep(FIRST_TELL_SECONDS if is_new else TELL_SECONDS)
             await self.tell_others()
-            if time.monotonic() - checked > RECHECK_SECONDS:
+            try:
+                recheck = time.monotonic() - checked > RECHECK_SECONDS
+                code = await self.look(recheck=recheck)
+            except DatabaseError:
+                # Who listens goes on listening; the next look is soon.
+                log.exception("call %s: a listener cannot be checked", self.call_id)
+                continue
+            if code:
+                await self.close(code=code)
+                return
+            if recheck:
                 checked = time.monotonic()
-                if await database_sync_to_async(self.rights.user)() is None:
-                    await self.close(code=FORBIDDEN)
-                    return
-            await asyncio.sleep(TELL_SECONDS)
+
+    async def look(self, *, recheck: bool) -> int | None:
+        """Tell how the call is; return the code to close with, if it is to be closed.
+
+        Raises DatabaseError.
+        """
+        if recheck and await database_sync_to_async(self.rights.user)() is None:
+            return FORBIDDEN
+        now = await database_sync_to_async(call_now)(self.call_id)
+        if now is None or not now.is_live:
+            await self.tell({"type": "ended"})
+            return ENDED
+        await self.tell({"type": "state", **self.state(now)})
+        return None
 
 
 def _us(seconds: float) -> int:

@@ -181,6 +181,7 @@ class Recorder:
         self.calls[call_id] = call
         session = MediaSession(call, connection_id, journal, opening)
         session.superseded = superseded
+        self.desk.opened(call)
 
         def heard() -> None:
             self._put(call, [session], time.monotonic())

@@ -110,6 +110,7 @@ const ends = {
 };
 
 const faults = {
+  no_answer: () => _("The recorder does not answer. Waiting for it …"),
   redis: () => _("Redis does not answer: nothing can be heard. Recording goes on."),
   nothing_there: () => _("The beginning is not on a node that answers. Here is what is said now."),
 };
@@ -144,7 +145,7 @@ function state(message) {
   let words = "";
   if (message.redis) words = faults.redis();
   else if (message.streaming !== "streaming") words = fill(_("Streaming: %(state)s. Nothing is said here until it goes on."), { state: message.streaming_words });
-  else if (message.quiet === null || message.quiet > 3) words = _("No recorder says anything of this call at the moment.");
+  else if (message.type === "state" && (message.quiet === null || message.quiet > 3)) words = _("No recorder says anything of this call at the moment.");
   say(part("trouble"), words);
 }
 
@@ -231,8 +232,8 @@ for (const button of root.querySelectorAll("[data-speed]")) {
 
 document.addEventListener("keydown", (event) => {
   if (isTaken(event) || event.repeat) return;
-  const does = { l: toggle, j: back, End: () => sound && go(null) }[event.key];
-  if (!does) return;
+  const does = { l: toggle, j: back, End: () => go(null) }[event.key];
+  if (!does || (!sound && does !== toggle)) return;
   event.preventDefault();
   does();
 });

@@ -2,8 +2,8 @@
  *
  * Pure: no audio API, no clock. `process` is called for every block of output.
  *
- * Following, it plays live: behind the newest audio by a cushion of 120 ms that grows
- * when it was too small and shrinks again. Not following, it plays the past at the speed
+ * Following, it plays live: behind the newest audio by a cushion, first 180 ms, that
+ * shrinks to 120 while it is big enough and grows when it was not. Not following, it plays the past at the speed
  * that was chosen; where that meets the live edge it follows, at speed 1.
  */
 
@@ -12,10 +12,12 @@ import { Stretch } from "./listen_stretch.js";
 
 const KEPT_SECONDS = 30;
 const CUSHION = 0.12;
+const CUSHION_FIRST = 0.18;
 const CUSHION_MAX = 0.5;
 const CUSHION_STEP = 0.04;
-/* After so long without an underrun the cushion is made smaller. */
-const CALM_SECONDS = 15;
+/* After so long without an underrun the cushion is made a little smaller. */
+const CALM_SECONDS = 5;
+const CALM_STEP = 0.01;
 /* So much more than the cushion is caught up by playing a little faster … */
 const SLACK = 0.08;
 const CATCH_UP = 1.08;
@@ -25,6 +27,8 @@ const TOO_FAR = 2;
 const PREBUFFER = 0.25;
 /* Audio that begins so far behind the playhead was not late: there was none. */
 const HOLE = 0.06;
+/* Where nobody was heard for longer than this (a pause, a broken line), it goes on. */
+const LONG_HOLE = 2;
 
 export class Player {
   constructor(rate) {
@@ -51,8 +55,9 @@ export class Player {
     this.joined = at === null;
     this.waiting = true;
     this.starved = false;
-    this.cushion = CUSHION;
+    this.cushion = CUSHION_FIRST;
     this.calm = 0;
+    this.gaps = [];
     this.fifo = new Float32Array(0);
     this.stretching = false;
     this.fadeIn = true;
@@ -66,6 +71,9 @@ export class Player {
   push(frame) {
     if (frame.generation !== this.generation) return;
     const before = this.mix.end;
+    const from = before ?? this.playhead;
+    const start = frame.start / frame.rate;
+    if (from !== null && start - from > LONG_HOLE) this.gaps.push({ from, to: start });
     this.mix.write(frame);
     if (this.starved) this.resolve(frame, before);
   }
@@ -126,8 +134,16 @@ export class Player {
   settle(block) {
     this.calm += block;
     if (this.calm > CALM_SECONDS && this.cushion > CUSHION) {
-      this.cushion = Math.max(CUSHION, this.cushion - CUSHION_STEP);
+      this.cushion = Math.max(CUSHION, this.cushion - CALM_STEP);
       this.calm = 0;
+    }
+    const [gap] = this.gaps;
+    if (gap && this.playhead >= gap.from) {
+      this.gaps.shift();
+      if (this.playhead < gap.to) {
+        this.holes += 1;
+        this.jump(gap.to);
+      }
     }
     if (!this.following && this.joined && this.ahead <= this.cushion + 0.02) {
       this.following = true;
