@@ -62,8 +62,11 @@ def _refused(entry: AuditEntry) -> str:
 
 
 def _downloaded(entry: AuditEntry) -> str:
-    form = str(entry.details.get("format", "")).upper()
-    return f"downloaded the recording {entry.object_title} as {form}"
+    form = str(entry.details.get("format", ""))
+    if entry.object_type == "calls.call":
+        # Of all of a call: stereo, the side-car, everything as a zip.
+        return f"downloaded the call as {form}"
+    return f"downloaded the recording {entry.object_title} as {form.upper()}"
 
 
 def _exported(entry: AuditEntry) -> str:

@@ -8,7 +8,6 @@ run of the same work ends in the same files.
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from io import BytesIO
@@ -19,11 +18,11 @@ from uuid import UUID, uuid5
 
 import numpy as np
 import soundfile
-import soxr
 from django.utils import timezone
 
+from calls.alignment import BLOCK, aligned, summed
 from calls.audio.ledger import Ledger, State
-from calls.audio.pcm import BYTES_PER_SAMPLE, Samples, mix
+from calls.audio.pcm import BYTES_PER_SAMPLE, Samples
 from calls.audio.peaks import PeakBuilder
 from calls.audio.track import TrackAudio
 from calls.drafts import TrackDraft
@@ -31,7 +30,6 @@ from calls.models import Recording, RecordingState
 from calls.replay import PacketRef, moment
 from calls.storage import recording_delete, recording_open, recording_save
 
-BLOCK = 1 << 16  # samples
 GATHER = 1 << 18  # bytes of neighbouring packets that are written at once
 MANIFEST_FORMAT = 1
 
@@ -281,7 +279,7 @@ def mix_store(
         for recording, file in zip(recordings, files, strict=True)
     ]
     path = files[0].path.with_name("mix.flac")
-    encoded = encode(path, rate, _mixed(sources))
+    encoded = encode(path, rate, summed(sources))
     mixed = Recording(
         id=uuid5(call_id, "mix"),
         call_id=call_id,
@@ -298,32 +296,5 @@ def _aligned(
 ) -> Iterator[Samples]:
     """Yield a track's audio at `rate`, silence before its first packet."""
     lead = round((recording.origin_us - origin) * rate / 1_000_000)
-    while lead > 0:
-        yield np.zeros(min(lead, BLOCK), dtype=np.int16)
-        lead -= BLOCK
     blocks = file.blocks(recording.samples)
-    if recording.sample_rate == rate:
-        yield from blocks
-        return
-    stream = soxr.ResampleStream(recording.sample_rate, rate, 1, dtype="int16")
-    for block in blocks:
-        yield stream.resample_chunk(block)
-    yield stream.resample_chunk(np.zeros(0, dtype=np.int16), last=True)
-
-
-def _mixed(sources: list[Iterator[Samples]]) -> Iterator[Samples]:
-    """Yield the saturating sum of the sources, whose blocks may differ in length."""
-    heads = [np.zeros(0, dtype=np.int16) for _ in sources]
-    while sources:
-        for index in reversed(range(len(sources))):
-            while not len(heads[index]):
-                with suppress(StopIteration):
-                    heads[index] = next(sources[index])
-                    continue
-                del sources[index], heads[index]
-                break
-        if not sources:
-            return
-        length = min(len(head) for head in heads)
-        yield mix([head[:length] for head in heads])
-        heads = [head[length:] for head in heads]
+    return aligned(blocks, lead=lead, source=recording.sample_rate, rate=rate)

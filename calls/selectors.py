@@ -112,6 +112,11 @@ class CallPage:
         return min(self.overtalk / self.seconds, 1.0)
 
     @property
+    def speakers(self) -> Sequence[PlayerTrack]:
+        """Return the recordings of one speaker each."""
+        return [track for track in self.player if not track["mix"]]
+
+    @property
     def is_mixed(self) -> bool:
         """Say whether all voices came in one stream, and nobody has audio alone."""
         return any(row.person.raw_id == MIXED for row in self.people)

@@ -4,8 +4,10 @@ from django.urls import URLPattern, path
 
 from calls import (
     alarm_views,
+    download_views,
     health,
     offer_views,
+    recording_views,
     review_views,
     views,
     webhooks,
@@ -14,22 +16,49 @@ from calls.history.views import timeline_json, timeline_page
 from calls.markers import markers_json
 
 urlpatterns: list[URLPattern] = [
-    path("recordings/<uuid:recording_id>/audio", views.recording_audio, name="audio"),
+    path(
+        "recordings/<uuid:recording_id>/audio",
+        recording_views.recording_audio,
+        name="audio",
+    ),
     path(
         "recordings/<uuid:recording_id>/download.flac",
-        views.recording_flac,
+        recording_views.recording_flac,
         name="download_flac",
     ),
     path(
         "recordings/<uuid:recording_id>/download.wav",
-        views.recording_wav,
+        recording_views.recording_wav,
         name="download_wav",
     ),
-    path("recordings/<uuid:recording_id>/peaks", views.recording_peaks, name="peaks"),
+    path(
+        "recordings/<uuid:recording_id>/peaks",
+        recording_views.recording_peaks,
+        name="peaks",
+    ),
     path(
         "recordings/<uuid:recording_id>/manifest",
-        views.recording_manifest,
+        recording_views.recording_manifest,
         name="manifest",
+    ),
+    *(
+        path(
+            f"calls/<uuid:call_id>/stereo.{form}",
+            download_views.call_stereo,
+            {"form": form},
+            name=f"stereo_{form}",
+        )
+        for form in ("flac", "wav")
+    ),
+    path(
+        "calls/<uuid:call_id>/side-car.json",
+        download_views.call_sidecar,
+        name="sidecar",
+    ),
+    path(
+        "calls/<uuid:call_id>/everything.zip",
+        download_views.call_everything,
+        name="everything",
     ),
     path("calls/<uuid:call_id>/commands/", offer_views.call_commands, name="commands"),
     path(

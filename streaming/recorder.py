@@ -25,6 +25,7 @@ from calls.drafts import ArchiveBatch, CallFacts
 from calls.journal import JournalError, JournalHeader
 from calls.live import LiveCall, LiveProcess
 from calls.load import LiveLoad
+from calls.software import SOFTWARE
 from streaming.alarms.condition import Moment
 from streaming.archive import Archive
 from streaming.call_audio import CallAudio
@@ -51,7 +52,6 @@ FORGET_AFTER = 900.0
 # At the end the journals have everything; rows are worth this much of waiting.
 LAST_ROWS = 4.0
 STOPS_TIMEOUT = 1.0
-SOFTWARE = "acsstream 0.1.0"
 
 
 class NoRoomError(Exception):

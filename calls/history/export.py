@@ -43,21 +43,26 @@ def timeline_of(call: Call, *, now: datetime) -> TimelineJson:
     return {
         "schema": SCHEMA,
         "exported_at": utc(now),
-        "call": {
-            "id": str(call.pk),
-            "connection_id": call.connection_id,
-            "server_call_id": call.server_call_id,
-            "correlation_id": call.correlation_id,
-            "direction": call.direction,
-            "from_raw_id": call.from_raw_id,
-            "to_raw_id": call.to_raw_id,
-            "caller_name": call.caller_name,
-            "state": call.state,
-            "rang_at": utc(call.rang_at),
-            "connected_at": _utc(call.connected_at),
-            "ended_at": _utc(call.ended_at),
-        },
+        "call": call_json(call),
         "entries": [entry.as_json() for entry in history_of(rows_of(call)).entries],
+    }
+
+
+def call_json(call: Call) -> CallJson:
+    """Return which call it is."""
+    return {
+        "id": str(call.pk),
+        "connection_id": call.connection_id,
+        "server_call_id": call.server_call_id,
+        "correlation_id": call.correlation_id,
+        "direction": call.direction,
+        "from_raw_id": call.from_raw_id,
+        "to_raw_id": call.to_raw_id,
+        "caller_name": call.caller_name,
+        "state": call.state,
+        "rang_at": utc(call.rang_at),
+        "connected_at": _utc(call.connected_at),
+        "ended_at": _utc(call.ended_at),
     }
 
 

@@ -11,11 +11,11 @@ from typing import Any, cast
 
 import soundfile
 
+from calls.alignment import BLOCK
 from calls.audio.ledger import Ledger, State
 from calls.audio.pcm import Samples
 from calls.audio.peaks import PeakBuilder
 from calls.models import Recording, Track
-from calls.recordings import BLOCK
 from calls.services import track_draft
 from calls.storage import recording_exists, recording_open, recording_size
 from calls.verification.findings import About, Finding

@@ -119,7 +119,7 @@ export class Waves {
   _draw({ waveform, strip, track }, peaks, from, to) {
     const count = Math.min(Math.max(strip.clientWidth, 1), WIDEST);
     const [start, end] = [from - track.offset, to - track.offset];
-    const shown = columns(peaks, start / track.seconds, end / track.seconds, count);
+    const shown = columns(peaks, peaks.pixel, start, end, count);
     // A newer stretch may come while this one is still being drawn.
     waveform.load("", shown, to - from).catch(() => {});
   }

@@ -3,10 +3,20 @@
 import { element, sign } from "./dom.js";
 import { clock, several, _ } from "./text.js";
 
-const SIGNS = { alarm: "warning", event: "bolt", note: "sticky_note_2", tone: "dialpad" };
+const SIGNS = {
+  alarm: "warning",
+  joined: "person_add",
+  left: "person_remove",
+  note: "sticky_note_2",
+  pause: "pause_circle",
+  resume: "play_circle",
+  start_streaming: "mic",
+  stop_streaming: "mic_off",
+  tone: "dialpad",
+};
 const NEAR = 0.25; // seconds: playing is at a marker
 
-const names = () => ({ alarm: _("Alarm"), event: _("Event"), note: _("Note"), tone: _("Tone") });
+const names = () => ({ alarm: _("Alarm"), note: _("Note") });
 
 /* [{at, kind, label, raw_id}] in order of time; none where nobody serves them. */
 export async function markersOf(url) {

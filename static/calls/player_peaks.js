@@ -6,12 +6,14 @@ const VOICE = 1.5 / 128;
 const PAUSE = 1.2;
 const BREATH = 0.2;
 
-/* [highs, lows] of a track, 1 being full scale; null if there are none. */
+/* Peaks of a track: [highs, lows], 1 being full scale, and `pixel`, the seconds that one
+ * of them stands for. Null if there are none. */
 export async function peaksOf(track) {
   if (!track.peaks) return null;
   const answer = await fetch(track.peaks);
   if (!answer.ok) return null;
-  const { data, bits, length } = await answer.json();
+  const told = await answer.json();
+  const { data, bits, length } = told;
   if (!length) return null;
   const [high, low] = [new Float32Array(length), new Float32Array(length)];
   const full = 2 ** (bits - 1);
@@ -19,7 +21,8 @@ export async function peaksOf(track) {
     low[at] = data[2 * at] / full;
     high[at] = data[2 * at + 1] / full;
   }
-  return [high, low];
+  const pixel = told.samples_per_pixel / told.sample_rate || track.seconds / length;
+  return Object.assign([high, low], { pixel });
 }
 
 export function loudest(waves) {
@@ -30,10 +33,10 @@ export function loudest(waves) {
   return found;
 }
 
-/* A track's peaks from one share of it to another, as so many columns. */
-export function columns([high, low], from, to, count) {
+/* A track's peaks from one second of it to another, as so many columns. */
+export function columns([high, low], pixel, from, to, count) {
   const made = [new Float32Array(count), new Float32Array(count)];
-  const [start, step] = [from * high.length, ((to - from) * high.length) / count];
+  const [start, step] = [from / pixel, (to - from) / pixel / count];
   for (let at = 0; at < count; at += 1) {
     const first = Math.min(Math.floor(start + at * step), high.length - 1);
     const end = Math.min(Math.max(Math.floor(start + (at + 1) * step), first + 1), high.length);
@@ -46,8 +49,7 @@ export function columns([high, low], from, to, count) {
 }
 
 /* [from, to] where a track is loud enough to be speech, on the call's clock. */
-function* voices(track, [high, low]) {
-  const pixel = track.seconds / high.length;
+function* voices(track, [high, low], pixel) {
   for (let at = 0; at < high.length; at += 1) {
     if (Math.max(high[at], -low[at]) < VOICE) continue;
     const from = at;
@@ -58,7 +60,7 @@ function* voices(track, [high, low]) {
 
 /* [from, to] in which nobody speaks. What is missing (gaps, stops) is silent too. */
 export function silences(tracks, waves, total) {
-  const spoken = tracks.flatMap((track, at) => (waves[at] ? [...voices(track, waves[at])] : []));
+  const spoken = tracks.flatMap((track, at) => (waves[at] ? [...voices(track, waves[at], waves[at].pixel)] : []));
   spoken.sort((one, other) => one[0] - other[0]);
   const quiet = [];
   let end = 0;

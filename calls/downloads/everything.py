@@ -1,0 +1,51 @@
+"""Everything of one call as files: audio, side-car, timeline, manifests."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+
+from calls.downloads.naming import call_name, file_names
+from calls.downloads.sidecar import SideCarJson
+from calls.downloads.zipped import Entry
+from calls.models import Call, Recording
+from calls.storage import recording_exists, recording_open
+
+BLOCK_BYTES = 64 * 1024
+
+
+def call_entries(
+    call: Call,
+    recordings: Sequence[Recording],
+    sidecar: SideCarJson,
+    timeline: Mapping[str, object],
+) -> Iterator[Entry]:
+    """Yield the files of a call, in a folder of its own.
+
+    A file that has gone from storage is left out: the side-car still tells its hashes.
+    """
+    folder = call_name(call)
+    for name, document in (("side-car", sidecar), ("timeline", timeline)):
+        content = json.dumps(document, indent=1).encode()
+        yield Entry(
+            f"{folder}/{folder}_{name}.json",
+            [content],
+            call.rang_at,
+            len(content),
+            is_text=True,
+        )
+    names = file_names(recordings)
+    for recording in recordings:
+        at = recording.verified_at or call.rang_at
+        stem = f"{folder}/{names[recording.pk]}"
+        if recording_exists(recording.audio):
+            blocks = stored_blocks(recording.audio)
+            yield Entry(f"{stem}.flac", blocks, at, recording.audio_bytes)
+        if recording.manifest and recording_exists(recording.manifest):
+            blocks = stored_blocks(recording.manifest)
+            yield Entry(f"{stem}.manifest.json", blocks, at, is_text=True)
+
+
+def stored_blocks(name: str) -> Iterator[bytes]:
+    """Yield a stored file in blocks."""
+    with recording_open(name) as file:
+        while block := file.read(BLOCK_BYTES):
+            yield block
