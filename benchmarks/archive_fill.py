@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from typing import Any
 
 import django
 
@@ -168,7 +169,7 @@ def fill(calls: int, *, after: int = 0) -> None:
 
     They are numbered on from `after`: number by number they are always the same.
     """
-    values = {
+    values: dict[str, Any] = {
         "first_names": list(FIRST),
         "last_names": list(LAST),
         "profiles": [StreamingProfile.objects.get_or_create(name=name)[0].pk

@@ -23,6 +23,8 @@ from calls.admin.archive.filters import FILTERS
 from calls.admin.archive.urls import archive_urls
 from calls.admin.archive.views import default_address, view_chips, view_here
 from calls.admin.orders import OrderActions, is_uuid
+from calls.export.views import PERMISSION as EXPORT_PERMISSION
+from calls.export.views import export_preview
 from calls.markup import (
     ARCHIVE_COLOURS,
     CALL_COLOURS,
@@ -41,6 +43,12 @@ NOT_LISTED = (
     "search_text",
     "people_text",
 )
+
+
+def _export(
+    model_admin: Any, request: HttpRequest, calls: QuerySet[Call]
+) -> HttpResponse:
+    return export_preview(model_admin.admin_site, request, calls)
 
 
 @admin.register(Call)
@@ -106,6 +114,15 @@ class CallAdmin(OrderActions):
             **(extra_context or {}),
         }
         return super().changelist_view(request, context)
+
+    # --- many calls ---------------------------------------------------------------
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Offer to download the recordings of the chosen calls, first of all."""
+        orders = super().get_actions(request)
+        if not request.user.has_perm(EXPORT_PERMISSION):
+            return orders
+        return {"export": (_export, "export", _("Download recordings …"))} | orders
 
     # --- the page -----------------------------------------------------------------
 
