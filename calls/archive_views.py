@@ -11,8 +11,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from calls.admin.archive.changelist import VIEW_VAR
 from calls.admin.archive.columns import SESSION_COLUMNS, columns_known
+from calls.admin.archive.params import VIEW_VAR
 from calls.admin.archive.views import (
     may_delete_all,
     query_kept,

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+from datetime import UTC
+
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
-from calls import formats
-from calls.markup import party
+from calls import formats, markup
 from calls.models import Call, Severity
-from calls.models.call import Direction
+from calls.models.call import ArchiveState, Direction
+from calls.offers import paused_words
 
 TONES = {Severity.NOTICE: "notice", Severity.WARNING: "warn", Severity.CRITICAL: "bad"}
 MOST_TAGS = 3
+# The model's own labels are sentences; a column has room for a word.
+ARCHIVE_WORDS = {
+    "none": gettext_lazy("None"),
+    "live": gettext_lazy("Receiving"),
+    "pending": gettext_lazy("Pending"),
+    "finished": gettext_lazy("Verified"),
+    "failed": gettext_lazy("Failed"),
+}
+WARNING = {**markup.TONES, "warning": "warn"}
 
 
 def moment_cell(call: Call) -> SafeString:
     """Return when it rang, in the viewer's zone; UTC when pointed at."""
     at = call.rang_at
-    utc = at.astimezone(timezone.get_fixed_timezone(0))
+    utc = at.astimezone(UTC)
     return format_html(
         '<time datetime="{}" title="{} UTC">{}</time>',
         utc.isoformat(timespec="seconds"),
@@ -30,16 +42,89 @@ def moment_cell(call: Call) -> SafeString:
 
 
 def parties_cell(call: Call) -> SafeString:
-    """Return who called whom, with an arrow for the direction."""
+    """Return who called whom, with an arrow for the direction: the call's link."""
     inbound = call.direction == Direction.INBOUND
     return format_html(
+        '<a class="archive-call" href="{4}">'
         '<span class="console-direction" title="{0}" aria-hidden="true">{1}</span>'
         '<span class="console-hidden">{0}</span>'
-        ' {2} <span class="console-dim">→</span> {3}',
+        ' {2} <span class="console-dim">→</span> {3}</a>',
         call.get_direction_display(),
         "↘" if inbound else "↗",
-        party(call.from_raw_id, call.caller_name),
-        party(call.to_raw_id),
+        markup.party(call.from_raw_id, call.caller_name),
+        markup.party(call.to_raw_id),
+        page_address(call),
+    )
+
+
+def page_address(call: Call) -> str:
+    """Return the address of a call's page."""
+    return reverse("admin:calls_call_change", args=[call.pk])
+
+
+def chip(words: object, colour: str) -> SafeString:
+    """Return a word on its colour."""
+    return format_html(
+        '<span class="console-chip" data-tone="{}">{}</span>', WARNING[colour], words
+    )
+
+
+def state_cell(call: Call) -> str:
+    """Return the state of the call."""
+    return chip(call.get_state_display(), markup.CALL_COLOURS[call.state])
+
+
+def archive_cell(call: Call) -> str:
+    """Return how far the recordings are."""
+    colour = markup.ARCHIVE_COLOURS[call.archive_state]
+    return chip(ARCHIVE_WORDS[call.archive_state], colour)
+
+
+def streaming_cell(call: Call) -> str:
+    """Return what streaming really does; what was asked for, where that differs."""
+    return markup.streaming_cell(call, paused_words(call))
+
+
+def length_cell(call: Call) -> str:
+    """Return how long it lasted, or lasts."""
+    return formats.clock(call.duration(timezone.now()))
+
+
+def people_cell(call: Call) -> str:
+    """Return how many took part."""
+    return formats.count(call.people_count)
+
+
+def silence_cell(call: Call) -> str:
+    """Return the share of all packets that ACS flagged silent."""
+    return markup.bar(call.silence_ratio, "silence")
+
+
+def complete_cell(call: Call) -> str:
+    """Return the received share."""
+    return markup.bar(call.completeness, "completeness")
+
+
+def profile_cell(call: Call) -> str:
+    """Return by what profile it was streamed."""
+    return call.profile.name if call.profile else formats.NOTHING
+
+
+def transcript_cell(call: Call) -> str:
+    """Return whether there are words of it."""
+    return _("Yes") if call.has_transcript else formats.NOTHING
+
+
+def play_cell(call: Call) -> str:
+    """Return what leads to the player."""
+    if call.archive_state != ArchiveState.FINISHED:
+        return formats.NOTHING
+    return format_html(
+        '<a class="archive-play" href="{}#player" aria-label="{}">'
+        '<span class="material-symbols-outlined" aria-hidden="true">play_circle'
+        "</span></a>",
+        page_address(call),
+        _("Play %(call)s") % {"call": markup.call_title(call)},
     )
 
 

@@ -2,25 +2,70 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlencode
 
-from django.contrib.admin.views.main import ORDER_VAR, PAGE_VAR, SEARCH_VAR
+from django.contrib.admin.views.main import PAGE_VAR, SEARCH_VAR
 from django.db.models import QuerySet
 from django.http import HttpRequest, QueryDict
+from django.urls import reverse
+from unfold.dataclasses import UnfoldAction
 from unfold.views import ChangeList
 
-from calls.admin.archive.columns import PAGE_SIZES, SORTS, rows_of
+from calls.admin.archive.columns import (
+    COLUMNS,
+    PAGE_SIZES,
+    Sort,
+    columns_of,
+    rows_of,
+)
 from calls.admin.archive.filters import NAMES, PRESETS
 from calls.admin.archive.inputs import ArchiveFilter, Chip
+from calls.admin.archive.params import SORT_VAR, VIEW_VAR
+from calls.admin.archive.views import view_here
 from calls.admin.paging import BoundedPaginator
+from calls.markup import call_title
+from calls.models import Call
 from calls.search import GRAM, words_of
 
-# A column by name: which number it has differs from one choice of columns to the next.
-SORT_VAR = "sort"
-VIEW_VAR = "view"
 # The whole list, where a default view would open.
 ALL_VIEWS = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """The heading of a column; `address` sorts by it, `way` says how it is sorted."""
+
+    name: str
+    label: Any
+    address: str = ""
+    way: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A call of the list: its cells by column, and the orders it can be given."""
+
+    call: Call
+    title: str
+    cells: list[tuple[str, str]]
+    orders: list[tuple[str, str, str]]
+
+
+def order_links(call: Call, orders: list[UnfoldAction]) -> list[tuple[str, str, str]]:
+    """Return address, name and icon of the orders a call that runs can be given."""
+    if not call.is_live:
+        return []
+    return [
+        (
+            reverse(f"admin:{order.action_name}", args=[call.pk]),
+            order.description,
+            str(order.icon or ""),
+        )
+        for order in orders
+    ]
 
 
 class ArchiveList(ChangeList):
@@ -75,17 +120,12 @@ class ArchiveList(ChangeList):
         return f"?{query.urlencode()}" if query else f"?{VIEW_VAR}={ALL_VIEWS}"
 
     def kept(self, *without: str) -> QueryDict:
-        """Return the list's parameters without the page, empty ones, and some others.
-
-        The order is by the column's name.
-        """
+        """Return the list's parameters without the page, empty ones, and some."""
         query = QueryDict(mutable=True)
         known = {*NAMES, SEARCH_VAR, SORT_VAR, VIEW_VAR}
         for name, value in self.list_request.GET.items():
             if name in known and name not in without and value:
                 query[name] = str(value)
-        if ORDER_VAR in self.params and (sort := self._sort()):
-            query[SORT_VAR] = ("-" if sort[1] else "") + sort[0]
         return query
 
     @property
@@ -130,33 +170,59 @@ class ArchiveList(ChangeList):
 
     # --- order --------------------------------------------------------------------
 
-    def _sort(self) -> tuple[str, bool] | None:
-        """Return the column that is asked for and whether downwards."""
-        if order := str(self.params.get(ORDER_VAR, "")):
-            # One column: of more, no index would be of use.
-            first = order.split(".")[0]
-            number = first.removeprefix("-")
-            if number.isascii() and number.isdigit() and len(number) < 4:
-                name = dict(enumerate(self.list_display)).get(int(number))
-                if name in SORTS:
-                    return str(name), first.startswith("-")
-            return None
+    def _sort(self) -> tuple[str, bool]:
+        """Return the column that is asked for and whether downwards.
+
+        One column: of more, no index would be of use.
+        """
         asked = self.list_request.GET.get(SORT_VAR, "")
         name = asked.removeprefix("-")
-        return (name, asked.startswith("-")) if name in SORTS else None
+        column = COLUMNS.get(name)
+        if column is None or column.sort is None:
+            return "rang", True
+        return name, asked.startswith("-")
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
         """Return the order by one column, newest first where nothing is said."""
-        name, is_descending = self._sort() or ("rang", True)
-        return SORTS[name].ordering(is_descending)
+        name, is_descending = self._sort()
+        sort = COLUMNS[name].sort or Sort("rang_at")
+        return sort.ordering(is_descending)
 
-    def get_ordering_field_columns(self) -> dict[int, Literal["asc", "desc"]]:
-        """Return the number of the column it is sorted by, for the heading's arrow."""
-        name, is_descending = self._sort() or ("rang", True)
-        columns = list(self.list_display)
-        if name not in columns:
-            return {}
-        return {columns.index(name): "desc" if is_descending else "asc"}
+    # --- the table ----------------------------------------------------------------
+
+    @property
+    def shown(self) -> list[str]:
+        """Return the columns to show."""
+        return columns_of(self.list_request, view_here(self.list_request))
+
+    @property
+    def headings(self) -> Iterator[Heading]:
+        """Yield the heading of each column."""
+        sorted_by, is_descending = self._sort()
+        for name in self.shown:
+            column = COLUMNS[name]
+            if column.sort is None:
+                yield Heading(name, column.label)
+                continue
+            is_sorted = name == sorted_by
+            is_down = not is_descending if is_sorted else column.sort.is_down
+            way = ("descending" if is_descending else "ascending") if is_sorted else ""
+            address = self.address({SORT_VAR: f"{'-' if is_down else ''}{name}"})
+            yield Heading(name, column.label, address, way)
+
+    @property
+    def rows(self) -> Iterator[Row]:
+        """Yield the calls of the page."""
+        shown = [(name, COLUMNS[name].cell) for name in self.shown]
+        admin: Any = self.model_admin
+        orders = admin.get_actions_row(self.list_request)
+        for call in self.result_list:
+            yield Row(
+                call=call,
+                title=call_title(call),
+                cells=[(name, cell(call)) for name, cell in shown],
+                orders=order_links(call, orders),
+            )
 
     # --- pages --------------------------------------------------------------------
 

@@ -4,57 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from django.db.models import F
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from unfold.decorators import display
 
-from calls.models import SavedView
-
-Shown = TypeVar("Shown", bound=Callable[..., Any])
+from calls.admin.archive import cells
+from calls.models import Call, SavedView
 
 SESSION_COLUMNS = "archive_columns"
 SESSION_ROWS = "archive_rows"
 PAGE_SIZES = (25, 50, 100)
 
-# Name of the admin's method, and what the menu calls it; in the order of the list.
-COLUMNS: dict[str, Any] = {
-    "rang": _("Rang"),
-    "parties": _("From → to"),
-    "shown_state": _("State"),
-    "length": _("Duration"),
-    "people": _("People"),
-    "silence": _("Silence"),
-    "complete": _("Complete"),
-    "alarms_seen": _("Alarms"),
-    "shown_tags": _("Tags"),
-    "stars": _("Rating"),
-    "follow_up": _("Follow-up"),
-    "streaming": _("Streaming"),
-    "archive": _("Recordings"),
-    "shown_profile": _("Profile"),
-    "transcript": _("Transcript"),
-    "play": _("Play"),
-}
-# Without it nobody knows what a row is.
-ALWAYS = "parties"
-DEFAULT = tuple(name for name in COLUMNS if name not in ("shown_profile", "transcript"))
-
-
-def column(name: str, **more: Any) -> Callable[[Shown], Shown]:
-    """Return the decorator of a column's method: it is headed as the menu has it."""
-    decorator: Callable[[Shown], Shown] = display(description=COLUMNS[name], **more)
-    return decorator
-
 
 @dataclass(frozen=True, slots=True)
 class Sort:
-    """What a column is sorted by. `has_gaps`: calls without the figure come last."""
+    """What a column is sorted by. `has_gaps`: calls without the figure come last.
+
+    `is_down`: whether it is sorted downwards at first, because that end matters.
+    """
 
     field: str
     has_gaps: bool = False
+    is_down: bool = True
 
     def ordering(self, is_descending: bool) -> list[Any]:
         """Return the whole order, as an index has it (docs/decisions/0011).
@@ -64,29 +37,60 @@ class Sort:
         """
         if self.has_gaps:
             figure = F(self.field)
-            first = (
-                figure.desc(nulls_last=True)
-                if is_descending
-                else figure.asc(nulls_last=True)
-            )
-            return [first, "-rang_at", "-pk"]
+            if is_descending:
+                return [figure.desc(nulls_last=True), "-rang_at", "-pk"]
+            return [figure.asc(nulls_last=True), "-rang_at", "-pk"]
+        first = f"-{self.field}" if is_descending else self.field
         if self.field == "rang_at":
-            return ["-rang_at", "-pk"] if is_descending else ["rang_at", "pk"]
-        turned = is_descending is not (self.field == "alarm_severity")
-        first_name = f"-{self.field}" if is_descending else self.field
-        return [first_name, *(("rang_at", "pk") if turned else ("-rang_at", "-pk"))]
+            return [first, "-pk" if is_descending else "pk"]
+        is_newest = is_descending is self.is_down
+        return [first, *(("-rang_at", "-pk") if is_newest else ("rang_at", "pk"))]
 
 
-SORTS: dict[str, Sort] = {
-    "rang": Sort("rang_at"),
-    "parties": Sort("from_raw_id"),
-    "length": Sort("duration_ms", has_gaps=True),
-    "people": Sort("people_count", has_gaps=True),
-    "silence": Sort("silence_ratio", has_gaps=True),
-    "complete": Sort("completeness", has_gaps=True),
-    "alarms_seen": Sort("alarm_severity"),
-    "stars": Sort("rating", has_gaps=True),
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: what it is called, what is in it, and what it is sorted by."""
+
+    label: Any
+    cell: Callable[[Call], str]
+    sort: Sort | None = None
+    is_usual: bool = True
+
+
+# In the order of the list.
+COLUMNS: dict[str, Column] = {
+    "rang": Column(_("Rang"), cells.moment_cell, Sort("rang_at")),
+    "parties": Column(
+        _("From → to"), cells.parties_cell, Sort("from_raw_id", is_down=False)
+    ),
+    "state": Column(_("State"), cells.state_cell),
+    "length": Column(
+        _("Duration"), cells.length_cell, Sort("duration_ms", has_gaps=True)
+    ),
+    "people": Column(
+        _("People"), cells.people_cell, Sort("people_count", has_gaps=True)
+    ),
+    "silence": Column(
+        _("Silence"), cells.silence_cell, Sort("silence_ratio", has_gaps=True)
+    ),
+    "complete": Column(
+        _("Complete"),
+        cells.complete_cell,
+        Sort("completeness", has_gaps=True, is_down=False),
+    ),
+    "alarms": Column(_("Alarms"), cells.alarms_cell, Sort("alarm_severity")),
+    "tags": Column(_("Tags"), cells.tags_cell),
+    "rating": Column(_("Rating"), cells.stars_cell, Sort("rating", has_gaps=True)),
+    "follow_up": Column(_("Follow-up"), cells.follow_up_cell),
+    "streaming": Column(_("Streaming"), cells.streaming_cell),
+    "archive": Column(_("Recordings"), cells.archive_cell),
+    "profile": Column(_("Profile"), cells.profile_cell, is_usual=False),
+    "transcript": Column(_("Transcript"), cells.transcript_cell, is_usual=False),
+    "play": Column(_("Play"), cells.play_cell),
 }
+# Without it nobody knows what a row is.
+ALWAYS = "parties"
+DEFAULT = tuple(name for name, column in COLUMNS.items() if column.is_usual)
 
 
 def columns_known(names: Iterable[object]) -> list[str]:

@@ -104,7 +104,8 @@ class ChoiceFilter(ArchiveFilter):
     def chosen(self) -> str:
         """Return the choice; empty for none, or for something that is not offered."""
         value = self.given(self.names[0])
-        return value if value in dict(self.choices_offered()) else ""
+        # Some choices are rows: they are asked for when there is something to judge.
+        return value if value and value in dict(self.choices_offered()) else ""
 
     def choices_offered(self) -> Sequence[Choice]:
         """Return the choices, asked for once."""

@@ -6,12 +6,14 @@ from typing import Any
 from django.urls import URLPattern, path
 
 from calls import archive_views
+from calls.export.views import export_zip
 
 
 def archive_urls(view: Callable[[Any], Any]) -> list[URLPattern]:
     """Return them, each view wrapped as the admin site wraps its own."""
     one = "views/<int:pk>/"
     return [
+        path("export/", view(export_zip), name="calls_call_export"),
         path("columns/", view(archive_views.columns_choose), name="calls_call_columns"),
         path("views/", view(archive_views.view_save), name="calls_call_view_save"),
         path(

@@ -9,12 +9,12 @@ from django.contrib.admin.views.main import SEARCH_VAR
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, QueryDict
 
-from calls.admin.archive.changelist import SORT_VAR, VIEW_VAR
 from calls.admin.archive.filters import NAMES
+from calls.admin.archive.params import ROWS_VAR, SORT_VAR, VIEW_VAR
 from calls.models import SavedView
 
 # Of a view's query string; `page` and `view` belong to the moment.
-KEPT = NAMES | {SEARCH_VAR, SORT_VAR, "rows"}
+KEPT = NAMES | {SEARCH_VAR, SORT_VAR, ROWS_VAR}
 # A query string that fits no address bar is nobody's view.
 LONGEST = 2_000
 MOST_VIEWS = 100
