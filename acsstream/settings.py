@@ -196,6 +196,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 10.0,
         "options": {"expires": 9},
     },
+    "sweep-alarms": {
+        "task": "calls.sweep_alarms",
+        "schedule": 5.0,
+        "options": {"expires": 4},
+    },
     "verify-commands": {
         "task": "calls.verify_commands",
         "schedule": 2.0,

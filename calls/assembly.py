@@ -12,7 +12,9 @@ from pathlib import Path
 from uuid import UUID
 
 from django.db import transaction
+from django.utils import timezone
 
+from calls.alarms.raising import recording_told
 from calls.audio.ledger import overtalk_us
 from calls.audio.timeline import Placement
 from calls.audio.track import Window
@@ -196,6 +198,8 @@ class Assembly:
             )
             // 1000,
         )
+
+        recording_told(self.call_id, at=timezone.now())
 
     def _archive_state(self, has_audio: bool) -> ArchiveState:
         rest = Connection.objects.filter(

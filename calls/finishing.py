@@ -17,9 +17,10 @@ from pathlib import Path
 from uuid import UUID
 
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 
+from calls.alarms.raising import recording_failed
 from calls.assembly import Assembly, NotYetError
 from calls.journal import JournalError, is_live, read
 from calls.models import Call, Connection, Recording
@@ -66,12 +67,20 @@ def call_finish(call_id: UUID) -> Finished:
         except Exception as exc:
             # If it is the database that is down, nobody can be told on the call.
             with suppress(DatabaseError):
-                Call.objects.filter(pk=call_id).update(
-                    archive_state=ArchiveState.FAILED,
-                    archive_error=(str(exc) or type(exc).__name__)[:500],
-                    archive_failed_at=timezone.now(),
-                )
+                _fail(call_id, str(exc) or type(exc).__name__)
             raise
+
+
+def _fail(call_id: UUID, reason: str) -> None:
+    """Tell on a call, and by an alarm, why it could not be finished."""
+    now = timezone.now()
+    with transaction.atomic():
+        Call.objects.filter(pk=call_id).update(
+            archive_state=ArchiveState.FAILED,
+            archive_error=reason[:500],
+            archive_failed_at=now,
+        )
+        recording_failed(call_id, reason, at=now)
 
 
 def _lock(folder: Path, call_id: UUID) -> Path:
@@ -187,11 +196,7 @@ def _settle_without_journals(call_id: UUID) -> None:
     call = Call.objects.filter(pk=call_id)
     if missing:
         log.error("call %s: %d journals are missing on this node", call_id, missing)
-        call.update(
-            archive_state=ArchiveState.FAILED,
-            archive_error=f"{missing} journals are not on node {settings.NODE}",
-            archive_failed_at=timezone.now(),
-        )
+        _fail(call_id, f"{missing} journals are not on node {settings.NODE}")
     elif Recording.objects.filter(call_id=call_id).exists():
         call.update(archive_state=ArchiveState.FINISHED, archive_error="")
 

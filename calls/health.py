@@ -5,6 +5,7 @@ still keep them inside. They are behind `ALLOWED_HOSTS` like every page: a probe
 address gets 400 unless it sends a Host that is allowed.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
 import redis
@@ -19,7 +20,16 @@ from prometheus_client.registry import Collector
 
 from calls.live import LiveProcess, live_processes, redis_sync
 from calls.load import LiveLoad
-from calls.models import Call, CallState, Recording, StreamCommand, StreamingState
+from calls.models import (
+    Alarm,
+    AlarmKind,
+    Call,
+    CallState,
+    Recording,
+    Severity,
+    StreamCommand,
+    StreamingState,
+)
 from calls.models.call import ArchiveState
 from calls.models.control import CommandState
 from calls.models.media import RecordingState
@@ -87,6 +97,7 @@ class ConsoleCollector(Collector):
     acsstream_archive_calls{state}            calls by state of their archive
     acsstream_commands{state}                 orders to ACS by state
     acsstream_recordings{state}               recordings by state
+    acsstream_alarms{kind,severity}           alarms that last
     acsstream_ingest_processes                ingest processes that live
     acsstream_streams{node,process}           open media sockets
     acsstream_packets_per_second{…}           packets received last second
@@ -162,11 +173,27 @@ def database_metrics() -> Iterator[Metric]:
                 ),
                 RecordingState.values,
             ),
+            alarm_metric(),
         ]
     except DatabaseError:
         families = []
     yield up("acsstream_database_up", "Whether the database answers.", bool(families))
     yield from families
+
+
+def alarm_metric() -> GaugeMetricFamily:
+    """Return the alarms that last, those of a kind that has none too."""
+    counts: Counter[tuple[str, int]] = Counter(
+        Alarm.objects.lasting().order_by().values_list("kind", "severity")
+    )
+    family = GaugeMetricFamily(
+        "acsstream_alarms", "Alarms that last.", labels=["kind", "severity"]
+    )
+    for kind in AlarmKind.values:
+        for severity in Severity:
+            value = counts[kind, severity]
+            family.add_metric([kind, severity.name.lower()], value)
+    return family
 
 
 def live_metrics() -> Iterator[Metric]:

@@ -54,6 +54,18 @@ class LiveTrack(TypedDict):
     is_talking: bool
 
 
+class LiveAlarm(TypedDict):
+    """An alarm of a live call that lasts; empty `raw_id`: of the whole call."""
+
+    kind: str
+    raw_id: str
+    severity: int
+    words: str
+    # When it was raised, seconds since 1970, and when it began by capture time.
+    since: float
+    at_us: int | None
+
+
 class LiveCall(TypedDict):
     """One live call, as one process sees it."""
 
@@ -68,6 +80,8 @@ class LiveCall(TypedDict):
     completeness: float | None
     overtalk_ms: int
     tracks: list[LiveTrack]
+    # A process of an older release does not say.
+    alarms: NotRequired[list[LiveAlarm]]
 
 
 class LiveJournal(TypedDict):

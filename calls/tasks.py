@@ -9,6 +9,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from calls import control
+from calls.alarms.sweep import alarms_sweep
 from calls.heartbeat import sweep_note
 from calls.reconcile import calls_reconcile
 
@@ -42,6 +43,12 @@ def verify_commands() -> None:
 def reconcile() -> None:
     """End the calls whose end was never announced."""
     calls_reconcile(timezone.now())
+
+
+@shared_task(name="calls.sweep_alarms", ignore_result=True)
+def sweep_alarms() -> None:
+    """Raise the alarms nobody is left to see; end and close those that are over."""
+    alarms_sweep(timezone.now())
 
 
 # Registers `calls.finish_call` and `calls.sweep_calls` with the worker.

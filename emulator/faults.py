@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
+from emulator.clock import FRAME_SECONDS
 from emulator.options import OptionError, Options, option
 from emulator.restfaults import OPERATIONS, FaultError, parse_rest_faults
 from emulator.tokens import FAULTS as TOKEN_FAULTS
@@ -22,6 +23,15 @@ class Faults(Options):
     truncated: int = option(0, "packets cut in half: not JSON (spoilt)")
     gap: int = option(0, "slots of which nothing is sent, gap_packets at a time")
     gap_packets: int = option(5, "length of such a gap, in slots")
+    stall_from: float = option(0.0, "second of the call from which nothing is sent")
+    stall_seconds: float = option(0.0, "for so long; the socket stays open")
+    dead_from: float = option(0.0, "second of the call from which nobody says a word")
+    dead_seconds: float = option(0.0, "for so long; silent packets are sent")
+    unheard: int = option(
+        0, "the participant of this place, from 1, sends nothing but silence"
+    )
+    quieter_db: float = option(0.0, "everybody speaks quieter by so many dB")
+    louder_db: float = option(0.0, "everybody speaks louder by so many dB, cut off")
     swap: int = option(0, "slots sent after the slot that follows them")
     duplicate: int = option(0, "packets sent twice")
     unknown_kind: int = option(0, "a message of an unknown kind more")
@@ -116,7 +126,18 @@ class Faults(Options):
 
     def loses(self, slot: int) -> bool:
         """Return whether nothing is sent of a slot."""
+        if _within(slot, self.stall_from, self.stall_seconds):
+            return True
         return bool(self.gap) and slot % self.gap >= self.gap - self.gap_packets
+
+    def is_dead(self, slot: int) -> bool:
+        """Return whether nobody says a word in a slot."""
+        return _within(slot, self.dead_from, self.dead_seconds)
+
+    @property
+    def gain_db(self) -> float:
+        """Return by how much everybody speaks louder; below 0, quieter."""
+        return self.louder_db - self.quieter_db
 
     def spoils(self, slot: int) -> bool:
         """Return whether the packets of a slot are spoilt."""
@@ -163,6 +184,10 @@ class Faults(Options):
         if _hits(self.oversize, slot):
             filler = b"x" * max(0, self.oversize_bytes - 40)
             yield b'{"kind":"Filler","filler":{"data":"%s"}}' % filler, False
+
+
+def _within(slot: int, start: float, seconds: float) -> bool:
+    return seconds > 0 and start <= slot * FRAME_SECONDS < start + seconds
 
 
 def _hits(number: int, slot: int) -> bool:

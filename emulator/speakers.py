@@ -10,7 +10,7 @@ from emulator.calls import MediaOptions, Plan
 from emulator.clock import FRAME_SECONDS
 from emulator.frames import AudioWriter
 from emulator.sent import SentTrack
-from emulator.speech import Speech, Voice, saturated_sum
+from emulator.speech import Speech, Voice, amplified, saturated_sum
 
 MIXED = "mixed"
 """The raw id under which a mixed stream is reported."""
@@ -49,6 +49,8 @@ class Speaker:
         self.hushed = False
         omit = plan.behaviour.silent_frames == "omitted"
         self._omit_silence = raw_id is not None and omit
+        self._faults = plan.faults
+        self._gain_db = plan.faults.gain_db
         self._flags = plan.faults.silent_member == "sent"
         self._writer = AudioWriter(
             raw_id,
@@ -63,16 +65,23 @@ class Speaker:
     def packet(self, slot: int, stamp: bytes) -> Packet | None:
         """Return the packet of one slot; None if there is none to send."""
         position = self._position(slot)
-        if position is None or self.hushed or self.voice.silent[position]:
+        if position is None or self._is_silent(position, slot):
             if self._omit_silence:
                 return None
             pcm, silent = self._writer.silence, True
         else:
             pcm, silent = self.voice.frame(position), False
+            if self._gain_db:
+                pcm = amplified(pcm, self._gain_db)
         if self.overlay is not None and (more := self.overlay(slot)) is not None:
             pcm, silent = saturated_sum(pcm, more), False
         message = self._writer.write(stamp, pcm, silent=silent)
         return Packet(self.track, slot, stamp, message, pcm, silent and self._flags)
+
+    def _is_silent(self, position: int, slot: int) -> bool:
+        if self.hushed or self.voice.silent[position]:
+            return True
+        return self._faults.is_dead(slot)
 
     def loudness(self, slot: int, slots: int) -> int:
         """Return the loudest sample of the slots that begin with `slot`."""
@@ -129,6 +138,8 @@ class Cast:
     def attend(self, roster: Collection[str], hushed: Collection[str] = ()) -> None:
         """Let only those speak who are in the call; the hushed are silent in it."""
         here = [raw_id in roster for raw_id in self._plan.participants]
+        if unheard := self._plan.faults.unheard:
+            hushed = {*hushed, *self._plan.participants[unheard - 1 : unheard]}
         if self._unmixed:
             for speaker, raw_id in zip(self._all, self._plan.participants, strict=True):
                 speaker.hushed = raw_id in hushed

@@ -120,6 +120,12 @@ def saturated_sum(one: bytes, other: bytes) -> bytes:
     return np.clip(sum(samples), -32768, 32767).astype("<i2").tobytes()
 
 
+def amplified(pcm: bytes, gain_db: float) -> bytes:
+    """Return a piece of 16-bit PCM louder by so many dB, saturated."""
+    samples = np.frombuffer(pcm, dtype="<i2") * 10 ** (gain_db / 20)
+    return np.clip(np.rint(samples), -32768, 32767).astype("<i2").tobytes()
+
+
 def load(folder: Path | None) -> Speech:
     """Return the speech in a folder of WAV and FLAC files; None is the built-in one.
 

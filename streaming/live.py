@@ -22,7 +22,8 @@ from redis.exceptions import RedisError
 
 from calls.audio.ledger import State
 from calls.audio.pcm import samples_to_us
-from calls.live import LIVE_KEY, LiveCall, LiveProcess, LiveTrack
+from calls.drafts import AlarmDraft
+from calls.live import LIVE_KEY, LiveAlarm, LiveCall, LiveProcess, LiveTrack
 from calls.watching import WATCHED_KEY, WATCHED_SECONDS
 
 if TYPE_CHECKING:
@@ -61,6 +62,18 @@ def call_snapshot(call: "CallAudio") -> LiveCall:
         "completeness": received / expected if expected else None,
         "overtalk_ms": call.overtalk_ms,
         "tracks": tracks,
+        "alarms": [_alarm(one.draft()) for one in call.watch.lasting],
+    }
+
+
+def _alarm(draft: AlarmDraft) -> LiveAlarm:
+    return {
+        "kind": draft.kind,
+        "raw_id": draft.raw_id,
+        "severity": draft.severity,
+        "words": draft.words,
+        "since": draft.since.timestamp(),
+        "at_us": draft.at_us,
     }
 
 

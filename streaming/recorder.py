@@ -20,7 +20,6 @@ from uuid import UUID, uuid4
 
 from django.conf import settings
 
-from calls.alarms.thresholds import Thresholds
 from calls.drafts import ArchiveBatch, CallFacts
 from calls.journal import JournalError, JournalHeader
 from calls.live import LiveCall, LiveProcess
@@ -31,6 +30,7 @@ from streaming.archive import Archive
 from streaming.call_audio import CallAudio
 from streaming.call_details import DetailPublisher
 from streaming.capacity import Capacity
+from streaming.guard import Guard
 from streaming.ingest import MediaSession, Opening
 from streaming.journal import Journal, JournalWriter, free_bytes
 from streaming.listen import Desk
@@ -81,6 +81,7 @@ class Recorder:
         self._counted = (time.monotonic(), 0)
         self._ended: list[MediaSession] = []
         self._wake = asyncio.Event()
+        self.guard = Guard(self.archive, self._wake.set)
         self._tasks: list[asyncio.Task[None]] = []
         self._is_ending = False
         # Why no further socket was taken when that was last looked at.
@@ -127,6 +128,7 @@ class Recorder:
             call.settle()
             self._put(call, (), now)
         self._put_ended()
+        self.guard.end()
         # A process whose sockets are still open in the database has not left: the
         # sweep that finds its lease run out closes them.
         if await self.archive.flush():
@@ -171,9 +173,7 @@ class Recorder:
             if facts:
                 call.stops = windows(facts.stops)
         if known is None or facts:
-            call.watch.thresholds = Thresholds.of(
-                settings.ALARM_THRESHOLDS, facts.thresholds if facts else None
-            )
+            self.guard.admit(call, facts)
         opened_at = call.now(opening.opened_at, time.monotonic())
         opening = replace(opening, opened_at=opened_at)
         connection_id = uuid4()
@@ -215,7 +215,7 @@ class Recorder:
         self._ended.append(session)
         if not session.call.sessions:
             session.call.idle_since = time.monotonic()
-            session.call.watch.end(time.monotonic(), datetime.now(UTC))
+            self.guard.dismiss(session.call)
         self._wake.set()
 
     # The live view.
@@ -233,7 +233,7 @@ class Recorder:
             if call.sessions:
                 call.measure()
                 call.explain()
-                self._watch(call, wall)
+                self.guard.look(call, wall)
                 shown.append(call_snapshot(call))
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0)
@@ -242,15 +242,6 @@ class Recorder:
         self._weigh(now)
         watched = await self.live.publish(self.snapshot(shown))
         await self.details.publish(self.live.redis, self.calls, watched)
-
-    def _watch(self, call: CallAudio, wall: datetime) -> None:
-        """Look for alarms; what is news goes to the database at once."""
-        watch = call.watch
-        if watch.look(call, time.monotonic(), wall):
-            self.archive.put(ArchiveBatch(alarms=watch.drafts()))
-            self._wake.set()
-        if watch.is_quiet and watch.is_wanted is None:
-            self._wake.set()
 
     def _count_packets(self, now: float) -> None:
         packets = self._packets_closed + sum(
@@ -272,7 +263,9 @@ class Recorder:
                 free=free_bytes(settings.JOURNAL_DIR),
                 streams=self.streams,
             )
-        full = self.no_room()
+        load = self.load()
+        self.guard.weigh(load, self.streams)
+        full = load["reason"] or None
         if full and not self._full:
             log.error("no further media socket is taken: %s", full)
         elif self._full and not full:
@@ -306,7 +299,8 @@ class Recorder:
             self.process_id, streams=self.streams, refused=self.refused.total()
         )
         await self._stops()
-        await self._learn_wanted(is_news=False)
+        await self.guard.learn(list(self.calls.values()), is_first=False)
+        self.guard.tell()
         self._put_ended()
         for number, call in enumerate(list(self.calls.values()), 1):
             call.settle()
@@ -330,25 +324,9 @@ class Recorder:
             if call := self.calls.get(call_id):
                 call.stops = windows(ordered)
 
-    async def _learn_wanted(self, *, is_news: bool) -> None:
-        """Learn of calls without packets whether any should come."""
-        quiet = [
-            call
-            for call in self.calls.values()
-            if call.sessions and call.watch.is_quiet
-            if not is_news or call.watch.is_wanted is None
-        ]
-        if not quiet:
-            return
-        asked = [call.call_id for call in quiet]
-        wanted = await self.archive.wanted(asked, STOPS_TIMEOUT)
-        if wanted is not None:
-            for call in quiet:
-                call.watch.is_wanted = call.call_id in wanted
-
     async def _news(self) -> None:
         """Send openings, ends and alarms to the database."""
-        await self._learn_wanted(is_news=True)
+        await self.guard.learn(self.calls.values(), is_first=True)
         self._put_ended()
         await self.archive.flush()
 

@@ -16,6 +16,7 @@ from unfold.forms import BaseDialogForm
 from calls import formats, policy_words
 from calls.admin.auditing import change_note
 from calls.admin.base import ConsoleAdmin
+from calls.admin.thresholds import FIELDS, ProfileForm
 from calls.models import StreamingProfile
 from calls.models.policy import TranscriptionStart
 
@@ -39,6 +40,7 @@ def dialog_action(**options: Any) -> Callable[[Method], Method]:
 class ProfileAdmin(ConsoleAdmin):
     """How calls are streamed and kept: what answering rules choose from."""
 
+    form = ProfileForm
     list_display = (
         "name",
         "used",
@@ -78,6 +80,14 @@ class ProfileAdmin(ConsoleAdmin):
             },
         ),
         ("Archive", {"fields": ("retention",)}),
+        (
+            "Alarms",
+            {
+                "description": "From where on something is an alarm in these calls."
+                " Empty: as everywhere else, which is shown. 0: no such alarm.",
+                "fields": tuple(zip(FIELDS[::2], FIELDS[1::2], strict=True)),
+            },
+        ),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[StreamingProfile]:

@@ -41,11 +41,11 @@ SEEN_BY_INGEST: Final = (
 CAME_BACK: Final = "It was over; the condition came back later, as another alarm."
 
 
-def alarms_store(drafts: Sequence[AlarmDraft]) -> None:
+def alarms_store(drafts: Sequence[AlarmDraft], *, may_last: bool = False) -> None:
     """Write alarms as they are now. Call it inside a transaction.
 
     Alarms of calls that have no row are passed over; those of calls that are over are
-    over too.
+    over too, unless they `may_last` beyond their calls.
     """
     if not drafts:
         return
@@ -61,7 +61,8 @@ def alarms_store(drafts: Sequence[AlarmDraft]) -> None:
         if draft.call_id and call is None:
             continue
         row = unclosed.get(_key(draft)) or known.get(draft.id)
-        written, is_news = _write(draft, row, _cleared_at(draft, call))
+        cleared_at = draft.cleared_at if may_last else _cleared_at(draft, call)
+        written, is_news = _write(draft, row, cleared_at)
         if written is not None:
             unclosed[written.key] = known[written.pk] = written
         if is_news:
@@ -94,10 +95,7 @@ def _write(
         return _create(draft, cleared_at, raised_at=draft.since), True
     if _goes_on(row, draft):
         return row, _update(row, draft, cleared_at)
-    closed = Alarm.objects.unclosed().filter(pk=row.pk)
-    closed.update(
-        state=AlarmState.CLOSED, closed_at=draft.raised_at, close_reason=CAME_BACK
-    )
+    alarms_close(Q(pk=row.pk), at=draft.raised_at, reason=CAME_BACK)
     return _create(draft, cleared_at, heir_of=row), True
 
 
@@ -190,6 +188,20 @@ def alarms_clear(alarms: Q, *, at: datetime) -> int:
     if cleared:
         board_poke()
     return cleared
+
+
+def alarms_close(alarms: Q, *, at: datetime, reason: str) -> int:
+    """Let the system close the alarms that are meant; return how many there were."""
+    closed = (
+        Alarm.objects.unclosed()
+        .filter(alarms)
+        .update(
+            state=AlarmState.CLOSED, closed_at=at, closed_by=None, close_reason=reason
+        )
+    )
+    if closed:
+        board_poke()
+    return closed
 
 
 def alarms_of(call_id: UUID, *, now: datetime) -> list[AlarmDraft]:

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from calls import lifecycle
 from calls.acs import Acs, AcsRefused
+from calls.alarms.raising import command_told, nothing_came
 from calls.alarms.store import alarms_clear
 from calls.live import board_poke
 from calls.models import (
@@ -68,6 +69,7 @@ def command_settle(
         if settled:
             command = StreamCommand.objects.select_related("call").get(pk=command_id)
             _follow(command, at=now)
+            command_told(command, at=now)
             board_poke()
     return bool(settled)
 
@@ -157,6 +159,9 @@ def call_over(
     ):
         return False
     alarms_clear(Q(call_id=call_id), at=at)
+    call = Call.objects.select_related("profile").get(pk=call_id)
+    if call.streaming_state == StreamingState.FAILED and call.last_packet_at is None:
+        nothing_came(call, at=at)
     for command in StreamCommand.objects.open().filter(call_id=call_id):
         state, words = ORDERS[command.kind].at_call_end
         command_settle(command.id, state, words=words, evidence=Evidence.CONCLUDED)

@@ -1,12 +1,13 @@
 """The timeline of a call: all that happened, in one list, oldest first.
 
 What belongs on it is a source: a function from the call's rows to entries. A new kind
-of thing is one more line of `SOURCES` (alarms will be one).
+of thing is one more line of `SOURCES`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from calls.history.alarms import alarm_entries
 from calls.history.commands import command_entries
 from calls.history.entries import Entry, EntryJson, EntryKind
 from calls.history.events import event_entries, participant_entries
@@ -43,6 +44,7 @@ SOURCES: tuple[Source, ...] = (
     connection_entries,
     streaming_entries,
     recording_entries,
+    alarm_entries,
     audit_entries,
 )
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from calls import formats
 from calls.models import (
+    Alarm,
     AuditAction,
     AuditEntry,
     Call,
@@ -36,6 +37,7 @@ class CallRows:
     sockets: Sequence[SocketRow]
     subscriptions: Sequence[Subscription]
     recordings: Sequence[Recording]
+    alarms: Sequence[Alarm]
     unread: int
 
     def name(self, raw_id: str) -> str:
@@ -55,10 +57,10 @@ def rows_of(call: Call, *, limit: int | None = None) -> CallRows:
     """Read a call's rows; of events and audit entries at most the `limit` newest."""
     tracks = list(call.tracks.select_related("participant").order_by("origin_us"))
     events = call.events.order_by("-received_at", "-pk")
-    # A command tells itself who asked for it.
+    # A command tells itself who asked for it, an alarm who took it up.
     audit = (
         AuditEntry.objects.of_call(call.pk)
-        .exclude(action=AuditAction.COMMAND_ASKED)
+        .exclude(action__in=(AuditAction.COMMAND_ASKED, AuditAction.ALARM_CHANGED))
         .order_by("-at", "-pk")
     )
     read_events, read_audit = list(events[:limit]), list(audit[:limit])
@@ -76,5 +78,10 @@ def rows_of(call: Call, *, limit: int | None = None) -> CallRows:
         sockets=socket_rows(list(call.connections.order_by("opened_at")), tracks),
         subscriptions=list(call.subscriptions.order_by("started_at")),
         recordings=list(call.recordings.select_related("track__participant")),
+        alarms=list(
+            call.alarms.select_related(
+                "acknowledged_by", "assignee", "closed_by"
+            ).order_by("opened_at")
+        ),
         unread=max(unread, 0),
     )

@@ -9,11 +9,12 @@ import re
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from calls.addresses import is_base_url
+from calls.alarms.thresholds import ThresholdError, profile_thresholds
 from calls.locales import is_locale
 from calls.patterns import PatternError, patterns_of
 from calls.raw_ids import NotAnIdError, raw_id_read
@@ -153,6 +154,11 @@ class StreamingProfile(models.Model):
         wants_locale = self.transcription != TranscriptionStart.OFF
         if (wants_locale or self.locale) and not is_locale(self.locale):
             faults["locale"] = "Give a language and a region, such as en-US."
+        try:
+            profile_thresholds(self.alarm_thresholds)
+        except ThresholdError as exc:
+            # The form has a field for each of them, and none of this name.
+            faults[NON_FIELD_ERRORS] = f"Alarm thresholds: {exc}."
         if faults:
             raise ValidationError(faults)
 

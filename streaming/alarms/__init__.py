@@ -6,5 +6,6 @@ away, so that a value that wanders about its threshold does not flap.
 """
 
 from streaming.alarms.call import CallWatch
+from streaming.alarms.node import NodeWatch
 
-__all__ = ["CallWatch"]
+__all__ = ["CallWatch", "NodeWatch"]

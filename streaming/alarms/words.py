@@ -61,10 +61,4 @@ WORDS: Final[dict[Kind, Words]] = {
         f"In {percent(value)} of the last minute two or more talked at once."
     ),
     Kind.MALFORMED: lambda value, _: f"{messages(value)} came within a minute.",
-    Kind.NODE_FULL: lambda value, _: (
-        f"An ingest process holds {percent(value)} of what it can."
-    ),
-    Kind.DISK_LOW: lambda value, _: (
-        f"At this rate the journal disk is full in {value:.1f} days."
-    ),
 }

@@ -7,6 +7,7 @@ import json
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 from aiohttp import WSCloseCode
 
 from tests.emulator.app import FRAME, timeline_hash
@@ -46,6 +47,63 @@ async def test_a_gap_is_zeros_on_the_time_line(bench: Bench) -> None:
     ]
     steps = [after - before for before, after in itertools.pairwise(moments)]
     assert sorted(set(steps)) == [FRAME, 8 * FRAME]
+
+
+async def test_nothing_is_sent_while_the_stream_is_stalled(bench: Bench) -> None:
+    report = await with_faults(bench, stall_from=1, stall_seconds=1)
+
+    check_hashes(bench.app, report)
+    [socket] = bench.app.sockets
+    moments = [datetime.fromisoformat(each["timestamp"]) for each in socket.audio]
+    steps = [after - before for before, after in itertools.pairwise(moments)]
+    assert sorted(set(steps)) == [FRAME, 51 * FRAME]
+
+
+def longest_silence(audio: list[dict[str, Any]]) -> int:
+    """Return the most silent packets in a row of who speaks there."""
+    silent = [each["silent"] for each in audio if each["participantRawID"][:2] == "4:"]
+    return max(len(list(run)) for value, run in itertools.groupby(silent) if value)
+
+
+async def test_nobody_says_a_word_while_the_air_is_dead(bench: Bench) -> None:
+    # From here on the caller speaks for four seconds.
+    plan: dict[str, Any] = {"duration": 3, "script": {"offset": 4}}
+    await played(bench, plan)
+    faults = {"dead_from": 1, "dead_seconds": 1}
+    report = await played(bench, plan | {"faults": faults})
+
+    check_hashes(bench.app, report)
+    usual, dead = (longest_silence(socket.audio) for socket in bench.app.sockets)
+    assert usual < 40
+    assert 50 <= dead < 90
+
+
+async def test_who_is_unheard_sends_nothing_but_silence(bench: Bench) -> None:
+    plan = {"duration": 3, "script": {"offset": 3}, "faults": {"unheard": 1}}
+    report = await played(bench, plan)
+
+    check_hashes(bench.app, report)
+    unheard, heard = report["participants"]
+    assert heard["silent_packets"] < heard["sent_packets"]
+    assert unheard["silent_packets"] == unheard["sent_packets"] > 0
+
+
+async def test_voices_can_be_louder_and_quieter(bench: Bench) -> None:
+    peaks = []
+    for faults in ({}, {"quieter_db": 20}, {"louder_db": 60}):
+        plan = {"duration": 3, "script": {"offset": 4}, "faults": faults}
+        report = await played(bench, plan, channels="mixed")
+        check_hashes(bench.app, report)
+        peaks.append(max(map(peak, bench.app.sockets.pop().audio)))
+
+    usual, quiet, loud = peaks
+    assert abs(quiet - usual / 10) <= 1
+    assert loud >= 32_767
+
+
+def peak(packet: dict[str, Any]) -> int:
+    samples = np.frombuffer(base64.b64decode(packet["data"]), dtype="<i2")
+    return int(np.abs(samples.astype(np.int32)).max())
 
 
 async def test_packets_can_change_places(bench: Bench) -> None:

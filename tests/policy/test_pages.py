@@ -4,13 +4,14 @@ from datetime import time
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils.html import escape
 from pytest_django import Settings
 
-from calls.models import AnswerRule, Call, StreamingProfile
+from calls.models import AnswerRule, AuditEntry, Call, StreamingProfile
 from tests.control.wire import incoming_call, post_eventgrid
 from tests.factories import ProfileFactory, RuleFactory
 
@@ -440,3 +441,54 @@ def test_the_page_of_a_profile_says_who_answers_with_it(root: Client) -> None:
 
     assert f'href="{LIST}{rule.pk}/change/">Desk</a>' in page
     assert FORECAST in page
+
+
+# --- thresholds of alarms -----------------------------------------------------------
+
+
+def test_a_profile_may_have_thresholds_of_its_own(root: Client) -> None:
+    form = profile_form(alarm_dead_air_seconds="25", alarm_quiet_dbfs="-50.5")
+    root.post(f"{PROFILES}add/", form | {"alarm_gaps_percent": "0"})
+
+    profile = StreamingProfile.objects.get(name=form["name"])
+    own = {"dead_air_seconds": 25, "quiet_dbfs": -50.5, "gaps_percent": 0}
+    assert profile.alarm_thresholds == own
+
+    page = root.get(f"{PROFILES}{profile.pk}/change/").content.decode()
+    assert 'name="alarm_dead_air_seconds" value="25.0"' in page
+    # What is not set is everybody's, and is shown.
+    assert 'placeholder="20 s"' in page
+
+    root.post(f"{PROFILES}{profile.pk}/change/", form | {"alarm_quiet_dbfs": ""})
+    profile.refresh_from_db()
+    assert profile.alarm_thresholds == {"dead_air_seconds": 25}
+    entry = AuditEntry.objects.order_by("-at", "-pk").first()
+    assert entry is not None
+    changed = {"alarm_quiet_dbfs": [-50.5, None], "alarm_gaps_percent": [0, None]}
+    assert entry.details["fields"] == changed
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"alarm_dead_air_seconds": "soon"}, "Enter a number."),
+        ({"alarm_dead_air_seconds": "-1"}, "Must be from 0 to 100000 s."),
+        ({"alarm_quiet_dbfs": "3"}, "Must be from -60 to 0 dBFS."),
+        ({"alarm_gaps_percent": "nan"}, "Enter a number."),
+        ({"alarm_gaps_percent": "101"}, "Must be from 0 to 100 %."),
+    ],
+)
+def test_refuses_thresholds_that_cannot_be(
+    root: Client, fields: dict[str, str], words: str
+) -> None:
+    response = root.post(f"{PROFILES}add/", profile_form(**fields))
+
+    assert response.status_code == 200
+    assert words in text_of(response)
+
+
+def test_a_threshold_that_nobody_knows_is_refused() -> None:
+    profile = ProfileFactory.build(alarm_thresholds={"dead_air": 3})
+
+    with pytest.raises(ValidationError, match="dead_air: there is no such threshold"):
+        profile.full_clean()
