@@ -5,24 +5,19 @@ changed at all costs one.
 """
 
 import hashlib
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
-from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db.models import Case, Count, Exists, Max, OuterRef, Q, Sum, Value, When
-from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from calls import formats
+from calls.alarm_filters import CLOSED, MINE, Group, Wanted, chips
 from calls.alarm_rows import alarm_rows, with_people
-from calls.alarm_types import ChipJson, GoneJson, InboxJson
+from calls.alarm_types import GoneJson, InboxJson
 from calls.markup import call_title
-from calls.models import Alarm, AlarmKind, AlarmState, Call, Participant, Severity
+from calls.models import Alarm, AlarmKind, AlarmState, Call, Participant
 from calls.models.alarm import AlarmQuerySet
 from calls.models.call import LIVE_STATES
 
@@ -34,53 +29,6 @@ GONE_SECONDS = 20
 BUCKET_SECONDS = 15
 # Of the newest alarms that are closed, the last one closed is good enough.
 CLOSED_LOOKED_AT = 100
-
-MINE = "mine"
-STATES = (AlarmState.OPEN.value, AlarmState.ACKNOWLEDGED.value, MINE, "closed")
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """The filters of the inbox, as in its address. What makes no sense is no filter."""
-
-    severities: frozenset[int] = frozenset()
-    kinds: frozenset[str] = frozenset()
-    state: str = ""
-    live: bool = False
-    text: str = ""
-    call: UUID | None = None
-    page: int = 1
-
-
-def wanted_of(query: QueryDict) -> Wanted:
-    """Read the filters of an address."""
-    given = {name: str(query.get(name, "")) for name in ("state", "live", "q", "page")}
-    page = given["page"]
-    return Wanted(
-        severities=frozenset(
-            severity.value
-            for severity in Severity
-            if str(severity.value) in _parts(query, "severity")
-        ),
-        kinds=frozenset(_parts(query, "kind") & set(AlarmKind.values)),
-        state=given["state"] if given["state"] in STATES else "",
-        live=given["live"] == "1",
-        text=given["q"].replace("\0", "").strip()[:100],
-        call=_uuid(str(query.get("call", ""))),
-        page=int(page) if page.isascii() and page.isdigit() and len(page) < 7 else 1,
-    )
-
-
-def _parts(query: QueryDict, name: str) -> set[str]:
-    return set(str(query.get(name, "")).split(","))
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
-
 
 # --- reading ----------------------------------------------------------------------
 
@@ -101,7 +49,7 @@ def inbox(wanted: Wanted, *, user: User, now: datetime) -> InboxJson:
     return {
         "now": now.timestamp(),
         "rows": alarm_rows(alarms),
-        "chips": _chips(groups, wanted),
+        "chips": chips(groups, wanted),
         "gone": _gone(now, user),
         "total": total,
         "first": start + 1 if alarms else 0,
@@ -117,7 +65,7 @@ def inbox_version(wanted: Wanted, *, user: User, now: datetime) -> str:
 
     Empty for the closed ones, of which no such query can tell.
     """
-    if wanted.state == AlarmState.CLOSED:
+    if wanted.state == CLOSED:
         return ""
     facts = Alarm.objects.inbox(now - SHOWN).aggregate(
         number=Count("pk"),
@@ -132,7 +80,10 @@ def inbox_version(wanted: Wanted, *, user: User, now: datetime) -> str:
     )
     bucket = int(now.timestamp()) // BUCKET_SECONDS
     zone = timezone.get_current_timezone_name()
-    text = repr((sorted(facts.items()), user.pk, bucket, zone, wanted))
+    # Sets have another order in each process, and all processes must agree.
+    filters = (sorted(wanted.severities), sorted(wanted.kinds), wanted.state)
+    rest = (wanted.live, wanted.text, wanted.call, wanted.page)
+    text = repr((sorted(facts.items()), user.pk, bucket, zone, filters, rest))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
@@ -152,7 +103,7 @@ def unhandled(now: datetime) -> tuple[int, int]:
 def _scope(wanted: Wanted, now: datetime) -> AlarmQuerySet:
     """Return what the filters choose among."""
     since = now - SHOWN
-    if wanted.state == AlarmState.CLOSED:
+    if wanted.state == CLOSED:
         scope = _closed().filter(opened_at__gte=since)
     else:
         scope = Alarm.objects.inbox(since)
@@ -162,7 +113,7 @@ def _scope(wanted: Wanted, now: datetime) -> AlarmQuerySet:
 
 
 def _closed() -> AlarmQuerySet:
-    return Alarm.objects.filter(state=AlarmState.CLOSED)
+    return Alarm.objects.filter(state=CLOSED)
 
 
 def _matches(text: str) -> Q:
@@ -194,44 +145,13 @@ def _filtered(scope: AlarmQuerySet, wanted: Wanted, user: User) -> AlarmQuerySet
 
 
 def _ranked(alarms: AlarmQuerySet, wanted: Wanted) -> AlarmQuerySet:
-    if wanted.state == AlarmState.CLOSED:
+    if wanted.state == CLOSED:
         return alarms.order_by("-closed_at", "-pk")
     lasting = Case(When(cleared_at=None, then=Value(0)), default=Value(1))
     return alarms.order_by("-severity", lasting, "-opened_at", "-pk")
 
 
-# --- counts on the filters --------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """Alarms that no filter tells apart, and how many they are."""
-
-    severity: int
-    kind: str
-    state: str
-    mine: bool
-    live: bool
-    number: int
-
-    def fits(self, wanted: Wanted, *, but: str = "") -> bool:
-        """Say whether the filters, but one of them, show these."""
-        return all(name == but or is_met for name, is_met in self._met(wanted).items())
-
-    def _met(self, wanted: Wanted) -> Mapping[str, bool]:
-        return {
-            "severity": not wanted.severities or self.severity in wanted.severities,
-            "kind": not wanted.kinds or self.kind in wanted.kinds,
-            "state": not wanted.state or self.is_in(wanted.state),
-            "live": not wanted.live or self.live,
-        }
-
-    def is_in(self, state: str) -> bool:
-        """Say whether a choice of the state's filter shows these."""
-        return self.mine if state == MINE else self.state == state
-
-
-def _groups(scope: AlarmQuerySet, user: User) -> list[_Group]:
+def _groups(scope: AlarmQuerySet, user: User) -> list[Group]:
     rows = (
         scope.order_by()
         .annotate(
@@ -244,62 +164,9 @@ def _groups(scope: AlarmQuerySet, user: User) -> list[_Group]:
         .annotate(number=Count("pk"))
     )
     return [
-        _Group(severity, kind, state, bool(mine), bool(live), number)
+        Group(severity, kind, state, bool(mine), bool(live), number)
         for severity, kind, state, mine, live, number in rows
     ]
-
-
-def _chips(groups: Sequence[_Group], wanted: Wanted) -> dict[str, list[ChipJson]]:
-    """Return the choices of each filter. A kind that is not there has no chip."""
-    severities = _tally(groups, wanted, "severity", lambda one: [str(one.severity)])
-    kinds = _tally(groups, wanted, "kind", lambda one: [one.kind])
-    states = _tally(groups, wanted, "state", lambda one: filter(one.is_in, STATES))
-    live = _tally(groups, wanted, "live", lambda one: ["1"] if one.live else [])
-    labels = {
-        AlarmState.OPEN.value: AlarmState.OPEN.label,
-        AlarmState.ACKNOWLEDGED.value: AlarmState.ACKNOWLEDGED.label,
-        MINE: _("Mine"),
-        AlarmState.CLOSED.value: AlarmState.CLOSED.label,
-    }
-    return {
-        "severity": [
-            _chip(str(one.value), one.label, severities, one.value in wanted.severities)
-            for one in sorted(Severity, reverse=True)
-        ],
-        "state": [
-            _chip(state, labels[state], states, state == wanted.state)
-            for state in STATES
-        ],
-        "live": [_chip("1", _("Live calls"), live, wanted.live)],
-        "kind": [
-            _chip(kind.value, kind.label, kinds, kind.value in wanted.kinds)
-            for kind in AlarmKind
-            if kinds[kind.value] or kind.value in wanted.kinds
-        ],
-    }
-
-
-def _tally(
-    groups: Iterable[_Group],
-    wanted: Wanted,
-    name: str,
-    values: Callable[[_Group], Iterable[str]],
-) -> Counter[str]:
-    counts: Counter[str] = Counter()
-    for group in groups:
-        if group.fits(wanted, but=name):
-            for value in values(group):
-                counts[value] += group.number
-    return counts
-
-
-def _chip(value: str, label: Any, counts: Counter[str], chosen: bool) -> ChipJson:
-    return {
-        "value": value,
-        "label": str(label),
-        "count": counts[value],
-        "chosen": chosen,
-    }
 
 
 # --- what is gone -----------------------------------------------------------------

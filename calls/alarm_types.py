@@ -53,11 +53,14 @@ class AlarmJson(TypedDict):
 
 
 class ChipJson(TypedDict):
-    """One choice of a filter, and how many alarms it would show beside the others."""
+    """One choice of a filter, and how many alarms it would show beside the others.
+
+    None is "not counted": closed alarms and the others are not looked at together.
+    """
 
     value: str
     label: str
-    count: int
+    count: int | None
     chosen: bool
 
 

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from calls.alarm_filters import wanted_of
 from calls.alarm_handling import (
     MOST,
     NOBODY,
@@ -26,7 +27,7 @@ from calls.alarm_handling import (
     alarms_handle,
     handlers,
 )
-from calls.alarm_inbox import inbox, inbox_version, unhandled, wanted_of
+from calls.alarm_inbox import inbox, inbox_version, unhandled
 from calls.alarm_rows import alarm_rows, with_people
 from calls.alarm_types import AlarmJson
 from calls.audit_log import FORBIDDEN, address_of

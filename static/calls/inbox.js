@@ -14,6 +14,7 @@ import { _, age, fill, number, several } from "./text.js";
 
 const LOOK_MS = 2500;
 const TICK_MS = 1000;
+const PATIENCE_MS = 15000;
 const STALE_S = 8;
 const KEYS = [
   ["j k", _("next, previous problem")],
@@ -75,7 +76,7 @@ function empty(found) {
 function pages(found) {
   $("inbox-pages").hidden = found.pages < 2;
   const last = found.first + found.rows.length - 1;
-  const words = _("%(first)s–%(last)s of %(total)s, worst first");
+  const words = _("%(first)s–%(last)s of %(total)s");
   say($("inbox-range"), fill(words, { first: number(found.first), last: number(last), total: number(found.total) }));
   $("inbox-before").disabled = found.page <= 1;
   $("inbox-after").disabled = found.page >= found.pages;
@@ -92,7 +93,8 @@ async function look({ isOther = false } = {}) {
   const headers = { Accept: "application/json" };
   if (!isOther && version) headers["If-None-Match"] = version;
   try {
-    const answer = await fetch(`/alarms/inbox.json?${wanted.text()}`, { headers, cache: "no-store" });
+    const signal = AbortSignal.timeout(PATIENCE_MS);
+    const answer = await fetch(`/alarms/inbox.json?${wanted.text()}`, { headers, signal, cache: "no-store" });
     // Another question is on its way: what it is told is newer.
     if (mine !== asked) return;
     if (answer.ok) {
@@ -102,8 +104,10 @@ async function look({ isOther = false } = {}) {
       show(found, { isNew: !isOther });
     }
     if (answer.ok || answer.status === 304) seen = Date.now();
+    else if (answer.status === 403) down(_("You are signed out, or may not see problems: reload the page."));
     else down(fill(_("The console answered %(status)s."), { status: answer.status }));
   } catch {
+    if (mine !== asked) return;
     down(_("The console cannot be reached."));
   }
   again();
@@ -114,7 +118,7 @@ function again() {
   if (!document.hidden) timer = setTimeout(look, LOOK_MS);
 }
 
-let fault = "";
+let fault = _("The console does not answer.");
 function down(words) {
   fault = words;
 }
@@ -162,6 +166,12 @@ async function back() {
   if (!rights.handle || !(await undo(look))) await act("reopen");
 }
 
+function open() {
+  const { jump } = rows.current() ?? {};
+  if (jump) location.assign(jump);
+  else if (rows.current()) tell(_("It is about no call."));
+}
+
 const COMMANDS = {
   j: () => rows.step(1),
   k: () => rows.step(-1),
@@ -174,7 +184,7 @@ const COMMANDS = {
   "/": () => $("inbox-search").focus(),
   "?": () => showKeys(KEYS),
   Escape: () => rows.chooseAll(false),
-  Enter: () => rows.current()?.jump && location.assign(rows.current().jump),
+  Enter: open,
 };
 
 function isTyping(target) {

@@ -96,7 +96,8 @@ export async function undo(then, last = done.at(-1)) {
   if (last.act === "assign") await giveBack(last);
   else {
     const answer = await send("reopen", last.alarms, {});
-    tell(answer.ok ? words("reopen", last.alarms.length) : answer.reason, { tone: answer.ok ? "" : "bad" });
+    if (answer.ok) tell(words("reopen", answer.done?.length ?? last.alarms.length));
+    if (answer.reason) tell(answer.reason, { tone: "bad" });
   }
   await then();
   return true;

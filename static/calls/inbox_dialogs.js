@@ -128,19 +128,20 @@ function optionsOf(people, alarms) {
   return alarms.some((one) => one.assignee) ? [...named, nobody] : named;
 }
 
-export async function askAssignee(alarms) {
-  const people = await handlers();
-  const options = optionsOf(people ?? [], alarms);
-  let shown = options;
+/* Opens at once: what is typed next belongs to it. Who there is comes when it comes. */
+export function askAssignee(alarms) {
+  let options = null;
+  let shown = [];
   let at = 0;
   const input = element("input");
   const list = element("ul", "inbox-people");
   const show = () => {
     const wanted = input.value.trim().toLowerCase();
-    shown = options.filter((one) => `${one.shown} ${one.more}`.toLowerCase().includes(wanted));
+    shown = (options ?? []).filter((one) => `${one.shown} ${one.more}`.toLowerCase().includes(wanted));
     at = Math.min(at, Math.max(0, shown.length - 1));
     list.replaceChildren(...shown.map((one, index) => personOf(one, index, index === at)));
-    if (!shown.length) list.append(element("li", "console-dim", _("Nobody of that name may handle alarms.")));
+    const none = options ? _("Nobody of that name may handle alarms.") : _("Looking who there is …");
+    if (!shown.length) list.append(element("li", "console-dim", none));
     list.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest" });
     if (shown.length) input.setAttribute("aria-activedescendant", `inbox-person-${at}`);
     else input.removeAttribute("aria-activedescendant");
@@ -172,10 +173,14 @@ export async function askAssignee(alarms) {
     });
     form.append(input, list);
     show();
+    handlers().then((people) => {
+      options = people && optionsOf(people, alarms);
+      show();
+    });
     return input;
   };
   const read = () => {
-    if (!people) return _("The console cannot say who there is. Try again.");
+    if (!options) return _("The console has not said who there is. Try again.");
     return shown[at] ? { to: shown[at].to, name: shown[at].name } : _("Choose somebody.");
   };
   const title = several("Assign this problem to", "Assign %(n)s problems to", alarms.length);

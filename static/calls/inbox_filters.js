@@ -83,8 +83,7 @@ function made(name, choice) {
 function fillChip(chip, choice) {
   const [label, count] = chip.children;
   say(label, choice.label);
-  // Of closed ones nothing is counted before they are asked for.
-  say(count, choice.value === "closed" && !choice.chosen ? "" : number(choice.count));
+  say(count, choice.count === null ? "" : number(choice.count));
   mark(chip, "none", choice.count === 0);
   chip.setAttribute("aria-pressed", String(choice.chosen));
 }

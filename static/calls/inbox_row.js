@@ -61,9 +61,10 @@ function what(row, options) {
   more.type = "button";
   more.tabIndex = -1;
   const node = element("span", "console-dim node");
-  second.append(...(options.withCall ? [who, call, live, more, node] : [who, node]));
+  const closed = element("span", "closed");
+  second.append(...(options.withCall ? [who, call, live, more, node, closed] : [who, node, closed]));
   made.append(first, second);
-  return { kind, words, who, call, live, more, node };
+  return { kind, words, who, call, live, more, node, closed };
 }
 
 function buttons(row, options) {
@@ -147,13 +148,13 @@ function state(part, alarm) {
   say(part.state, alarm.state_label);
   mark(part.state, "tone", TONES[alarm.state]);
   part.state.title = alarm.acknowledged_by ? fill(_("by %(name)s"), { name: alarm.acknowledged_by }) : "";
-  const whose = alarm.assignee ? `→ ${alarm.assignee.name}` : "";
-  const closed = fill(_("%(at)s by %(name)s: %(why)s"), {
+  say(part.assignee, alarm.assignee ? `→ ${alarm.assignee.name}` : "");
+  const closed = fill(_("Closed %(at)s by %(name)s: %(why)s"), {
     at: alarm.closed_text,
     name: alarm.closed_by || _("the system"),
     why: alarm.close_reason,
   });
-  say(part.assignee, alarm.state === "closed" ? closed : whose);
+  say(part.closed, alarm.state === "closed" ? closed : "");
 }
 
 function goes(part, alarm) {
@@ -181,8 +182,8 @@ export function tickRow(row, alarm, now) {
 
 /* What became of a row that is about to go. */
 export function sayGone(row, words) {
-  const { state: chip, assignee } = parts.get(row);
+  const { state: chip, closed } = parts.get(row);
   say(chip, _("Closed"));
   mark(chip, "tone", "good");
-  say(assignee, words);
+  say(closed, words);
 }
