@@ -15,7 +15,7 @@ from unfold.contrib.filters.admin import (
 )
 from unfold.decorators import display
 
-from calls import formats
+from calls import formats, markup
 from calls.admin.filters import CompletenessFilter, LiveFilter, MomentRangeFilter
 from calls.admin.orders import OrderActions, is_uuid
 from calls.markup import (
@@ -154,9 +154,9 @@ class CallAdmin(OrderActions):
         )
 
     @display(description="Rang", ordering="rang_at")
-    def rang(self, row: Call) -> str:
+    def rang(self, row: Call) -> SafeString:
         """Show when it began."""
-        return formats.minute(row.rang_at)
+        return markup.minute(row.rang_at)
 
     @display(description="Duration")
     def length(self, row: Call) -> str:
