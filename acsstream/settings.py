@@ -75,7 +75,10 @@ BEHIND_PROXY = env.flag(
     purpose="A proxy ends TLS and sets X-Forwarded-Proto. Secure cookies and HSTS.",
 )
 TIME_ZONE = env.text(
-    "TIME_ZONE", "UTC", purpose="Time zone of the pages. Stored times are UTC."
+    "TIME_ZONE",
+    "UTC",
+    purpose="Time zone of pages for browsers that tell none, or whose user chose it."
+    " Stored times are UTC.",
 )
 USE_TZ = True
 LANGUAGE_CODE = "en"
@@ -107,6 +110,7 @@ MIDDLEWARE = [
     "acsstream.csp.csp_middleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
+    "acsstream.zones.zone_middleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",

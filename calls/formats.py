@@ -4,7 +4,7 @@ Pure functions from values to plain text. The text is escaped where it is shown.
 """
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.utils import timezone
 
@@ -160,3 +160,9 @@ def moment_ms(at: datetime | None) -> str:
         return NOTHING
     local = timezone.localtime(at)
     return f"{local:%H:%M:%S}.{local.microsecond // 1000:03}"
+
+
+def utc(at: datetime) -> str:
+    """Return a time in UTC to the millisecond, as it is told beside a local one."""
+    there = at.astimezone(UTC)
+    return f"{there:%Y-%m-%d %H:%M:%S}.{there.microsecond // 1000:03} UTC"

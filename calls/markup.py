@@ -1,6 +1,8 @@
 """Small pieces of HTML that admin columns and templates share. All text is escaped."""
 
 import json
+from collections.abc import Callable
+from datetime import UTC, datetime
 
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -91,6 +93,38 @@ def bar(share: float | None, kind: str) -> str | SafeString:
         f"{share * 100:.2f}",
         formats.percent(share),
     )
+
+
+def time(at: datetime | None, shown: Callable[[datetime | None], str]) -> SafeString:
+    """Return a time as `shown` words it in the reader's zone, with UTC on pointing."""
+    if at is None:
+        return format_html("{}", formats.NOTHING)
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        at.astimezone(UTC).isoformat(),
+        formats.utc(at),
+        shown(at),
+    )
+
+
+def moment(at: datetime | None) -> SafeString:
+    """Return a time with its day, to the second."""
+    return time(at, formats.moment)
+
+
+def minute(at: datetime | None) -> SafeString:
+    """Return a time with its day, to the minute: for long lists."""
+    return time(at, formats.minute)
+
+
+def time_of_day(at: datetime | None) -> SafeString:
+    """Return a time of day, to the second."""
+    return time(at, formats.time_of_day)
+
+
+def moment_ms(at: datetime | None) -> SafeString:
+    """Return a time of day, to the millisecond."""
+    return time(at, formats.moment_ms)
 
 
 def streaming_cell(call: Call, paused: str) -> SafeString:

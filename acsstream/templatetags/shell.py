@@ -5,6 +5,8 @@ from django.template import Library
 from django.template.context import Context
 
 from acsstream.csp import page_policy
+from acsstream.zones import request_zone
+from calls.zones import Zone, zone_of
 
 register = Library()
 
@@ -22,3 +24,10 @@ def style_nonce(context: Context) -> str:
     """Return the nonce for styles that a script makes."""
     request = context.get("request")
     return page_policy(request).nonce if isinstance(request, HttpRequest) else ""
+
+
+@register.simple_tag(takes_context=True)
+def reading_zone(context: Context) -> Zone:
+    """Return the time zone in which this page shows times."""
+    request = context.get("request")
+    return request_zone(request) if isinstance(request, HttpRequest) else zone_of("")

@@ -28,7 +28,7 @@ from calls.admin.base import FactAdmin, page_link
 from calls.admin.filters import MomentRangeFilter
 from calls.audit_export import RowsResponse, csv_blocks, jsonl_blocks
 from calls.audit_words import sentence
-from calls.markup import call_title, pretty_json
+from calls.markup import call_title, moment, pretty_json
 from calls.models import AuditAction, AuditEntry, Call
 
 FORMS = {
@@ -182,12 +182,7 @@ class AuditEntryAdmin(FactAdmin):
     @display(description="When", ordering="at")
     def when(self, row: AuditEntry) -> SafeString:
         """Show when it was, to the second; the title has the rest and UTC."""
-        return format_html(
-            '<time datetime="{}" title="{}">{}</time>',
-            row.at.isoformat(),
-            f"{row.at:%Y-%m-%d %H:%M:%S.%f} UTC",
-            formats.moment(row.at),
-        )
+        return moment(row.at)
 
     @display(description="What", ordering="action")
     def told(self, row: AuditEntry) -> str:

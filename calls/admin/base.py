@@ -1,7 +1,9 @@
 """What the pages of this admin share."""
 
+from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
+from django.core.exceptions import FieldDoesNotExist
 from django.db import models
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
@@ -15,7 +17,8 @@ from calls import formats
 from calls.admin.auditing import AuditedAdmin
 from calls.admin.paging import BoundedPaginator
 from calls.admin.sidebar import list_name
-from calls.markup import call_title
+from calls.journal_walk import moment as capture_time
+from calls.markup import call_title, moment, pretty_json
 
 
 class ConsoleAdmin(AuditedAdmin):
@@ -39,8 +42,32 @@ class ConsoleAdmin(AuditedAdmin):
         )
 
 
+SHOWN_BETTER = (models.DateTimeField, models.IntegerField, models.JSONField)
+# Integers that count nothing.
+NO_COUNTS = {"pid", "close_code"}
+
+
 class FactAdmin(ConsoleAdmin):
     """What was received or done: shown, never edited here, not even by superusers."""
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Return the fields, times in the reader's zone and JSON with line breaks."""
+        return [
+            (title, {**options, "fields": [self._shown(f) for f in options["fields"]]})
+            for title, options in super().get_fieldsets(request, obj)
+        ]
+
+    def _shown(self, name: Any) -> Any:
+        try:
+            field = self.opts.get_field(name)
+        except (FieldDoesNotExist, TypeError):
+            # A method of ours, or several fields in a line.
+            return name
+        if name in NO_COUNTS or not isinstance(field, SHOWN_BETTER):
+            return name
+        if field.choices or field.primary_key:
+            return name
+        return shown_field(field)
 
     def has_add_permission(self, request: HttpRequest, *_: Any) -> Literal[False]:
         """Facts come from ACS, not from a form."""
@@ -53,6 +80,26 @@ class FactAdmin(ConsoleAdmin):
     def has_delete_permission(self, request: HttpRequest, *_: Any) -> Literal[False]:
         """Facts belong together with their bytes; a row alone must not go."""
         return False
+
+
+def shown_field(field: "models.Field[Any, Any]") -> Callable[[Any], str]:
+    """Return what shows a field of a row better than Django's own way."""
+
+    def shown(row: Any) -> str:
+        value = getattr(row, field.attname)
+        match field:
+            case models.JSONField():
+                return pretty_json(value)
+            case models.DateTimeField():
+                return moment(value)
+            case _ if field.name == "origin_us":
+                return moment(capture_time(value))
+            case _:
+                return formats.count(value)
+
+    shown.__name__ = field.name
+    shown.short_description = field.verbose_name  # type: ignore[attr-defined] # Django's way
+    return shown
 
 
 def page_link(row: models.Model | None, text: str = "") -> str | SafeString:

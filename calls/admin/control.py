@@ -21,6 +21,8 @@ from calls.markup import (
     command_words,
     event_told,
     event_words,
+    moment,
+    moment_ms,
     pretty_json,
     told_words,
 )
@@ -70,24 +72,24 @@ class StreamCommandAdmin(FactAdmin):
     )
 
     @display(description="Asked", ordering="asked_at")
-    def asked(self, row: StreamCommand) -> str:
+    def asked(self, row: StreamCommand) -> SafeString:
         """Show when the order was given."""
-        return formats.moment(row.asked_at)
+        return moment(row.asked_at)
 
     @display(description="Sent")
-    def sent(self, row: StreamCommand) -> str:
+    def sent(self, row: StreamCommand) -> SafeString:
         """Show when it was sent last, to the millisecond."""
-        return formats.moment_ms(row.sent_at)
+        return moment_ms(row.sent_at)
 
     @display(description="Accepted by ACS")
-    def accepted(self, row: StreamCommand) -> str:
+    def accepted(self, row: StreamCommand) -> SafeString:
         """Show when ACS took it, which proves nothing yet."""
-        return formats.moment_ms(row.accepted_at)
+        return moment_ms(row.accepted_at)
 
     @display(description="Settled")
-    def settled(self, row: StreamCommand) -> str:
+    def settled(self, row: StreamCommand) -> SafeString:
         """Show when it was confirmed, failed or timed out."""
-        return formats.moment_ms(row.settled_at)
+        return moment_ms(row.settled_at)
 
     @display(description="Arguments")
     def shown_arguments(self, row: StreamCommand) -> str:
@@ -185,14 +187,14 @@ class CallEventAdmin(FactAdmin):
     )
 
     @display(description="Received", ordering="received_at")
-    def received(self, row: CallEvent) -> str:
+    def received(self, row: CallEvent) -> SafeString:
         """Show when it came."""
-        return formats.moment(row.received_at)
+        return moment(row.received_at)
 
     @display(description="Happened", ordering="happened_at")
-    def happened(self, row: CallEvent) -> str:
+    def happened(self, row: CallEvent) -> SafeString:
         """Show when ACS says it happened."""
-        return formats.moment(row.happened_at)
+        return moment(row.happened_at)
 
     @display(description="Delay")
     def delay(self, row: CallEvent) -> str:

@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
-from calls import formats
+from calls import formats, markup
 from calls.admin.base import FactAdmin, OfCallAdmin
 from calls.admin.filters import MomentRangeFilter
 from calls.markup import party
@@ -64,14 +64,14 @@ class SubscriptionAdmin(OfCallAdmin):
         return {True: "Mixed", False: "Unmixed", None: formats.NOTHING}[row.is_mixed]
 
     @display(description="Started", ordering="started_at")
-    def started(self, row: Subscription) -> str:
+    def started(self, row: Subscription) -> SafeString:
         """Show when it began."""
-        return formats.moment(row.started_at)
+        return markup.moment(row.started_at)
 
     @display(description="Ended", ordering="ended_at")
-    def ended(self, row: Subscription) -> str:
+    def ended(self, row: Subscription) -> SafeString:
         """Show when it ended."""
-        return formats.moment(row.ended_at)
+        return markup.moment(row.ended_at)
 
 
 @admin.register(Connection)
@@ -104,9 +104,9 @@ class ConnectionAdmin(OfCallAdmin):
     date_hierarchy = "opened_at"
 
     @display(description="Opened", ordering="opened_at")
-    def opened(self, row: Connection) -> str:
+    def opened(self, row: Connection) -> SafeString:
         """Show when it opened."""
-        return formats.moment(row.opened_at)
+        return markup.moment(row.opened_at)
 
     @display(description="Open for")
     def length(self, row: Connection) -> str:
@@ -175,9 +175,9 @@ class RecordingAdmin(OfCallAdmin):
         return party(who.raw_id, who.display_name)
 
     @display(description="Verified", ordering="verified_at")
-    def verified(self, row: Recording) -> str:
+    def verified(self, row: Recording) -> SafeString:
         """Show when it was read back and found true."""
-        return formats.moment(row.verified_at)
+        return markup.moment(row.verified_at)
 
     @display(description="Length", ordering="samples")
     def length(self, row: Recording) -> str:
@@ -220,11 +220,11 @@ class IngestProcessAdmin(FactAdmin):
         return "running", "Running"
 
     @display(description="Started", ordering="started_at")
-    def started(self, row: IngestProcess) -> str:
+    def started(self, row: IngestProcess) -> SafeString:
         """Show when it started."""
-        return formats.moment(row.started_at)
+        return markup.moment(row.started_at)
 
     @display(description="Last sign of life", ordering="renewed_at")
-    def renewed(self, row: IngestProcess) -> str:
+    def renewed(self, row: IngestProcess) -> SafeString:
         """Show when it renewed its lease."""
-        return formats.moment(row.renewed_at)
+        return markup.moment(row.renewed_at)

@@ -11,10 +11,10 @@ from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
-from calls import formats
+from calls import formats, markup
 from calls.admin.base import OfCallAdmin
 from calls.admin.filters import CompletenessFilter, MomentRangeFilter
-from calls.markup import bar, party, pretty_json
+from calls.markup import bar, party
 from calls.models import (
     Participant,
     Track,
@@ -66,9 +66,9 @@ class ParticipantAdmin(OfCallAdmin):
         return party(row.raw_id, row.display_name)
 
     @display(description="Joined", ordering="joined_at")
-    def joined(self, row: Participant) -> str:
+    def joined(self, row: Participant) -> SafeString:
         """Show when they joined."""
-        return formats.moment(row.joined_at)
+        return markup.moment(row.joined_at)
 
     @display(description="Packets", ordering="packet_sum")
     def packets(self, row: Any) -> str:
@@ -130,13 +130,6 @@ class TrackAdmin(OfCallAdmin):
     )
     ordering = ("-first_packet_at",)
     date_hierarchy = "first_packet_at"
-    exclude = ("ledger",)
-    readonly_fields = ("shown_ledger",)
-
-    @display(description="Timeline")
-    def shown_ledger(self, row: Track) -> SafeString:
-        """Show what was received and what is missing, in samples, as it is kept."""
-        return pretty_json(row.ledger)
 
     @display(description="Participant", ordering="participant__raw_id")
     def shown_party(self, row: Track) -> str | SafeString:
@@ -144,9 +137,9 @@ class TrackAdmin(OfCallAdmin):
         return party(row.participant.raw_id, row.participant.display_name)
 
     @display(description="First packet", ordering="first_packet_at")
-    def first_packet(self, row: Track) -> str:
+    def first_packet(self, row: Track) -> SafeString:
         """Show when it begins."""
-        return formats.moment(row.first_packet_at)
+        return markup.moment(row.first_packet_at)
 
     @display(description="Length", ordering="samples")
     def length(self, row: Track) -> str:

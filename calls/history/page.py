@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC
 from typing import TypedDict
 
 from django.template.loader import get_template
@@ -86,7 +85,7 @@ def entry_row(entry: Entry, call: Call) -> EntryRow:
     return EntryRow(
         entry=entry,
         when=when,
-        utc=f"{entry.at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"[:-3] + " UTC",
+        utc=formats.utc(entry.at),
     )
 
 

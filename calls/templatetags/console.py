@@ -20,13 +20,15 @@ for function in (
     formats.dbfs,
     formats.count,
     formats.size,
-    formats.moment,
-    formats.moment_ms,
     markup.command_words,
     markup.end_code,
     markup.end_told,
+    markup.minute,
+    markup.moment,
+    markup.moment_ms,
     markup.page_title,
     markup.pretty_json,
+    markup.time_of_day,
     markup.told_words,
 ):
     register.filter(function.__name__, function)

@@ -10,22 +10,10 @@ const form = section.querySelector("form");
 const boxes = [...form.querySelectorAll("[name=kind]")];
 const search = form.elements.q;
 const newest = form.elements.order;
-const rangDay = new Date(section.dataset.rang).toDateString();
-const digits = (number, width) => String(number).padStart(width, "0");
 // The entries, oldest first.
 let nodes = [...list.children];
-// Of each entry the node, and its HTML before its time was put into the viewer's zone.
+// Of each entry the node, and its HTML as the server made it.
 const known = new Map();
-
-// --- times ------------------------------------------------------------------------
-
-function localise(node) {
-  const time = node.querySelector("time");
-  const at = new Date(time.dateTime);
-  const clock = `${digits(at.getHours(), 2)}:${digits(at.getMinutes(), 2)}:${digits(at.getSeconds(), 2)}.${digits(at.getMilliseconds(), 3)}`;
-  const day = `${at.getFullYear()}-${digits(at.getMonth() + 1, 2)}-${digits(at.getDate(), 2)}`;
-  time.textContent = at.toDateString() === rangDay ? clock : `${day} ${clock}`;
-}
 
 // --- what is chosen ---------------------------------------------------------------
 
@@ -96,7 +84,6 @@ function take(entry) {
   const node = parse(entry.html);
   const html = node.outerHTML;
   if (old && old.html === html) return old.node;
-  localise(node);
   if (old) {
     const unfolded = old.node.querySelector("details")?.open;
     const details = node.querySelector("details");
@@ -156,10 +143,7 @@ async function keepUp() {
 
 for (const node of nodes) {
   known.set(node.dataset.key, { node, html: node.outerHTML });
-  localise(node);
 }
-const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-if (zone) section.querySelector(".zone").textContent = `times in ${zone}; point at one for UTC`;
 readAddress();
 place();
 form.hidden = false;

@@ -22,7 +22,7 @@ from django.test import Client  # noqa: E402
 from django.urls import reverse  # noqa: E402
 
 from calls.admin.sidebar import GROUPS, _address  # noqa: E402
-from calls.models import CallNote, SavedView, Severity, Tag  # noqa: E402
+from calls.models import Call, CallNote, SavedView, Severity, Tag  # noqa: E402
 from tests import factories  # noqa: E402
 from tests.console.conftest import stored_recording  # noqa: E402
 
@@ -43,7 +43,7 @@ def main() -> None:
     call_command("migrate", verbosity=0)
     root = people()
     is_empty = sys.argv[1] == "empty"
-    if not is_empty:
+    if not is_empty and not Call.objects.exists():
         fill(root)
     for address in pages(root):
         if not is_empty or not any(part in address for part in SAME_WHEN_EMPTY):

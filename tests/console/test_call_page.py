@@ -10,7 +10,7 @@ from django.db import connection
 from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 
-from calls import formats, history, selectors
+from calls import formats, history, markup, selectors
 from calls.models import Call
 from tests.console.conftest import logged_in
 from tests.factories import (
@@ -102,7 +102,7 @@ def test_tells_what_a_socket_that_broke_off_cost(operator: Client) -> None:
     told = f"everything up to {until} is here, 0.18 s missing after it."
     # Beside the socket, and among the events.
     assert page.count(told) == 2
-    assert f"Ada: up to {until}, nothing after it" in page
+    assert f"Ada: up to {markup.moment_ms(loss.until)}, nothing after it" in page
     assert "The two cannot be told apart." in page
     assert "<img" not in page
 

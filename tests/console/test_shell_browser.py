@@ -16,6 +16,7 @@ from playwright.sync_api import (
     Page,
     Request,
     Response,
+    expect,
     sync_playwright,
 )
 
@@ -170,6 +171,10 @@ class Crawl:
         answer = self.page.goto(f"{self.url}{address}")
         assert answer is not None
         assert answer.status == status, address
+        self.look()
+
+    def look(self) -> None:
+        """Look at the page as it is now."""
         self.page.wait_for_function("!document.querySelector('html[x-cloak]')")
         self.page.evaluate(AXE.read_text(encoding="utf-8"))
         # So high that no bar at the window's edge covers anything.
@@ -182,6 +187,7 @@ class Crawl:
             if wide := self.page.evaluate(TOO_WIDE):
                 self.fault(f"at {width}: {wide}")
         self.page.set_viewport_size({"width": 1440, "height": 900})
+        self.page.evaluate("document.documentElement.classList.remove('dark')")
         for violation in self.page.evaluate("window.violations"):
             self.fault(violation)
 
@@ -215,6 +221,52 @@ def test_pages_with_everything_on_them_are_sound(crawl: Crawl, site: Site) -> No
     for address in pages:
         crawl.visit(address)
     assert not crawl.faults, "\n".join(crawl.faults)
+
+
+def test_menus_open_by_keyboard_and_are_sound(crawl: Crawl) -> None:
+    crawl.login("root")
+    page = crawl.page
+
+    # The first key press leads past the navigation.
+    page.keyboard.press("Tab")
+    expect(page.locator(":focus")).to_have_text("Skip to content")
+    page.keyboard.press("Enter")
+    expect(page.locator("#content")).to_be_focused()
+
+    page.locator("[aria-controls=user-menu]").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#user-menu")).to_be_visible()
+    crawl.look()
+    page.get_by_role("button", name="UTC", exact=True).press("Enter")
+    page.wait_for_function("document.cookie.includes('zone=utc:')")
+    expect(page.locator("#user-menu")).to_be_hidden()
+
+    page.set_viewport_size({"width": 820, "height": 1100})
+    expect(page.locator("#nav-sidebar")).to_be_hidden()
+    page.get_by_role("button", name="Navigation", exact=True).press("Enter")
+    expect(page.locator("#nav-sidebar")).to_be_visible()
+    page.get_by_role("button", name="Close navigation").press("Enter")
+    expect(page.locator("#nav-sidebar")).to_be_hidden()
+    assert not crawl.faults, "\n".join(crawl.faults)
+
+
+def test_shows_times_in_the_browser_s_zone_from_the_first_page_on(
+    browser: Browser, site: Site
+) -> None:
+    site.pages("filled")
+    context = browser.new_context(timezone_id="Asia/Kolkata")
+    crawl = Crawl(context.new_page(), site.url)
+    crawl.login("root")
+    assert crawl.page.locator("meta[name=zone]").get_attribute("content") == (
+        "Asia/Kolkata"
+    )
+    # Who comes with a session and no cookie gets it by one load more.
+    context.clear_cookies(name="zone")
+    crawl.page.goto(f"{site.url}/admin/calls/call/")
+    expect(crawl.page.locator("meta[name=zone]")).to_have_attribute(
+        "content", "Asia/Kolkata"
+    )
+    context.close()
 
 
 def test_pages_that_refuse_are_sound(crawl: Crawl, site: Site) -> None:

@@ -77,11 +77,11 @@ def test_shows_times_in_the_zone_of_who_looks(
     )
     there = context.new_page()
     open_page(there, console, "over")
+    expect(there.locator("#timeline .zone")).to_contain_text("Asia/")
     here_text, there_text = (
         each.locator(".console-moment time").first.inner_text()
         for each in (page, there)
     )
-    expect(there.locator("#timeline .zone")).to_contain_text("Asia/")
     context.close()
     # Half an hour off: neither minute nor hour is that of UTC.
     minutes = [int(text.split(":")[1]) for text in (here_text, there_text)]
