@@ -11,6 +11,7 @@ from django.utils import timezone
 from calls import control
 from calls.heartbeat import sweep_note
 from calls.reconcile import calls_reconcile
+from calls.trend import trend_note
 
 
 @shared_task(name="calls.send_command", acks_late=True, ignore_result=True)
@@ -42,6 +43,12 @@ def verify_commands() -> None:
 def reconcile() -> None:
     """End the calls whose end was never announced."""
     calls_reconcile(timezone.now())
+
+
+@shared_task(name="calls.note_trend", ignore_result=True)
+def note_trend() -> None:
+    """Take a point of the dashboard's hour."""
+    trend_note(timezone.now().timestamp())
 
 
 # Registers `calls.finish_call` and `calls.sweep_calls` with the worker.
