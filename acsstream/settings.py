@@ -215,6 +215,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 10.0,
         "options": {"expires": 9},
     },
+    "note-trend": {
+        "task": "calls.note_trend",
+        "schedule": 10.0,
+        "options": {"expires": 9},
+    },
 }
 
 # --- Azure Communication Services ------------------------------------------------

@@ -1,9 +1,10 @@
 """The dashboard's snapshot, as the page's script reads it.
 
-Times are seconds since 1970 UTC, shares are 0 to 1. None is "not known".
+Times are seconds since 1970 UTC, shares are 0 to 1. None is "not known". What a row may
+leave out is nothing worth a byte: at 1,000 calls every browser gets rows each second.
 """
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 
 class TrackRow(TypedDict):
@@ -21,7 +22,7 @@ class TrackRow(TypedDict):
 
 
 class CommandRow(TypedDict):
-    """The latest order about a call."""
+    """The latest order about a call, unless it is confirmed."""
 
     label: str
     state: str
@@ -29,13 +30,19 @@ class CommandRow(TypedDict):
     result: str
 
 
+class AlarmsRow(TypedDict):
+    """The alarms of a call that nobody has closed, the worst first."""
+
+    count: int
+    severity: int
+    words: list[str]
+
+
 class CallRow(TypedDict):
-    """One live call. Times are seconds since 1970 UTC."""
+    """One call of the table. `tracks` None: they are in the next snapshot."""
 
     id: str
-    url: str
     state: str
-    state_label: str
     direction: str
     from_name: str
     from_raw: str
@@ -44,26 +51,26 @@ class CallRow(TypedDict):
     since: float
     desired: bool
     streaming: str
-    streaming_label: str
-    streaming_reason: str
-    paused: str
     completeness: float | None
     quiet: float | None
-    malformed: int
-    unknown: int
-    mixed: bool
     measured: bool
-    tracks: list[TrackRow]
-    command: CommandRow | None
+    tracks: list[TrackRow] | None
+    ended_at: NotRequired[float]
+    streaming_reason: NotRequired[str]
+    paused: NotRequired[str]
+    malformed: NotRequired[int]
+    unknown: NotRequired[int]
+    mixed: NotRequired[bool]
+    command: NotRequired[CommandRow]
+    alarms: NotRequired[AlarmsRow]
+    listeners: NotRequired[list[str]]
 
 
 class EndedRow(TypedDict):
     """One call that is over."""
 
     id: str
-    url: str
     state: str
-    state_label: str
     direction: str
     from_name: str
     to_name: str
@@ -72,7 +79,6 @@ class EndedRow(TypedDict):
     completeness: float | None
     silence_ratio: float | None
     archive: str
-    archive_label: str
     reason: str
 
 
@@ -83,6 +89,8 @@ class Cards(TypedDict):
     streams: int | None
     packets_per_second: float | None
     silence_ratio: float | None
+    alarms: int
+    critical: int
     incomplete: int
     workers: int | None
     redis: bool
@@ -111,13 +119,36 @@ class NodeRow(TypedDict):
     reason: str
 
 
+class Trend(TypedDict):
+    """The last hour: a point for every `step` seconds, the last one at `at`.
+
+    None is a point that nobody took. `alarms` are those opened since the point before.
+    """
+
+    at: float
+    step: int
+    live_calls: list[int | None]
+    packets_per_second: list[float | None]
+    silence_ratio: list[float | None]
+    alarms: list[int | None]
+
+
 class Board(TypedDict):
-    """One whole snapshot."""
+    """One snapshot for one viewer: whole, but for rows that are not on screen.
+
+    `calls` are the rows `first`, `first` + 1 … of the `total` that match the view with
+    this `number`. `trend` comes when it has a new point.
+    """
 
     at: float
     live: bool
     reason: str
+    number: int
     cards: Cards
     nodes: list[NodeRow]
+    node_names: list[str]
+    first: int
+    total: int
     calls: list[CallRow]
     ended: list[EndedRow]
+    trend: NotRequired[Trend]

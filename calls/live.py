@@ -5,12 +5,12 @@ sorted set `acsstream:live`, scored by the time it last wrote. `streaming.live` 
 the dashboard and /metrics read.
 """
 
-import json
 import logging
 import time
 from collections.abc import Sequence
 from typing import NotRequired, TypedDict, cast
 
+import msgspec
 import redis
 import redis.asyncio
 from django.conf import settings
@@ -164,4 +164,4 @@ def keys_of(names: Sequence[bytes]) -> list[str]:
 
 def parsed(values: Sequence[bytes | None]) -> list[LiveProcess]:
     """Return the snapshots; one that expired in between is left out."""
-    return [cast(LiveProcess, json.loads(value)) for value in values if value]
+    return [cast(LiveProcess, msgspec.json.decode(value)) for value in values if value]

@@ -213,10 +213,15 @@ def outcome_words(command: StreamCommand) -> str:
 
 def paused_words(call: Call) -> str:
     """Return since when and why a call's recording is paused; empty if it is not."""
-    if call.paused_at is None:
+    return pause_words(call.paused_at, call.paused_why)
+
+
+def pause_words(at: datetime | None, why: str) -> str:
+    """Return the same of a pause that began at `at`, None if there is none."""
+    if at is None:
         return ""
-    why = f": {call.paused_why}" if call.paused_why else ""
-    return f"Paused{why}, since {formats.time_of_day(call.paused_at)}"
+    reason = f": {why}" if why else ""
+    return f"Paused{reason}, since {formats.time_of_day(at)}"
 
 
 def _offer(

@@ -12,6 +12,7 @@ from calls import control
 from calls.alarms.sweep import alarms_sweep
 from calls.heartbeat import sweep_note
 from calls.reconcile import calls_reconcile
+from calls.trend import trend_note
 
 
 @shared_task(name="calls.send_command", acks_late=True, ignore_result=True)
@@ -49,6 +50,12 @@ def reconcile() -> None:
 def sweep_alarms() -> None:
     """Raise the alarms nobody is left to see; end and close those that are over."""
     alarms_sweep(timezone.now())
+
+
+@shared_task(name="calls.note_trend", ignore_result=True)
+def note_trend() -> None:
+    """Take a point of the dashboard's hour."""
+    trend_note(timezone.now().timestamp())
 
 
 # Registers `calls.finish_call` and `calls.sweep_calls` with the worker.

@@ -9,8 +9,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from calls.board import board, board_facts
-from calls.board_types import Board
+from calls.board import Picture
+from calls.board_facts import board_facts, stored_tracks
+from calls.board_types import Board, CallRow, TrackRow
+from calls.board_view import View
 from calls.live import LiveProcess
 from tests.console.snapshots import live_call, live_track, snapshot
 from tests.factories import (
@@ -24,11 +26,19 @@ pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
 
 def board_now(*processes: LiveProcess, workers: int | None = None) -> Board:
-    return board(board_facts(), processes, at=timezone.now(), workers=workers)
+    picture = Picture(board_facts(), processes, at=timezone.now(), workers=workers)
+    return picture.board(View())
 
 
 def board_without_feed() -> Board:
-    return board(board_facts(), None, at=timezone.now(), reason="Redis is down.")
+    picture = Picture(board_facts(), None, at=timezone.now(), reason="Redis is down.")
+    picture.stored = stored_tracks(picture.unmeasured(View()))
+    return picture.board(View())
+
+
+def tracks_of(row: CallRow) -> list[TrackRow]:
+    assert row["tracks"] is not None
+    return row["tracks"]
 
 
 def test_shows_what_ingest_measures() -> None:
@@ -38,7 +48,7 @@ def test_shows_what_ingest_measures() -> None:
     assert row["from_name"] == "+1 206 555 0100"
     assert (row["completeness"], row["malformed"], row["unknown"]) == (0.985, 3, 1)
     assert row["quiet"] == pytest.approx(0.02, abs=0.01)
-    assert row["tracks"][0] == {
+    assert tracks_of(row)[0] == {
         "key": "4:+12065550100",
         "name": "+1 206 555 0100",
         "packets": 500,
@@ -55,7 +65,7 @@ def test_names_participants_as_the_database_knows_them() -> None:
     track = TrackFactory.create(participant__display_name="Ada Okafor")
     heard = live_call(track.call, [live_track(track.participant.raw_id)])
     row = board_now(snapshot(calls=[heard]))["calls"][0]
-    assert row["tracks"][0]["name"] == "Ada Okafor"
+    assert tracks_of(row)[0]["name"] == "Ada Okafor"
 
 
 def test_falls_back_to_what_was_stored() -> None:
@@ -64,8 +74,8 @@ def test_falls_back_to_what_was_stored() -> None:
     row = picture["calls"][0]
     assert (picture["live"], picture["reason"]) == (False, "Redis is down.")
     assert not row["measured"]
-    assert row["tracks"][0]["key"] == track.participant.raw_id
-    assert row["tracks"][0]["silence_ratio"] == 0.25
+    assert tracks_of(row)[0]["key"] == track.participant.raw_id
+    assert tracks_of(row)[0]["silence_ratio"] == 0.25
     # Not 0: nobody knows.
     assert picture["cards"]["streams"] is None
     assert picture["cards"]["packets_per_second"] is None
@@ -78,7 +88,7 @@ def test_takes_the_process_that_heard_a_call_last() -> None:
     after = live_call(call, [live_track("a", silence_ratio=0.1)], ago=1)
     for order in ((before, after), (after, before)):
         rows = board_now(*(snapshot(calls=[one]) for one in order))["calls"]
-        assert rows[0]["tracks"][0]["silence_ratio"] == 0.1
+        assert tracks_of(rows[0])[0]["silence_ratio"] == 0.1
 
 
 def test_measures_quiet_by_the_clock_of_the_process() -> None:
@@ -101,8 +111,8 @@ def test_knows_calls_from_which_nothing_has_come_yet() -> None:
 def test_sums_up_processes() -> None:
     call = CallFactory.create(live=True)
     tracks = [
-        live_track("a", packets=900, silence_ratio=0.5),
-        live_track("b", packets=100, silence_ratio=0.0),
+        live_track("a", packets=900, silent_packets=450),
+        live_track("b", packets=100, silent_packets=0),
     ]
     cards = board_now(
         snapshot(streams=2, refused=1, calls=[live_call(call, tracks)]),
@@ -119,13 +129,13 @@ def test_sums_up_processes() -> None:
 
 def test_says_which_ingest_cannot_reach_the_database() -> None:
     lost = [snapshot(node="recorder-2", database="OperationalError")] * 2
-    picture = board(
+    picture = Picture(
         board_facts(),
         [snapshot(), *lost],
         at=timezone.now(),
         reason="Something else is down.",
     )
-    assert picture["reason"] == (
+    assert picture.reason == (
         "Something else is down."
         " Ingest on recorder-2 cannot reach the database; recording goes on."
     )

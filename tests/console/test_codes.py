@@ -8,7 +8,8 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from calls.board import board, board_facts
+from calls.board import Picture
+from calls.board_facts import board_facts
 from calls.models import Call, CommandState
 from tests.control.wire import call_made, cloud_event, post_callback
 from tests.factories import CallFactory, CommandFactory, EventFactory
@@ -119,7 +120,7 @@ def test_codes_of_others_are_text(operator: Client) -> None:
 def test_the_dashboard_shows_the_code_of_a_call_that_ended(operator: Client) -> None:
     busy_call()
 
-    [row] = board(board_facts(), None, at=timezone.now(), reason="")["ended"]
+    [row] = Picture(board_facts(), None, at=timezone.now()).ended
 
     assert row["reason"] == "The number was busy. (486/560486)"
 

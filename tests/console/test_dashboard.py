@@ -1,9 +1,12 @@
 """The dashboard's socket: who may watch, what comes, what is said when parts fail."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import redis
@@ -12,12 +15,23 @@ from channels.testing import WebsocketCommunicator
 from django.contrib.auth.models import User
 from django.db import DatabaseError
 from django.test import Client
+from django.utils import timezone
 
 from acsstream.asgi import application
-from calls.board import board
+from calls.board import Picture
+from calls.board_facts import BoardFacts, BoardReader
 from calls.control import command_settle
-from calls.models import CommandKind, CommandState, StreamCommand, StreamingState
-from streaming import dashboard
+from calls.listeners import listener_tell
+from calls.live import redis_async
+from calls.models import (
+    Call,
+    CommandKind,
+    CommandState,
+    StreamCommand,
+    StreamingState,
+)
+from calls.trend import STEP, trend_note
+from streaming import board_feed, dashboard
 from tests.console.conftest import logged_in
 from tests.console.snapshots import live_call, live_track, publish, snapshot
 from tests.factories import CallFactory, TrackFactory, UserFactory, member_of
@@ -104,9 +118,9 @@ async def test_builds_one_picture_for_all_viewers() -> None:
 async def test_stops_working_when_nobody_watches() -> None:
     async with watching(await browser_of("Operators")) as viewer:
         await picture(viewer)
-        assert dashboard.feed._task
-    assert dashboard.feed._task is None
-    assert not dashboard.feed._viewers
+        assert board_feed.feed._task
+    assert board_feed.feed._task is None
+    assert not board_feed.feed._viewers
 
 
 async def test_says_that_redis_is_down_and_shows_what_is_stored(
@@ -139,11 +153,11 @@ async def test_survives_a_picture_that_fails(monkeypatch: pytest.MonkeyPatch) ->
         if not failures:
             failures.append(ArithmeticError())
             raise failures[0]
-        return board(*found, **options)
+        return Picture(*found, **options)
 
     async with watching(await browser_of("Operators")) as viewer:
         await picture(viewer)
-        monkeypatch.setattr("streaming.dashboard.board", fail_once)
+        monkeypatch.setattr("streaming.board_feed.Picture", fail_once)
         for _ in range(2):
             await picture(viewer)
     assert failures
@@ -156,10 +170,10 @@ async def test_says_that_the_database_is_down_and_keeps_what_it_knew(
     async with watching(await browser_of("Operators")) as viewer:
         before = await picture(viewer)
 
-        def fail() -> Any:
+        def fail(*_: Any) -> Any:
             raise DatabaseError("gone")
 
-        monkeypatch.setattr(dashboard, "board_facts", fail)
+        monkeypatch.setattr(BoardReader, "read", fail)
         after = before
         while not after["reason"]:
             after = await picture(viewer)
@@ -168,12 +182,12 @@ async def test_says_that_the_database_is_down_and_keeps_what_it_knew(
 
 
 def test_counts_no_workers_where_there_are_none(with_redis: str) -> None:
-    assert dashboard.count_workers() == 0
+    assert board_feed.count_workers() == 0
 
 
 def test_counts_nothing_where_nobody_can_be_asked(settings: Any) -> None:
     settings.CELERY_BROKER_URL = NOWHERE
-    assert dashboard.count_workers() is None
+    assert board_feed.count_workers() is None
 
 
 async def refused(viewer: WebsocketCommunicator) -> bool:
@@ -210,19 +224,139 @@ async def test_refuses_unknown_paths_politely(path: str) -> None:
     assert await refused(socket(operator, path=path))
 
 
-async def test_ignores_what_a_browser_sends() -> None:
+async def look(viewer: WebsocketCommunicator, **view: Any) -> dict[str, Any]:
+    """Tell a view; return the first snapshot that answers it."""
+    view.setdefault("number", 7)
+    await viewer.send_json_to(view)
+    while True:
+        seen = await picture(viewer)
+        if seen.get("number") == view["number"]:
+            return seen
+
+
+async def test_sends_each_viewer_the_rows_on_its_own_screen() -> None:
+    calls = await sync_to_async(five_calls)()
+    one, two = await browser_of("Operators"), await browser_of("Auditors")
+    async with watching(one) as first, watching(two) as second:
+        top = await look(first, first=0, count=2)
+        bottom = await look(second, first=3, count=2, sort="-duration")
+    assert [row["id"] for row in top["calls"]] == calls[:2]
+    assert [row["id"] for row in bottom["calls"]] == [calls[1], calls[0]]
+    assert (top["total"], bottom["first"]) == (5, 3)
+
+
+def five_calls() -> list[str]:
+    """Calls, the newest first."""
+    now = timezone.now()
+    calls = [
+        CallFactory.create(live=True, rang_at=now - timedelta(minutes=age))
+        for age in range(5)
+    ]
+    return [str(call.pk) for call in calls]
+
+
+async def test_answers_a_new_view_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    await sync_to_async(five_calls)()
+    # Longer than the test is patient: only the view can bring the second snapshot.
+    monkeypatch.setattr(board_feed, "SNAPSHOT_SECONDS", 10 * PATIENCE)
     async with watching(await browser_of("Operators")) as viewer:
-        await viewer.send_to(text_data='{"type": "hang_up"')
-        await viewer.send_to(bytes_data=b"\x00")
         await picture(viewer)
+        assert len((await look(viewer, count=1))["calls"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        ('{"type": "hang_up"}', "unknown field `type`"),
+        ('{"count": 61}', "$.count"),
+        ('{"filter": {"state": "asleep"}}', "$.filter.state"),
+        ("[" * 15_000, "Expected `object`"),
+        ("x" * 20_000, "at most"),
+        ("{", "truncated"),
+    ],
+)
+async def test_says_what_is_wrong_with_a_view_and_keeps_the_old_one(
+    sent: str, said: str
+) -> None:
+    await sync_to_async(five_calls)()
+    async with watching(await browser_of("Operators")) as viewer:
+        await look(viewer, count=2)
+        await viewer.send_to(text_data=sent)
+        told = await picture(viewer)
+        while "error" not in told:
+            told = await picture(viewer)
+        assert said in told["error"]
+        seen = await picture(viewer)
+        assert (seen["number"], len(seen["calls"])) == (7, 2)
+
+
+async def test_takes_no_bytes_for_a_view() -> None:
+    async with watching(await browser_of("Operators")) as viewer:
+        await viewer.send_to(bytes_data=b"\x00")
+        told = await picture(viewer)
+        while "error" not in told:
+            told = await picture(viewer)
         assert await picture(viewer)
+
+
+async def test_names_who_listens(with_redis: str) -> None:
+    call = await sync_to_async(CallFactory.create)(live=True)
+    async with redis_async() as client:
+        for user in ("mei", "ada", "ada"):
+            await listener_tell(
+                client,
+                {
+                    "call_id": str(call.pk),
+                    "listen_id": str(uuid4()),
+                    "user": user,
+                    "since": {"mei": 1.0}.get(user, 2.0),
+                    "seen": 0.0,
+                },
+            )
+    async with watching(await browser_of("Operators")) as viewer:
+        seen = await picture(viewer)
+    assert seen["calls"][0]["listeners"] == ["mei", "ada"]
+
+
+async def test_sends_the_hour_once_and_again_with_a_new_point(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(board_feed, "TREND_SECONDS", 0)
+    now = time.time()
+    await sync_to_async(trend_note)(now - STEP)
+    async with watching(await browser_of("Operators")) as viewer:
+        first = await picture(viewer)
+        assert first["trend"]["live_calls"][-1] == 0
+        assert "trend" not in await look(viewer)
+        await sync_to_async(trend_note)(now + STEP)
+        monkeypatch.setattr("streaming.board_feed.time.time", lambda: now + STEP)
+        seen = await picture(viewer)
+        while "trend" not in seen:
+            seen = await picture(viewer)
+    assert seen["trend"]["at"] > first["trend"]["at"]
+
+
+async def test_keeps_a_selected_call_that_has_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("calls.board_facts.LEAVING_SECONDS", 0)
+    calls = await sync_to_async(five_calls)()
+    async with watching(await browser_of("Operators")) as viewer:
+        await look(viewer, selected=calls[1])
+        over = Call.objects.filter(pk__in=calls[:2])
+        await sync_to_async(over.update)(state="ended", ended_at=timezone.now())
+        seen = await picture(viewer)
+        while len(seen["calls"]) > 4:
+            seen = await picture(viewer)
+    assert [row["id"] for row in seen["calls"]] == calls[1:]
+    assert seen["calls"][0]["ended_at"]
 
 
 async def test_closes_once_a_viewer_may_no_longer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(dashboard, "RECHECK_SNAPSHOTS", 1)
-    monkeypatch.setattr(dashboard, "SNAPSHOT_SECONDS", 0.05)
+    monkeypatch.setattr(board_feed, "SNAPSHOT_SECONDS", 0.05)
     client = await browser_of("Auditors")
     viewer = socket(client)
     assert (await viewer.connect(timeout=PATIENCE))[0]
@@ -234,7 +368,7 @@ async def test_closes_once_a_viewer_may_no_longer(
 
 async def test_closes_after_a_logout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dashboard, "RECHECK_SNAPSHOTS", 1)
-    monkeypatch.setattr(dashboard, "SNAPSHOT_SECONDS", 0.05)
+    monkeypatch.setattr(board_feed, "SNAPSHOT_SECONDS", 0.05)
     client = await browser_of("Auditors")
     viewer = socket(client)
     assert (await viewer.connect(timeout=PATIENCE))[0]
@@ -244,19 +378,18 @@ async def test_closes_after_a_logout(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_gives_a_slow_viewer_the_newest_picture() -> None:
-    feed = dashboard.Feed()
-    queue: asyncio.Queue[Any] = asyncio.Queue(maxsize=1)
-    feed._viewers.add(queue)
-    for number in range(5):
-        feed._hand_out({"at": number})  # type: ignore[typeddict-item] # enough here
-    assert queue.get_nowait() == {"at": 4}
+    viewer = board_feed.Viewer()
+    pictures = [Picture(BoardFacts(), None, at=timezone.now()) for _ in range(5)]
+    for one in pictures:
+        viewer.show(one)
+    assert await viewer.next() is pictures[-1]
 
 
 async def test_shows_at_once_that_a_command_has_settled(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # Longer than the test is patient: only the poke can bring the second picture.
-    monkeypatch.setattr(dashboard, "SNAPSHOT_SECONDS", 10 * PATIENCE)
+    monkeypatch.setattr(board_feed, "SNAPSHOT_SECONDS", 10 * PATIENCE)
     command = await sync_to_async(an_open_stop)()
     async with watching(await browser_of("Auditors")) as viewer:
         first = await picture(viewer)
