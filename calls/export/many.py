@@ -13,6 +13,7 @@ from uuid import UUID
 from django.db.models import Prefetch
 from django.utils import timezone
 
+from calls.downloads.naming import role
 from calls.export.audio import (
     flac_blocks,
     stereo_blocks,
@@ -22,7 +23,6 @@ from calls.export.audio import (
 )
 from calls.export.zipped import ZipEntry, zip_blocks
 from calls.models import Call, Recording, RecordingState
-from calls.views import role
 
 MANIFEST = "manifest.json"
 FACTS = "call.json"

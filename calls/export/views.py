@@ -21,7 +21,7 @@ from django.views.decorators.http import require_POST
 from calls import audit_log
 from calls.export.many import Choice, Export, Form, calls_for_export
 from calls.models import AuditAction, Call, Recording, RecordingState
-from calls.views import BlockResponse, private
+from calls.responses import BlockResponse, private
 
 # Of one zip. Who needs more takes them day by day.
 MOST_CALLS = 500
