@@ -42,10 +42,10 @@ const FIGURES = {
   jitter_ms: (one) => brief(one.jitter_ms / 1000),
 };
 
-function showPerson(table, person) {
+function showPerson(table, person, isLive) {
   const row = table.querySelector(`[data-track="${CSS.escape(person.key)}"]`);
   if (!row) return;
-  mark(row, "talking", person.talking);
+  mark(row, "talking", person.talking && isLive);
   for (const [name, words] of Object.entries(FIGURES)) put(row, name, words(person));
   row.querySelector("[data-now=gaps]")?.classList.toggle("console-bad", person.gap_count > 0);
   for (const [name, kind] of [["silence_ratio", "silence"], ["completeness", "completeness"]]) {
@@ -57,7 +57,7 @@ function showPerson(table, person) {
 export function showPeople(root, message) {
   const table = root.querySelector("#people");
   if (!table || !message.people.length) return;
-  for (const person of message.people) showPerson(table, person);
+  for (const person of message.people) showPerson(table, person, message.call.live);
   put(root, "as-of", message.reason ? _("As last heard.") : _("As of this second."));
 }
 

@@ -49,7 +49,7 @@ export class Lanes {
     for (const person of message.people) {
       const lane = this.lanes.get(person.key) ?? this.#add(person);
       const changed = lane.data.take(person);
-      this.#tell(lane);
+      this.#tell(lane, message.call.live);
       // While paused the grey grows, though nothing comes.
       const from = isPaused ? Math.min(changed ?? lane.data.end, lane.data.end) : changed;
       this.#draw(lane, all || lane.isNew ? 0 : from);
@@ -70,7 +70,7 @@ export class Lanes {
     const canvas = element("canvas");
     const said = { name: element("b"), now: element("span", "console-dim") };
     canvas.setAttribute("role", "img");
-    name.append(said.name, said.now, meter);
+    name.append(said.name, meter, said.now);
     row.append(name, canvas);
     this.rows.append(row);
     const lane = { data: new Lane(person), row, canvas, meter, said, isNew: true };
@@ -78,14 +78,15 @@ export class Lanes {
     return lane;
   }
 
-  #tell(lane) {
+  #tell(lane, isLive) {
     const { person } = lane.data;
+    const talking = isLive && person.talking;
     say(lane.said.name, person.name);
     lane.said.name.title = person.raw_id;
     const state = person.held ? _("on hold") : person.muted ? _("muted") : person.left ? _("left") : "";
     say(lane.said.now, state || fill(_("silent %(share)s"), { share: percent(person.silence_ratio) }));
-    mark(lane.row, "talking", person.talking);
-    const share = person.now_dbfs === null ? 0 : Math.min(Math.max((person.now_dbfs + 60) / 60, 0), 1);
+    mark(lane.row, "talking", talking);
+    const share = !isLive || person.now_dbfs === null ? 0 : Math.min(Math.max((person.now_dbfs + 60) / 60, 0), 1);
     lane.meter.style.setProperty("--share", share.toFixed(3));
     lane.meter.title = fill(_("level now: %(level)s"), { level: level(person.now_dbfs) });
   }
@@ -117,6 +118,7 @@ export class Lanes {
     this.scroller.hidden = !view.zoom || view.room <= 0;
     this.scroller.value = String(Math.round(view.share * 1000));
     this.scroller.setAttribute("aria-valuetext", clock(view.start));
+    this.follower.hidden = !view.zoom;
     this.follower.setAttribute("aria-pressed", String(view.follows));
     this.#placeCursor();
   }
