@@ -4,6 +4,7 @@ from django.urls import URLPattern, path
 
 from calls import health, offer_views, views, webhooks
 from calls.history.views import timeline_json, timeline_page
+from calls.listen_views import call_listeners
 
 urlpatterns: list[URLPattern] = [
     path("recordings/<uuid:recording_id>/audio", views.recording_audio, name="audio"),
@@ -31,6 +32,7 @@ urlpatterns: list[URLPattern] = [
     path(
         "calls/<uuid:call_id>/timeline/page.json", timeline_page, name="timeline_page"
     ),
+    path("calls/<uuid:call_id>/listeners.json", call_listeners, name="listeners"),
     path("webhooks/eventgrid", webhooks.eventgrid, name="eventgrid"),
     path("webhooks/calls/<str:secret>", webhooks.callback, name="callback"),
     path("healthz", health.healthz, name="healthz"),

@@ -22,7 +22,6 @@ let origin = null;
 let edge = { at: 0, told: null, runs: false };
 let latency = null;
 let missed = 0;
-let others = [];
 let goal = { at: null };
 let timer = null;
 
@@ -128,7 +127,7 @@ function told(message) {
       sound?.tell({ type: "join", generation: message.generation });
       break;
     case "listeners":
-      others = message.users;
+      document.dispatchEvent(new CustomEvent("listeners", { detail: message.users }));
       break;
     case "missed":
       missed += 1;
@@ -195,9 +194,6 @@ function show() {
     button.disabled = !sound || isLive;
     button.setAttribute("aria-pressed", String(Number(button.dataset.speed) === (isLive ? 1 : (report?.speed ?? 1))));
   }
-  const self = root.dataset.user;
-  const company = others.filter((name) => name !== self);
-  say(part("company"), sound && company.length ? fill(_("Also listening: %(names)s"), { names: company.join(", ") }) : "");
   const label = sound ? _("Stop listening") : _("Listen");
   say(part("label"), label);
 }
@@ -248,7 +244,12 @@ if (Number.isFinite(asked) && asked >= 0) {
   say(part("from-label"), fill(_("Listen from %(at)s"), { at: clock(asked) }));
   offer.onclick = () => go(asked);
 }
-if (location.hash === "#listen") part("listen").focus();
+if (location.hash === "#listen") {
+  // Once the browser itself has gone to the anchor, which takes the focus away.
+  const focus = () => requestAnimationFrame(() => (part("from").hidden ? part("listen") : part("from")).focus());
+  if (document.readyState === "complete") focus();
+  else addEventListener("load", focus);
+}
 show();
 
 /* For whoever measures what is heard. */
