@@ -158,6 +158,8 @@ function heard(buffer, frames) {
 
 /* Where the call is now, in its own seconds: as told, and as time has gone by since. */
 function edgeNow() {
+  // Before anybody was asked: by the clock, as if the call had gone on all the time.
+  if (edge.told === null && root.dataset.origin) return Math.max(0, Date.now() / 1000 - Number(root.dataset.origin) / 1e6);
   if (edge.told === null || !edge.runs) return edge.at;
   return edge.at + Math.min((performance.now() - edge.told) / 1000, 6);
 }
@@ -252,6 +254,7 @@ if (location.hash === "#listen") {
 }
 show();
 
+setInterval(() => sound || show(), 1000);
+
 /* For whoever measures what is heard. */
 export const heardSound = () => sound;
-export const heardReport = () => ({ ...report, latency });

@@ -358,3 +358,17 @@ async def test_who_listens_is_told_to_those_who_may_see_the_call(
     assert shown.json()["users"] == ear.of("listeners")[0]["users"]
     assert refused.status_code == 403
     assert unknown.json() == {"users": None}
+
+
+async def test_says_that_redis_does_not_answer(
+    desk: Desk, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listening, "FIRST_TELL_SECONDS", 0.05)
+    settings.REDIS_URL = "redis://127.0.0.1:9/0"
+    call = await live_call(desk)
+    async with listener(call.pk, await browser_of(operator)) as ear:
+        await ear.say(type="start", at=0, generation=1)
+        await ear.until(lambda: ear.of("error") and ear.of("state"))
+        await ear.until(lambda: ear.of("state")[-1]["redis"])
+    assert ear.of("error")[0] == {"type": "error", "error": "redis"}
+    assert not ear.audio
