@@ -12,7 +12,7 @@ WORKERS ?= --numprocesses logical --maxprocesses 4
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup ready demo test test-pure test-postgres test-suite faults lies press \
+.PHONY: help setup ready demo test test-pure test-postgres test-suite faults lies press listen \
 	check bench soak autobahn fix lock clean migrate
 
 help: ## Say what each target does
@@ -51,6 +51,10 @@ lies: $(STAMPS)/dev ## SEQUENCES=500 random calls with faults: what is shown mus
 press: $(STAMPS)/dev $(STAMPS)/npm ## From a button to the confirmed state, PRESSES=40 in a browser on the demo
 	ACSSTREAM_TEST_PRESSES=$(PRESSES) $(BIN)/pytest --numprocesses 0 \
 		-o faulthandler_timeout=0 tests/e2e/test_press.py $(ARGS)
+
+listen: $(STAMPS)/dev $(STAMPS)/npm ## How late a listener hears, in a browser, and what listening costs ingest
+	ACSSTREAM_TEST_LISTEN=1 $(BIN)/pytest --numprocesses 0 tests/listen/test_browser.py $(ARGS)
+	$(BIN)/python -m benchmarks.listening
 
 check: $(STAMPS)/dev ## Format, lint, types, import contracts, Django's checks, migrations
 	$(BIN)/ruff format --check .

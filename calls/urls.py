@@ -13,6 +13,7 @@ from calls import (
     webhooks,
 )
 from calls.history.views import timeline_json, timeline_page
+from calls.listen_views import call_listeners
 from calls.markers import markers_json
 
 urlpatterns: list[URLPattern] = [
@@ -99,6 +100,7 @@ urlpatterns: list[URLPattern] = [
         alarm_views.call_alarms_json,
         name="call_alarms",
     ),
+    path("calls/<uuid:call_id>/listeners.json", call_listeners, name="listeners"),
     path("webhooks/eventgrid", webhooks.eventgrid, name="eventgrid"),
     path("webhooks/calls/<str:secret>", webhooks.callback, name="callback"),
     path("healthz", health.healthz, name="healthz"),

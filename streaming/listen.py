@@ -152,6 +152,7 @@ class Desk:
         """Put a tap on a call if somebody hears it; told of each socket it gets."""
         if call.call_id in self._ears and call.tap is None:
             call.tap = Tap(call)
+            self._past.prepare(call.call_id)
             # The first batch may be empty: it says where the tap begins.
             self._sent[call.call_id] = 0.0
 

@@ -106,7 +106,16 @@ class PastDesk:
         loop = get_running_loop()
         return await loop.run_in_executor(self._threads, self.piece, call_id, ask, node)
 
+    def prepare(self, call_id: UUID) -> None:
+        """Index a call's journals, so that the first seek need not wait for it."""
+        self._threads.submit(self._prepare, call_id)
+
     # In the thread.
+
+    def _prepare(self, call_id: UUID) -> None:
+        for index in self._of_call(call_id):
+            with suppress(JournalError, OSError):
+                extend(index, self._rested)
 
     def piece(self, call_id: UUID, ask: Read, node: str) -> Past:
         """Return the piece that was asked for; an empty one without a journal."""
@@ -170,8 +179,9 @@ def extend(index: Index, ended: threading.Event) -> None:
     with read(index.path) as journal:
         heads = journal.heads(index.offset)
         for number, head in enumerate(heads):
-            if number % HEADS_AT_ONCE == HEADS_AT_ONCE - 1:
-                ended.wait(REST_SECONDS)
+            is_time = number % HEADS_AT_ONCE == HEADS_AT_ONCE - 1
+            if is_time and ended.wait(REST_SECONDS):
+                return
             _note(index, head)
 
 

@@ -19,6 +19,8 @@ from streaming.listen_wire import Ask, Past, Read
 FIRST_SECONDS = 5.0
 OTHERS_SECONDS = 0.3
 PIECE_SECONDS = 5.0
+# After so many questions without an answer a node is done without, if another answers.
+MAX_SILENCES = 2
 
 
 @dataclass
@@ -28,6 +30,8 @@ class _Node:
     cursor: dict[str, int] = field(default_factory=dict)
     packets: deque[Arrived] = field(default_factory=deque)
     is_end: bool = False
+    # Questions in a row that it did not answer.
+    silences: int = 0
 
 
 class Source(Protocol):
@@ -70,7 +74,7 @@ class Rewind:
             await self._begin()
         else:
             for name, node in self._nodes.items():
-                if not node.packets:
+                if not node.packets and not self._is_given_up(node):
                     await self._more(name, node)
         given: list[Arrived] = []
         while True:
@@ -88,8 +92,21 @@ class Rewind:
             self._take(past, self._nodes.setdefault(past.node, _Node()))
 
     async def _more(self, name: str, node: _Node) -> None:
-        [past] = await self._asked(name, node.cursor, first=False)
-        self._take(past, node)
+        try:
+            [past] = await self._asked(name, node.cursor, first=False)
+        except NothingThereError:
+            node.silences += 1
+            if not self._is_given_up(node):
+                raise
+            node.is_end = True
+        else:
+            node.silences = 0
+            self._take(past, node)
+
+    def _is_given_up(self, node: _Node) -> bool:
+        """Say whether a node is silent for too long, while others are not."""
+        others = [one for one in self._nodes.values() if one is not node]
+        return node.silences >= MAX_SILENCES and any(not one.silences for one in others)
 
     def _take(self, past: Past, node: _Node) -> None:
         node.cursor = node.cursor | past.cursor

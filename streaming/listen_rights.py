@@ -58,7 +58,7 @@ class Rights:
     def _note(
         self, action: AuditAction, call_id: UUID, details: dict[str, Any]
     ) -> None:
-        call = Call.objects.get(pk=call_id)
+        call = Call.objects.defer("incoming_call_context").get(pk=call_id)
         user = get_user_model().objects.get(pk=self.user_key)
         note(
             action,
@@ -72,7 +72,8 @@ class Rights:
 
 def call_now(call_id: UUID) -> CallNow | None:
     """Return what a call is like now; None if there is none."""
-    call = Call.objects.filter(pk=call_id).first()
+    shown = Call.objects.only("state", "origin_us", "streaming_state")
+    call = shown.filter(pk=call_id).first()
     if call is None:
         return None
     return CallNow(

@@ -107,7 +107,6 @@ class Recorder:
         """Seal what is open, write what waits, leave the live view. Once, for good."""
         self._is_ending = True
         self.capacity.lag.stop()
-        await self.desk.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -115,6 +114,7 @@ class Recorder:
             for session in list(call.sessions):
                 self.close(session, 1012, "the ingest process ended")
         await asyncio.to_thread(self.journals.close)
+        await self.desk.stop()
         try:
             await asyncio.wait_for(self._last_rows(), LAST_ROWS)
         except TimeoutError:

@@ -22,7 +22,6 @@ let origin = null;
 let edge = { at: 0, told: null, runs: false };
 let latency = null;
 let missed = 0;
-let others = [];
 let goal = { at: null };
 let timer = null;
 
@@ -128,7 +127,7 @@ function told(message) {
       sound?.tell({ type: "join", generation: message.generation });
       break;
     case "listeners":
-      others = message.users;
+      document.dispatchEvent(new CustomEvent("listeners", { detail: message.users }));
       break;
     case "missed":
       missed += 1;
@@ -159,6 +158,8 @@ function heard(buffer, frames) {
 
 /* Where the call is now, in its own seconds: as told, and as time has gone by since. */
 function edgeNow() {
+  // Before anybody was asked: by the clock, as if the call had gone on all the time.
+  if (edge.told === null && root.dataset.origin) return Math.max(0, Date.now() / 1000 - Number(root.dataset.origin) / 1e6);
   if (edge.told === null || !edge.runs) return edge.at;
   return edge.at + Math.min((performance.now() - edge.told) / 1000, 6);
 }
@@ -195,9 +196,6 @@ function show() {
     button.disabled = !sound || isLive;
     button.setAttribute("aria-pressed", String(Number(button.dataset.speed) === (isLive ? 1 : (report?.speed ?? 1))));
   }
-  const self = root.dataset.user;
-  const company = others.filter((name) => name !== self);
-  say(part("company"), sound && company.length ? fill(_("Also listening: %(names)s"), { names: company.join(", ") }) : "");
   const label = sound ? _("Stop listening") : _("Listen");
   say(part("label"), label);
 }
@@ -248,9 +246,15 @@ if (Number.isFinite(asked) && asked >= 0) {
   say(part("from-label"), fill(_("Listen from %(at)s"), { at: clock(asked) }));
   offer.onclick = () => go(asked);
 }
-if (location.hash === "#listen") part("listen").focus();
+if (location.hash === "#listen") {
+  // Once the browser itself has gone to the anchor, which takes the focus away.
+  const focus = () => requestAnimationFrame(() => (part("from").hidden ? part("listen") : part("from")).focus());
+  if (document.readyState === "complete") focus();
+  else addEventListener("load", focus);
+}
 show();
+
+setInterval(() => sound || show(), 1000);
 
 /* For whoever measures what is heard. */
 export const heardSound = () => sound;
-export const heardReport = () => ({ ...report, latency });

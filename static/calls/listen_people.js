@@ -26,7 +26,7 @@ export class People {
     const meter = element("span", "meter");
     meter.setAttribute("aria-hidden", "true");
     meter.append(element("i"));
-    const mute = this.button("volume_off", fill(_("Mute %(who)s"), { who: name }), "mute");
+    const mute = this.button("volume_up", fill(_("Mute %(who)s"), { who: name }), "mute");
     const solo = this.button("headphones", fill(_("Hear only %(who)s"), { who: name }), "solo");
     const volume = element("input");
     Object.assign(volume, { type: "range", min: 0, max: 2, step: 0.05, value: settings.volume });
@@ -67,6 +67,7 @@ export class People {
     for (const [index, { row, mute, solo, settings }] of rows) {
       const heard = isSolo ? settings.solo : !settings.muted;
       mute.setAttribute("aria-pressed", String(settings.muted));
+      mute.firstChild.textContent = settings.muted ? "volume_off" : "volume_up";
       solo.setAttribute("aria-pressed", String(settings.solo));
       row.dataset.heard = String(heard);
       this.changed(index, heard ? settings.volume : 0);

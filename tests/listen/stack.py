@@ -67,6 +67,9 @@ class Stack:
 
     def start(self) -> None:
         self.house.start()
+        self.start_web()
+
+    def start_web(self) -> None:
         web = ["daphne", "-p", str(self.port), "acsstream.asgi:application"]
         self.web = self._begin("web.log", "-m", *web)
         deadline = time.monotonic() + PATIENCE

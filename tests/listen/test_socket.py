@@ -37,7 +37,7 @@ pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 @pytest.fixture(autouse=True)
 def with_redis(settings: Any, redis_url: str) -> str:
     settings.REDIS_URL = redis_url
-    settings.ALLOWED_HOSTS = ["localhost"]
+    settings.ALLOWED_HOSTS = ["localhost", "testserver"]
     with redis.Redis.from_url(redis_url) as client:
         client.flushall()
     return redis_url
@@ -323,3 +323,52 @@ async def test_others_see_who_listens(desk: Desk) -> None:
         await two.until(lambda: two.of("listeners"))
         assert len(_feeds) == 1
     assert len(two.of("listeners")[0]["users"]) == 2
+
+
+async def test_the_call_page_offers_listening_to_those_who_may(desk: Desk) -> None:
+    call = await live_call(desk)
+
+    def page(user: Callable[[], User]) -> str:
+        client = logged_in(user())
+        found = client.get(f"/admin/calls/call/{call.pk}/change/")
+        return str(found.content.decode())
+
+    assert 'id="listen"' in await sync_to_async(page)(operator)
+    auditor = await sync_to_async(page)(lambda: member_of("Auditors"))
+    assert 'id="listen"' not in auditor
+    assert "listen.js" not in auditor
+    assert 'id="listeners"' in auditor
+
+
+async def test_who_listens_is_told_to_those_who_may_see_the_call(
+    desk: Desk, settings: Any
+) -> None:
+    call = await live_call(desk)
+    url = f"/calls/{call.pk}/listeners.json"
+    auditor = await browser_of(lambda: member_of("Auditors"))
+    stranger = await browser_of(UserFactory.create)
+    async with listener(call.pk, await browser_of(operator)) as ear:
+        await ear.say(type="start", at=None, generation=1)
+        await ear.until(lambda: ear.of("listeners"))
+        shown = await sync_to_async(auditor.get)(url)
+        refused = await sync_to_async(stranger.get)(url)
+    settings.REDIS_URL = "redis://127.0.0.1:9/0"
+    unknown = await sync_to_async(auditor.get)(url)
+
+    assert shown.json()["users"] == ear.of("listeners")[0]["users"]
+    assert refused.status_code == 403
+    assert unknown.json() == {"users": None}
+
+
+async def test_says_that_redis_does_not_answer(
+    desk: Desk, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listening, "FIRST_TELL_SECONDS", 0.05)
+    settings.REDIS_URL = "redis://127.0.0.1:9/0"
+    call = await live_call(desk)
+    async with listener(call.pk, await browser_of(operator)) as ear:
+        await ear.say(type="start", at=0, generation=1)
+        await ear.until(lambda: ear.of("error") and ear.of("state"))
+        await ear.until(lambda: ear.of("state")[-1]["redis"])
+    assert ear.of("error")[0] == {"type": "error", "error": "redis"}
+    assert not ear.audio
