@@ -159,7 +159,7 @@ const loopEnd = (end) => () => {
 const focusedLane = () => lanes.find(({ row }) => row.contains(document.activeElement));
 const doing = {
   toggle: () => {
-    fault.textContent = "";
+    if (!lanes.some((lane) => lane.isBroken)) fault.textContent = "";
     engine.toggle();
   },
   back: () => engine.seek(engine.position - 10),
