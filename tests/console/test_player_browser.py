@@ -499,6 +499,22 @@ def test_a_call_without_markers_shows_no_list(player: Player) -> None:
     expect(player.page.locator(".marks")).to_be_hidden()
 
 
+def test_the_page_knows_the_moment_and_can_go_to_one(player: Player) -> None:
+    player.open()
+    taken = player.page.evaluate("""() => {
+        const hear = ({ detail }) => { window.at = detail.at; };
+        document.addEventListener("call:moment", hear);
+        const told = { detail: { at: 12.5 }, cancelable: true };
+        return !document.dispatchEvent(new CustomEvent("call:seek", told));
+    }""")
+
+    assert taken
+    assert player.audio("mix", "currentTime") == 12.5
+    assert player.page.evaluate("window.at") == 12.5
+    assert player.page.locator("#player").get_attribute("data-at") == "12.50"
+    assert player.audio("mix", "paused")
+
+
 def test_the_list_of_keys_opens_and_keeps_them(player: Player) -> None:
     player.open()
     player.press("?")
