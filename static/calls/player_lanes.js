@@ -93,7 +93,6 @@ export class Waves {
         cursorWidth: 0,
         interact: false,
         hideScrollbar: true,
-        // The library's own style sheet must carry it where a policy asks for one.
         cspNonce: document.querySelector("meta[name=style-nonce]")?.content,
         ...this._colours(lane),
       });
