@@ -22,7 +22,6 @@ from calls.batches import (
     UNFINISHED,
     calls_figures_refresh,
     chunks_store,
-    tones_store,
     track_finalise,
 )
 from calls.drafts import ArchiveBatch, StopWindow, TrackDraft
@@ -37,6 +36,7 @@ from calls.replay import CallReplay, JournalCount, PacketRef, moment, track_draf
 from calls.services import batch_store, stop_windows
 from calls.storage import recording_delete
 from calls.tails import tails_mark
+from calls.tones import tones_store
 
 log = logging.getLogger(__name__)
 

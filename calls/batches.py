@@ -17,7 +17,6 @@ from calls.drafts import (
     ChunkDraft,
     ConnectionDraft,
     SubscriptionDraft,
-    ToneDraft,
     TrackDraft,
 )
 from calls.figures import people_of
@@ -29,7 +28,6 @@ from calls.models import (
     Connection,
     Participant,
     Subscription,
-    Tone,
     Track,
 )
 from calls.models.call import ArchiveState
@@ -88,7 +86,6 @@ UNFINISHED = (
     Connection.JournalState.TORN,
 )
 LARGEST = 2**31 - 1
-TONES_AT_ONCE = 500
 
 
 def storable(text: str, length: int) -> str:
@@ -283,25 +280,6 @@ def chunks_store(drafts: Iterable[ChunkDraft]) -> None:
         update_conflicts=True,
         unique_fields=["track", "connection", "number"],
         update_fields=["start_sample", "samples", "packets", "silent_packets"],
-    )
-
-
-def tones_store(drafts: Iterable[ToneDraft]) -> None:
-    """Write DTMF tones; what is there stays, a tone never becomes another."""
-    Tone.objects.bulk_create(
-        [
-            Tone(
-                id=draft.id,
-                call_id=draft.call_id,
-                raw_id=storable(draft.raw_id, 255),
-                tone=storable(draft.tone, 32),
-                at_us=draft.at_us,
-                is_stamped=draft.is_stamped,
-            )
-            for draft in drafts
-        ],
-        batch_size=TONES_AT_ONCE,
-        ignore_conflicts=True,
     )
 
 

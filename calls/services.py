@@ -37,6 +37,7 @@ from calls.models import (
 )
 from calls.models.call import LIVE_STATES, ArchiveState
 from calls.models.control import STARTS, STOPS
+from calls.tones import tones_store
 
 log = logging.getLogger(__name__)
 
@@ -125,7 +126,7 @@ def batch_store(batch: ArchiveBatch, *, is_finishing: bool = False) -> None:
         batches.connections_store(batch.connections)
         batches.tracks_store(batch.tracks)
         batches.chunks_store(batch.chunks)
-        batches.tones_store(batch.tones)
+        tones_store(batch.tones)
         calls = {draft.call_id for draft in batch.connections}
         calls |= {draft.call_id for draft in batch.tracks}
         batches.calls_figures_refresh(calls)

@@ -1,10 +1,15 @@
-"""DTMF tones as markers on a call's timeline."""
+"""DTMF tones: drafts into rows, rows into markers on a call's timeline."""
 
+from collections.abc import Iterable
 from typing import TypedDict
 
 from django.utils.translation import gettext as _
 
-from calls.models import Call
+from calls.batches import storable
+from calls.drafts import ToneDraft
+from calls.models import Call, Tone
+
+AT_ONCE = 500
 
 
 class Marker(TypedDict):
@@ -14,6 +19,25 @@ class Marker(TypedDict):
     kind: str
     label: str
     raw_id: str
+
+
+def tones_store(drafts: Iterable[ToneDraft]) -> None:
+    """Write DTMF tones; what is there stays, a tone never becomes another."""
+    Tone.objects.bulk_create(
+        [
+            Tone(
+                id=draft.id,
+                call_id=draft.call_id,
+                raw_id=storable(draft.raw_id, 255),
+                tone=storable(draft.tone, 32),
+                at_us=draft.at_us,
+                is_stamped=draft.is_stamped,
+            )
+            for draft in drafts
+        ],
+        batch_size=AT_ONCE,
+        ignore_conflicts=True,
+    )
 
 
 def tone_markers(call: Call, *, shows_digits: bool) -> list[Marker]:

@@ -61,8 +61,14 @@ function show() {
 }
 
 function move() {
-  say(transport.querySelector(".time b"), clock(engine.position));
-  view.followTo(engine.position);
+  const { position: at } = engine;
+  const second = transport.querySelector(".time b");
+  const isNew = second.textContent !== clock(at);
+  say(second, clock(at));
+  // Whoever notes something about the call asks which moment it is at.
+  root.dataset.at = at.toFixed(2);
+  if (isNew) document.dispatchEvent(new CustomEvent("call:moment", { detail: { at } }));
+  view.followTo(at);
   tellSliders(lanes, engine.position, total);
 }
 
@@ -159,7 +165,7 @@ const loopEnd = (end) => () => {
 const focusedLane = () => lanes.find(({ row }) => row.contains(document.activeElement));
 const doing = {
   toggle: () => {
-    fault.textContent = "";
+    if (!lanes.some((lane) => lane.isBroken)) fault.textContent = "";
     engine.toggle();
   },
   back: () => engine.seek(engine.position - 10),
@@ -282,6 +288,13 @@ if (asked !== null) {
   lanes[0].wave.focus({ preventScroll: true });
   tell(fill(_("Ready at %(at)s."), { at: clock(engine.position) }));
 }
+
+// A link on this page to a moment of the call leads here.
+document.addEventListener("call:seek", (event) => {
+  event.preventDefault();
+  engine.seek(event.detail.at);
+  root.scrollIntoView({ block: "nearest" });
+});
 
 // Light to dark and back while the page is open.
 new MutationObserver(() => waves.colour()).observe(document.documentElement, { attributeFilter: ["class"] });
