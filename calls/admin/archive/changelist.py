@@ -235,7 +235,8 @@ class ArchiveList(ChangeList):
         self.result_count = paginator.count
         self.result_list = paginator.page(self.page_num).object_list
         self.show_full_result_count = False
-        self.full_result_count = None
+        # Beside the title it would be another total.
+        self.full_result_count = self.result_count
         self.show_admin_actions = True
         self.can_show_all = False
         self.multi_page = paginator.num_pages > 1
