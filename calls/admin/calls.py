@@ -107,7 +107,7 @@ class CallAdmin(OrderActions):
             "views": partial(view_chips, request),
             "view": view,
             "columns": [
-                (name, label, name in shown) for name, label in COLUMNS.items()
+                (name, column.label, name in shown) for name, column in COLUMNS.items()
             ],
             "always": ALWAYS,
             **(extra_context or {}),
