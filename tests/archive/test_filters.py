@@ -138,11 +138,11 @@ def test_finds_a_tag(operator: Client) -> None:
 
 
 def test_finds_a_profile(operator: Client) -> None:
-    call = CallFactory.create(ended=True, profile=ProfileFactory.create())
-    other = CallFactory.create(ended=True, profile=ProfileFactory.create())
     query = "profile__id__exact={pk}"
-    assert shown(operator, query, pk=call.profile.pk) == [call.pk]
-    assert shown(operator, query, pk=other.profile.pk) == [other.pk]
+    profiles = ProfileFactory.create_batch(2)
+    calls = [CallFactory.create(ended=True, profile=profile) for profile in profiles]
+    for profile, call in zip(profiles, calls, strict=True):
+        assert shown(operator, query, pk=profile.pk) == [call.pk]
 
 
 def test_finds_what_is_mine_to_follow_up(operator: Client, auditor: Client) -> None:
