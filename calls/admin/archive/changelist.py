@@ -124,7 +124,8 @@ class ArchiveList(ChangeList):
         query = QueryDict(mutable=True)
         known = {*NAMES, SEARCH_VAR, SORT_VAR, VIEW_VAR}
         for name, value in self.list_request.GET.items():
-            if name in known and name not in without and value:
+            is_idle = name == VIEW_VAR and value == ALL_VIEWS
+            if name in known and name not in without and value and not is_idle:
                 query[name] = str(value)
         return query
 
