@@ -12,10 +12,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from unfold.decorators import display
+from unfold.views import ChangeList
 
 from calls import formats
 from calls.admin.auditing import AuditedAdmin
-from calls.admin.paging import BoundedPaginator
+from calls.admin.paging import BoundedList, BoundedPaginator
 from calls.admin.sidebar import list_name
 from calls.journal_walk import moment as capture_time
 from calls.markup import call_title, moment, pretty_json
@@ -31,6 +32,12 @@ class ConsoleAdmin(AuditedAdmin):
     list_filter_submit = True
     compressed_fields = True
     empty_value_display = formats.NOTHING
+
+    def get_changelist(  # type: ignore[override] # a class, as Django has it
+        self, request: HttpRequest, **kwargs: Any
+    ) -> type[ChangeList]:
+        """Return the kind of list that does not count a million rows."""
+        return BoundedList
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -21,7 +21,7 @@ from calls.admin.archive.columns import (
 )
 from calls.admin.archive.filters import FILTERS
 from calls.admin.archive.urls import archive_urls
-from calls.admin.archive.views import default_address, view_chips, view_here
+from calls.admin.archive.views import opening_address, view_chips, view_here
 from calls.admin.orders import OrderActions, is_uuid
 from calls.export.views import PERMISSION as EXPORT_PERMISSION
 from calls.export.views import export_preview
@@ -97,8 +97,7 @@ class CallAdmin(OrderActions):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> Any:
         """Show the list, or the user's default view when nothing is asked for."""
-        is_bare = request.method == "GET" and not request.GET
-        if is_bare and (address := default_address(request)):
+        if request.method == "GET" and (address := opening_address(request)):
             return redirect(f"{request.path}{address}")
         if "rows" in request.GET:
             request.session[SESSION_ROWS] = rows_of(request)
@@ -109,7 +108,7 @@ class CallAdmin(OrderActions):
             "views": partial(view_chips, request),
             "view": view,
             "columns": [
-                (name, label, name in shown) for name, label in COLUMNS.items()
+                (name, column.label, name in shown) for name, column in COLUMNS.items()
             ],
             "always": ALWAYS,
             **(extra_context or {}),

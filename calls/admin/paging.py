@@ -4,8 +4,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from django.core.paginator import Paginator
+from django.http import HttpRequest
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from unfold.views import ChangeList
 
 from calls import formats
 
@@ -64,6 +65,10 @@ class BoundedPaginator(AnyPaginator):
         }
 
 
-def calls_words(number: int) -> str:
-    """Return a number of calls."""
-    return ngettext("%(n)s call", "%(n)s calls", number) % {"n": formats.count(number)}
+class BoundedList(ChangeList):
+    """A list that says under its rows how many there are, and not beside its title."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Find the page; the title's total would be that of the counted rows."""
+        super().get_results(request)
+        self.full_result_count = self.result_count

@@ -20,10 +20,8 @@ TONES = {Severity.NOTICE: "notice", Severity.WARNING: "warn", Severity.CRITICAL:
 MOST_TAGS = 3
 # The model's own labels are sentences; a column has room for a word.
 ARCHIVE_WORDS = {
-    "none": gettext_lazy("None"),
     "live": gettext_lazy("Receiving"),
     "pending": gettext_lazy("Pending"),
-    "finished": gettext_lazy("Verified"),
     "failed": gettext_lazy("Failed"),
 }
 WARNING = {**markup.TONES, "warning": "warn"}
@@ -70,12 +68,20 @@ def chip(words: object, colour: str) -> SafeString:
 
 
 def state_cell(call: Call) -> str:
-    """Return the state of the call."""
-    return chip(call.get_state_display(), markup.CALL_COLOURS[call.state])
+    """Return the state of the call, and that it is paused."""
+    return format_html(
+        '{}<div class="console-paused">{}</div>',
+        chip(call.get_state_display(), markup.CALL_COLOURS[call.state]),
+        paused_words(call),
+    )
 
 
 def archive_cell(call: Call) -> str:
-    """Return how far the recordings are."""
+    """Return how far the recordings are; what leads to the player, once they are."""
+    if call.archive_state == ArchiveState.FINISHED:
+        return play_link(call)
+    if call.archive_state == ArchiveState.NONE:
+        return formats.NOTHING
     colour = markup.ARCHIVE_COLOURS[call.archive_state]
     return chip(ARCHIVE_WORDS[call.archive_state], colour)
 
@@ -102,7 +108,11 @@ def silence_cell(call: Call) -> str:
 
 def complete_cell(call: Call) -> str:
     """Return the received share."""
-    return markup.bar(call.completeness, "completeness")
+    share = call.completeness
+    if share is None:
+        return formats.NOTHING
+    colour = "success" if share >= 1 else "danger"
+    return chip(formats.percent(share), colour)
 
 
 def profile_cell(call: Call) -> str:
@@ -115,16 +125,16 @@ def transcript_cell(call: Call) -> str:
     return _("Yes") if call.has_transcript else formats.NOTHING
 
 
-def play_cell(call: Call) -> str:
+def play_link(call: Call) -> str:
     """Return what leads to the player."""
-    if call.archive_state != ArchiveState.FINISHED:
-        return formats.NOTHING
     return format_html(
-        '<a class="archive-play" href="{}#player" aria-label="{}">'
+        '<a class="archive-play" href="{}#player" title="{}" aria-label="{}">'
         '<span class="material-symbols-outlined" aria-hidden="true">play_circle'
-        "</span></a>",
+        "</span>{}</a>",
         page_address(call),
+        _("Verified recordings"),
         _("Play %(call)s") % {"call": markup.call_title(call)},
+        _("Play"),
     )
 
 

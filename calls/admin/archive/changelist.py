@@ -124,7 +124,8 @@ class ArchiveList(ChangeList):
         query = QueryDict(mutable=True)
         known = {*NAMES, SEARCH_VAR, SORT_VAR, VIEW_VAR}
         for name, value in self.list_request.GET.items():
-            if name in known and name not in without and value:
+            is_idle = name == VIEW_VAR and value == ALL_VIEWS
+            if name in known and name not in without and value and not is_idle:
                 query[name] = str(value)
         return query
 
@@ -235,7 +236,8 @@ class ArchiveList(ChangeList):
         self.result_count = paginator.count
         self.result_list = paginator.page(self.page_num).object_list
         self.show_full_result_count = False
-        self.full_result_count = None
+        # Beside the title it would be another total.
+        self.full_result_count = self.result_count
         self.show_admin_actions = True
         self.can_show_all = False
         self.multi_page = paginator.num_pages > 1

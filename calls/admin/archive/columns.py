@@ -82,11 +82,10 @@ COLUMNS: dict[str, Column] = {
     "tags": Column(_("Tags"), cells.tags_cell),
     "rating": Column(_("Rating"), cells.stars_cell, Sort("rating", has_gaps=True)),
     "follow_up": Column(_("Follow-up"), cells.follow_up_cell),
-    "streaming": Column(_("Streaming"), cells.streaming_cell),
+    "streaming": Column(_("Streaming"), cells.streaming_cell, is_usual=False),
     "archive": Column(_("Recordings"), cells.archive_cell),
     "profile": Column(_("Profile"), cells.profile_cell, is_usual=False),
     "transcript": Column(_("Transcript"), cells.transcript_cell, is_usual=False),
-    "play": Column(_("Play"), cells.play_cell),
 }
 # Without it nobody knows what a row is.
 ALWAYS = "parties"

@@ -90,7 +90,14 @@ def view_here(request: HttpRequest) -> SavedView | None:
     return view
 
 
-def default_address(request: HttpRequest) -> str:
-    """Return the query string of the user's default view; empty without one."""
-    own = SavedView.objects.filter(owner_id=request.user.pk, is_default=True).first()
-    return view_address(own) if own else ""
+def opening_address(request: HttpRequest) -> str:
+    """Return where a bare address leads: the user's default view, or the view it names.
+
+    Empty if the list is to be shown as it is asked for.
+    """
+    if not request.GET:
+        own = SavedView.objects.filter(owner_id=request.user.pk, is_default=True)
+        default = own.first()
+        return view_address(default) if default else ""
+    named = view_here(request) if set(request.GET) == {VIEW_VAR} else None
+    return view_address(named) if named and query_kept(named.query) else ""
