@@ -204,12 +204,13 @@ def test_gaps_are_told_by_their_share_of_the_last_minute(make: Make) -> None:
     call.seconds(30, {ALICE: talking})
 
     call.seconds(9, {ALICE: losing(0.2)})
-    call.seconds(5, {ALICE: talking})
+    call.seconds(7, {ALICE: talking})
 
     alarm = call.alarm()
     assert (alarm.kind, alarm.raw_id) == ("gaps", ALICE)
-    assert alarm.value == pytest.approx(100 * 9 * 0.2 / 44, rel=0.01)
-    assert alarm.words.startswith("4.1 % of the last minute is missing")
+    assert alarm.value == pytest.approx(3.0, rel=0.01)
+    assert alarm.words.startswith("3.0 % of the last minute is missing")
+    assert alarm.at_us == begun(30.8)
 
     call.seconds(75, {ALICE: talking})
     assert call.lasting == []
