@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from streaming.live import call_snapshot
 from tests.alarms.watched import (
     Watched,
     absent,
@@ -345,6 +346,21 @@ def test_what_lasts_is_told_again_and_what_ceased_once(make: Make) -> None:
     call.seconds(5, {ALICE: silent})
     assert [draft.cleared_at is None for draft in call.news] == [False]
     assert call.watch.drafts() == []
+
+
+def test_the_live_view_shows_what_lasts_the_worst_first(make: Make) -> None:
+    call = make(one_way_seconds=9, dead_air_seconds=4)
+    call.seconds(6, {ALICE: talking, BOB: silent})
+    call.seconds(5, {ALICE: silent, BOB: silent})
+
+    shown = call_snapshot(call.call)["alarms"]
+
+    assert [(one["kind"], one["raw_id"], one["severity"]) for one in shown] == [
+        ("one_way", BOB, 3),
+        ("dead_air", "", 2),
+    ]
+    assert shown[1]["words"] == "Nobody has spoken for 5 s."
+    assert shown[1]["at_us"] == begun(6)
 
 
 def test_one_participant_at_two_rates_is_judged_as_heard_last(make: Make) -> None:
