@@ -5,6 +5,7 @@ redials (the emulator's plan), an operator starts and stops streaming (orders th
 the console).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import UUID
@@ -16,6 +17,8 @@ RING_STAGGER = 0.5
 # An order that the console refuses may only be early: it is asked again for so long.
 ORDER_PATIENCE = 5.0
 REDIAL_SECONDS = 1.0
+# Ten seconds of dead air and twenty of one-way audio are alarms.
+ALARM_SECONDS = 35
 CALLERS = ("Amara Diaz", "Jonas Weber", "Mei Tanaka", "Olu Adeyemi", "Lena Novak")
 
 When = float
@@ -34,6 +37,8 @@ class Kind:
     redial_at: When | None = None
     colleague: bool = False
     special: Literal["", "late", "pause", "redial"] = ""
+    # Faults of the emulator that raise alarms, if the call is long enough for them.
+    faults: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def starts_by_itself(self) -> bool:
@@ -68,6 +73,8 @@ KINDS = (
         HZ_16,
         orders=((0.35, STOP), (0.6, START)),
         special="pause",
+        # One-way audio: nobody hears the agent.
+        faults={"unheard": 2},
     ),
     Kind(
         "socket lost and redialled",
@@ -76,6 +83,7 @@ KINDS = (
         HZ_16,
         redial_at=0.5,
         special="redial",
+        faults={"dead_from": 4, "dead_seconds": 13},
     ),
 )
 
@@ -131,6 +139,8 @@ class Ringing:
         }
         if self.kind.colleague:
             plan["participants"] = [caller, *_staff(self.number)]
+        if self.kind.faults and self.seconds >= ALARM_SECONDS:
+            plan["faults"] = dict(self.kind.faults)
         if self.kind.redial_at is not None:
             at = self.kind.redial_at * self.seconds
             redial = {"at": at, "do": "redial", "delay": REDIAL_SECONDS}

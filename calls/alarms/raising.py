@@ -75,10 +75,10 @@ def recording_told(call_id: UUID, *, at: datetime) -> None:
         alarms_close(Q(key=key), at=at, reason=COMPLETE_AFTER_ALL)
     if percent >= limit:
         return
-    seconds, at_us = _missing(call_id)
+    most, at_us = _missing(call_id)
     # 99.996 % is not complete, and must not read as if it were.
     shown = f"{min(percent, 99.99):.2f} %"
-    words = f"{shown} of what was expected is there: {seconds:.1f} s are missing."
+    words = f"{shown} of what was expected is there: up to {most:.1f} s are missing."
     is_little = percent >= NEARLY_ALL
     _recording_store(
         call,
@@ -92,17 +92,20 @@ def recording_told(call_id: UUID, *, at: datetime) -> None:
 
 
 def _missing(call_id: UUID) -> tuple[float, int | None]:
-    """Return how many seconds are missing in all, and when the longest gap began."""
-    seconds, longest, at_us = 0.0, 0.0, None
+    """Return how many seconds of who lacks most are missing, and where to listen.
+
+    That is the capture time at which the longest gap begins.
+    """
+    most, longest, at_us = 0.0, 0.0, None
     for track in Track.objects.filter(call_id=call_id):
-        seconds += track.gap_samples / track.sample_rate
+        most = max(most, track.gap_samples / track.sample_rate)
         start = 0
         for letter, samples in track.ledger.get("runs", ()):
             if letter == "g" and samples / track.sample_rate > longest:
                 longest = samples / track.sample_rate
                 at_us = track.origin_us + start * 1_000_000 // track.sample_rate
             start += samples
-    return seconds, at_us
+    return most, at_us
 
 
 def recording_failed(call_id: UUID, reason: str, *, at: datetime) -> None:

@@ -10,7 +10,8 @@ for their calls. 0 turns an alarm off. Why the defaults are what they are:
 - Silent: in a call of two, one listens often, and for a minute. In 90 s of listening
   people say "mhm"; who does not is muted, gone, or not heard any more.
 - Stalled: packets come every 20 ms, and jitter is below a second.
-- Gaps: telephony guides call 1 to 2 % loss noticeable and 3 % bad.
+- Gaps: telephony guides call 1 to 2 % loss noticeable and 3 % bad. Of a minute, 2 % are
+  more than the second that is lost when a socket is dialled again.
 - Level: speech in telephony is meant to be at -26 dBov (ITU-T P.56 measures it so). 20
   dB less is hard to understand beside any noise.
 - Clipping: loud speech touches the limit now and then; one sample in a hundred there
@@ -86,8 +87,7 @@ LIMITS: Final = (
         Kind.GAPS,
         2,
         "%",
-        "So much of a participant's last minute is missing, and half a second at"
-        " least.",
+        "So much of a minute of a participant is missing.",
         most=100,
     ),
     Limit(

@@ -11,7 +11,7 @@ from calls.alarms.thresholds import Thresholds
 from calls.audio.ledger import overtalk_us
 from calls.drafts import AlarmDraft
 from streaming.alarms.condition import Condition, Moment, Seen
-from streaming.alarms.person import MINUTE, Person
+from streaming.alarms.person import MINUTE, Person, gap_us
 from streaming.alarms.words import WORDS
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 # One-way: so many seconds of talk by the other side prove that there is a talk.
 LEAST_TALK: Final = 5.0
-# Gaps are told from so much missing on: 2 % of a few seconds are nothing.
-LEAST_GAP: Final = 0.5
 # Shares of a minute are not judged before so much of one has passed.
 LEAST_WINDOW: Final = 20
 # A look after a longer pause is one after a stop: what was before is not this second.
@@ -188,10 +186,11 @@ class CallWatch:
         if len(self._people) > 1:
             self._judge_silence(raw_id, person)
         if limit := limits.gaps_percent:
-            missing, expected = person.missing()
-            is_worth = missing >= LEAST_GAP * track.audio.rate
-            share = 100 * missing / expected if is_worth and expected else 0.0
-            self._share(Kind.GAPS, share, limit, limit / 2, raw_id)
+            # Of a whole minute, also where a call has just begun: a second is lost to
+            # every redial.
+            share = 100 * person.missing() / (MINUTE * track.audio.rate)
+            begun = gap_us(track) if share >= limit else None
+            self._share(Kind.GAPS, share, limit, limit / 2, raw_id, begun)
         if not person.has_spoken_enough:
             return
         if limit := limits.clipping_percent:
@@ -249,7 +248,13 @@ class CallWatch:
         )
 
     def _share(
-        self, kind: Kind, value: float, limit: float, lower: float, raw_id: str = ""
+        self,
+        kind: Kind,
+        value: float,
+        limit: float,
+        lower: float,
+        raw_id: str = "",
+        begun_us: int | None = None,
     ) -> None:
         """Weigh a share or a number within a window."""
         self._weigh(
@@ -259,7 +264,7 @@ class CallWatch:
             limit,
             is_bad=value >= limit,
             is_over=value < lower,
-            begun_us=self._captured_us - 1_000_000,
+            begun_us=begun_us or self._captured_us - 1_000_000,
         )
 
     def _weigh(

@@ -28,7 +28,6 @@ class Person:
     """One participant of a live call. `look` once a second."""
 
     __slots__ = (
-        "_came",
         "_clipped",
         "_gaps",
         "_packets",
@@ -60,11 +59,9 @@ class Person:
         self._packets = audio.packets if is_known else 0
         self._silent = audio.silent_packets if is_known else 0
         self._quiet_at = now
-        # Samples missing, and samples that came or are missing, a minute long.
-        before = (audio.ledger.total(State.GAP), _expected(track))
-        gaps, came = before if is_known else (0, 0)
+        # Samples missing so far, as they were in each second of the last minute.
+        gaps = audio.ledger.total(State.GAP) if is_known else 0
         self._gaps: deque[int] = deque([gaps], MINUTE + 1)
-        self._came: deque[int] = deque([came], MINUTE + 1)
         # Of the last seconds of speech: packets, mean square, samples at the limit.
         self.spoken: deque[int] = deque(maxlen=SPEECH)
         self._squares: deque[float] = deque(maxlen=SPEECH)
@@ -94,7 +91,6 @@ class Person:
         elif packets:
             self.silent_for += passed
         self._gaps.append(audio.ledger.total(State.GAP))
-        self._came.append(_expected(track))
         return packets
 
     def _speak(self, packets: int, level: Level) -> None:
@@ -117,11 +113,10 @@ class Person:
         samples = sum(self.spoken) * slot_samples(rate)
         return 100 * sum(self._clipped) / samples
 
-    def missing(self) -> tuple[int, int]:
-        """Return samples of the last minute that are missing, and those expected."""
-        gaps, came = self._gaps, self._came
+    def missing(self) -> int:
+        """Return how many samples of the last minute are missing."""
         # Late packets fill gaps that were counted before.
-        return max(gaps[-1] - gaps[0], 0), max(came[-1] - came[0], 0)
+        return max(self._gaps[-1] - self._gaps[0], 0)
 
 
 def _end_us(track: "HeardTrack") -> int:
@@ -130,6 +125,16 @@ def _end_us(track: "HeardTrack") -> int:
     return (timeline.origin or 0) + samples_to_us(timeline.end, timeline.rate)
 
 
-def _expected(track: "HeardTrack") -> int:
-    ledger = track.audio.ledger
-    return ledger.samples - ledger.total(State.STOPPED)
+def gap_us(track: "HeardTrack") -> int | None:
+    """Return when the longest gap of the last minute began, by capture time."""
+    ledger, timeline = track.audio.ledger, track.audio.timeline
+    since = ledger.samples - MINUTE * ledger.rate
+    gaps = [
+        run
+        for run in ledger.runs_in(max(since, 0), ledger.samples)
+        if run.state is State.GAP
+    ]
+    if not gaps:
+        return None
+    longest = max(gaps, key=lambda run: run.samples)
+    return (timeline.origin or 0) + samples_to_us(longest.start, ledger.rate)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from streaming.live import call_snapshot
 from tests.alarms.watched import (
     Watched,
     absent,
@@ -204,12 +205,13 @@ def test_gaps_are_told_by_their_share_of_the_last_minute(make: Make) -> None:
     call.seconds(30, {ALICE: talking})
 
     call.seconds(9, {ALICE: losing(0.2)})
-    call.seconds(5, {ALICE: talking})
+    call.seconds(7, {ALICE: talking})
 
     alarm = call.alarm()
     assert (alarm.kind, alarm.raw_id) == ("gaps", ALICE)
-    assert alarm.value == pytest.approx(100 * 9 * 0.2 / 44, rel=0.01)
-    assert alarm.words.startswith("4.1 % of the last minute is missing")
+    assert alarm.value == pytest.approx(3.0, rel=0.01)
+    assert alarm.words.startswith("3.0 % of the last minute is missing")
+    assert alarm.at_us == begun(30.8)
 
     call.seconds(75, {ALICE: talking})
     assert call.lasting == []
@@ -344,6 +346,21 @@ def test_what_lasts_is_told_again_and_what_ceased_once(make: Make) -> None:
     call.seconds(5, {ALICE: silent})
     assert [draft.cleared_at is None for draft in call.news] == [False]
     assert call.watch.drafts() == []
+
+
+def test_the_live_view_shows_what_lasts_the_worst_first(make: Make) -> None:
+    call = make(one_way_seconds=9, dead_air_seconds=4)
+    call.seconds(6, {ALICE: talking, BOB: silent})
+    call.seconds(5, {ALICE: silent, BOB: silent})
+
+    shown = call_snapshot(call.call)["alarms"]
+
+    assert [(one["kind"], one["raw_id"], one["severity"]) for one in shown] == [
+        ("one_way", BOB, 3),
+        ("dead_air", "", 2),
+    ]
+    assert shown[1]["words"] == "Nobody has spoken for 5 s."
+    assert shown[1]["at_us"] == begun(6)
 
 
 def test_one_participant_at_two_rates_is_judged_as_heard_last(make: Make) -> None:

@@ -6,7 +6,6 @@ from uuid import uuid4
 
 import aiohttp
 
-from tests.streaming.conftest import build, client, migrated  # noqa: F401 fixtures
 from tests.streaming.house import House, eventually
 from tests.streaming.wire import ALICE, START, audio, metadata, microseconds
 
@@ -40,8 +39,8 @@ async def spoken_until(
 
 
 async def test_dead_air_becomes_an_alarm_and_a_voice_clears_it(
-    build: Callable[..., House],  # noqa: F811 the fixture
-    client: aiohttp.ClientSession,  # noqa: F811 the fixture
+    build: Callable[..., House],
+    client: aiohttp.ClientSession,
 ) -> None:
     house = build(ACSSTREAM_ALARM_DEAD_AIR_SECONDS="3").start()
     call_id = uuid4()

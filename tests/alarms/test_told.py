@@ -136,7 +136,9 @@ def test_a_recording_that_lacks_something_tells_how_much_and_where() -> None:
 
     [alarm] = Alarm.objects.unclosed()
     assert (alarm.kind, alarm.severity) == (AlarmKind.INCOMPLETE, Severity.WARNING)
-    assert alarm.words == "98.50 % of what was expected is there: 0.9 s are missing."
+    assert (
+        alarm.words == "98.50 % of what was expected is there: up to 0.9 s are missing."
+    )
     assert alarm.at_us == track.origin_us + 20_000_000
     assert alarm.cleared_at is not None
     call.refresh_from_db()

@@ -11,7 +11,7 @@ import pytest
 from django.db import IntegrityError, OperationalError
 
 from calls import services
-from calls.drafts import ArchiveBatch, ChunkDraft
+from calls.drafts import AlarmDraft, ArchiveBatch, ChunkDraft
 from streaming import archive as archive_module
 from streaming.archive import Archive
 from tests.recording.test_rows import socket, track
@@ -97,6 +97,29 @@ async def test_what_failed_never_overwrites_what_came_meanwhile(
 
     [batch] = stored.batches
     assert list(batch.tracks) == [new]
+
+
+async def test_alarms_wait_as_everything_does_the_newest_word_of_each(
+    archive: Archive, stored: Stored
+) -> None:
+    node = AlarmDraft("node/1", "node_full", 2, None, "80 %", NOON, NOON, NOON)
+    of_call = replace(node, key="call/1", call_id=uuid4())
+    archive.put(ArchiveBatch(alarms=[node, of_call]))
+    stored.trouble = down
+    assert not await archive.flush()
+    archive.put(ArchiveBatch(alarms=[replace(node, words="85 %")]))
+    assert archive.waiting == 2
+
+    def refuse_calls(batch: ArchiveBatch) -> None:
+        if of_call in batch.alarms:
+            raise IntegrityError
+
+    stored.trouble = refuse_calls
+    assert await archive.flush()
+
+    [batch] = stored.batches
+    assert [draft.words for draft in batch.alarms] == ["85 %"]
+    assert (archive.waiting, archive.dropped) == (0, 1)
 
 
 @pytest.mark.parametrize("fault", [IntegrityError, OverflowError, ValueError])
