@@ -313,6 +313,24 @@ def test_its_version_changes_with_whatever_is_shown(
     assert changed["ETag"] != etag
 
 
+@pytest.mark.parametrize("field", ["acknowledged_at", "assignee"])
+def test_its_version_changes_when_the_older_of_two_is_taken_back(
+    operator: Client, field: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("calls.alarm_inbox.BUCKET_SECONDS", 10**12)
+    done = {"assignee": user_of(operator), "acknowledged_at": ago(minutes=1)}
+    AlarmFactory.create(**done, assigned_at=ago(minutes=1))
+    older = AlarmFactory.create(**done, assigned_at=ago(minutes=2))
+    etag = operator.get(FEED)["ETag"]
+    Alarm.objects.filter(pk=older.pk).update(**{field: None})
+    assert operator.get(FEED, headers={"If-None-Match": etag}).status_code == 200
+
+
+def test_each_reader_has_a_version_of_their_own(operator: Client, root: Client) -> None:
+    AlarmFactory.create(assignee=user_of(operator))
+    assert operator.get(FEED)["ETag"] != root.get(FEED)["ETag"]
+
+
 def act(alarm: Alarm, name: str, **given: str) -> None:
     client = Client()
     client.force_login(User.objects.all()[0])

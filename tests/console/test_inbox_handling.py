@@ -191,6 +191,9 @@ def test_lets_only_those_who_may_handle(ada: User) -> None:
     gone = member_of("Operators")
     gone.is_active = False
     gone.save()
+    outside = member_of("Operators")
+    outside.is_staff = False
+    outside.save()
     assert set(handlers()) == {ada, root}
 
 
