@@ -13,7 +13,7 @@ WORKERS ?= --numprocesses logical --maxprocesses 4
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help setup ready demo test test-pure test-postgres test-suite faults lies press listen \
-	check bench soak autobahn fix lock clean migrate
+	check bench soak autobahn fix texts lock clean migrate
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -84,6 +84,9 @@ fix: $(STAMPS)/dev ## Format, mend what ruff can, write the tables of settings a
 	$(BIN)/ruff format .
 	$(BIN)/python -m scripts.settings_table --write
 	$(BIN)/python -m scripts.codes_page --write
+
+texts: $(STAMPS)/requirements ## Gather the texts of the pages for translators, LANGUAGE=de (docs/translating.md)
+	$(BIN)/python -m scripts.texts --language $(LANGUAGE)
 
 lock: $(STAMPS)/dev ## Pin requirements*.txt anew from pyproject.toml
 	$(BIN)/uv pip compile --universal --no-header --no-emit-index-url --quiet --upgrade \

@@ -2,13 +2,18 @@
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.decorators.cache import cache_control
 from django.views.generic import RedirectView
 from django.views.i18n import JavaScriptCatalog
+
+# The texts of our scripts in the reader's language. Pages name the language in the
+# address, so that a browser may keep what it got.
+texts = cache_control(max_age=3600, private=True)(JavaScriptCatalog.as_view())
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("", include("calls.urls")),
-    path("jsi18n/", JavaScriptCatalog.as_view(), name="jsi18n"),
+    path("jsi18n/", texts, name="jsi18n"),
     # Before the admin, which would take them for apps of that name.
     path("admin/inbox/", include("calls.admin.inbox")),
     path("admin/preflight/", include("calls.admin.preflight")),

@@ -16,11 +16,11 @@ from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import (
     ChoicesDropdownFilter,
     TextFilter,
 )
-from unfold.decorators import display
 from unfold.views import ChangeList
 
 from calls import audit_log, formats
@@ -122,7 +122,7 @@ class AuditEntryAdmin(FactAdmin):
         "address",
         "details",
     )
-    search_help_text = "Name, address, title or id of what it is about"
+    search_help_text = _("Name, address, title or id of what it is about")
     fields = (
         ("when", "actor"),
         "told",
@@ -179,24 +179,24 @@ class AuditEntryAdmin(FactAdmin):
         response["Cache-Control"] = "private, no-store"
         return response
 
-    @display(description="When", ordering="at")
+    @admin.display(description=_("When"), ordering="at")
     def when(self, row: AuditEntry) -> SafeString:
         """Show when it was, to the second; the title has the rest and UTC."""
         return moment(row.at)
 
-    @display(description="What", ordering="action")
+    @admin.display(description=_("What"), ordering="action")
     def told(self, row: AuditEntry) -> str:
         """Show what was done, as a sentence."""
         return sentence(row)
 
-    @display(description="Call")
+    @admin.display(description=_("Call"))
     def shown_call(self, row: Any) -> str | SafeString:
         """Show the call: a link while it is there, afterwards its id."""
         if row.call:
             return page_link(row.call, call_title(row.call))
         return str(row.call_key) if row.call_key else formats.NOTHING
 
-    @display(description="About", ordering="object_type")
+    @admin.display(description=_("About"), ordering="object_type")
     def shown_object(self, row: Any) -> str | SafeString:
         """Show what it was done to: a link while it is there."""
         if not row.is_there:
@@ -207,7 +207,7 @@ class AuditEntryAdmin(FactAdmin):
             '<a class="console-link" href="{}">{}</a>', url, row.object_title
         )
 
-    @display(description="Details")
+    @admin.display(description=_("Details"))
     def shown_details(self, row: AuditEntry) -> SafeString:
         """Show what else was kept, with line breaks."""
         return pretty_json(row.details)

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
@@ -53,7 +54,7 @@ class StreamCommandAdmin(FactAdmin):
     )
     list_select_related = ("call", "asked_by")
     search_fields = ("id", "call__from_raw_id", "call__to_raw_id", "result", "why")
-    search_help_text = "Number, reason, result, or the command's id"
+    search_help_text = _("Number, reason, result, or the command's id")
     date_hierarchy = "asked_at"
     fields = (
         ("kind", "state"),
@@ -71,47 +72,51 @@ class StreamCommandAdmin(FactAdmin):
         *("asked_by_whom", "asked", "sent", "accepted", "settled", "took", "bulk"),
     )
 
-    @display(description="Asked", ordering="asked_at")
+    @admin.display(description=_("Asked"), ordering="asked_at")
     def asked(self, row: StreamCommand) -> SafeString:
         """Show when the order was given."""
         return moment(row.asked_at)
 
-    @display(description="Sent")
+    @admin.display(description=_("Sent"))
     def sent(self, row: StreamCommand) -> SafeString:
         """Show when it was sent last, to the millisecond."""
         return moment_ms(row.sent_at)
 
-    @display(description="Accepted by ACS")
+    @admin.display(description=_("Accepted by ACS"))
     def accepted(self, row: StreamCommand) -> SafeString:
         """Show when ACS took it, which proves nothing yet."""
         return moment_ms(row.accepted_at)
 
-    @display(description="Settled")
+    @admin.display(description=_("Settled"))
     def settled(self, row: StreamCommand) -> SafeString:
         """Show when it was confirmed, failed or timed out."""
         return moment_ms(row.settled_at)
 
-    @display(description="Arguments")
+    @admin.display(description=_("Arguments"))
     def shown_arguments(self, row: StreamCommand) -> str:
         """Show what was given with the order."""
         return audit_words.argument_words(row.arguments) or formats.NOTHING
 
-    @display(description="State", ordering="state", label=COMMAND_COLOURS)
+    @display(
+        description=_("State"),  # type: ignore[arg-type] # Unfold knows no lazy text
+        ordering="state",
+        label=COMMAND_COLOURS,
+    )
     def shown_state(self, row: StreamCommand) -> tuple[str, str]:
         """Show the state as a label."""
         return row.state, row.get_state_display()
 
-    @display(description="Call", ordering="call")
+    @admin.display(description=_("Call"), ordering="call")
     def shown_call(self, row: StreamCommand) -> str | SafeString:
         """Show the call the order is about."""
         return page_link(row.call, call_title(row.call))
 
-    @display(description="By", ordering="asked_by")
+    @admin.display(description=_("By"), ordering="asked_by")
     def asked_by_whom(self, row: StreamCommand) -> str:
         """Show who asked; the system asks by profile."""
         return str(row.asked_by) if row.asked_by else "System"
 
-    @display(description="Bulk action")
+    @admin.display(description=_("Bulk action"))
     def bulk(self, row: StreamCommand) -> str | SafeString:
         """Show the bulk action it is a part of."""
         if row.bulk_id is None:
@@ -135,14 +140,14 @@ class StreamCommandAdmin(FactAdmin):
             raise PermissionDenied
         return bulk_page(self.admin_site, request, bulk_id)
 
-    @display(description="Took")
+    @admin.display(description=_("Took"))
     def took(self, row: StreamCommand) -> str:
         """Show how long ACS needed to show evidence."""
         if row.settled_at is None:
             return formats.NOTHING
         return formats.brief((row.settled_at - row.asked_at).total_seconds())
 
-    @display(description="Result", ordering="result")
+    @admin.display(description=_("Result"), ordering="result")
     def shown_result(self, row: StreamCommand) -> str | SafeString:
         """Show the result in words, with ACS's numbers beside them."""
         return command_words(row)
@@ -168,7 +173,7 @@ class CallEventAdmin(FactAdmin):
     )
     list_select_related = ("call",)
     search_fields = ("event_id", "kind", "call__from_raw_id", "call__to_raw_id")
-    search_help_text = "Number, type, or the event's id"
+    search_help_text = _("Number, type, or the event's id")
     date_hierarchy = "received_at"
     fields = (
         ("source", "kind"),
@@ -186,40 +191,40 @@ class CallEventAdmin(FactAdmin):
         "shown_body",
     )
 
-    @display(description="Received", ordering="received_at")
+    @admin.display(description=_("Received"), ordering="received_at")
     def received(self, row: CallEvent) -> SafeString:
         """Show when it came."""
         return moment(row.received_at)
 
-    @display(description="Happened", ordering="happened_at")
+    @admin.display(description=_("Happened"), ordering="happened_at")
     def happened(self, row: CallEvent) -> SafeString:
         """Show when ACS says it happened."""
         return moment(row.happened_at)
 
-    @display(description="Delay")
+    @admin.display(description=_("Delay"))
     def delay(self, row: CallEvent) -> str:
         """Show how long the event was on its way."""
         if row.happened_at is None:
             return formats.NOTHING
         return formats.brief((row.received_at - row.happened_at).total_seconds())
 
-    @display(description="Call", ordering="call")
+    @admin.display(description=_("Call"), ordering="call")
     def shown_call(self, row: CallEvent) -> str | SafeString:
         """Show the call it is about."""
         return page_link(row.call, call_title(row.call))
 
-    @display(description="Says")
+    @admin.display(description=_("Says"))
     def says(self, row: CallEvent) -> str | SafeString:
         """Show its result in words, with ACS's numbers beside them."""
         return event_words(row)
 
-    @display(description="Says")
+    @admin.display(description=_("Says"))
     def says_and_advises(self, row: CallEvent) -> str | SafeString:
         """Show its result and what to do about it."""
         told = event_told(row)
         return told_words(told) if told else formats.NOTHING
 
-    @display(description="Body")
+    @admin.display(description=_("Body"))
     def shown_body(self, row: CallEvent) -> SafeString:
         """Show the body with line breaks."""
         return pretty_json(row.body)

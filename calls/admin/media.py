@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
@@ -58,17 +59,17 @@ class SubscriptionAdmin(OfCallAdmin):
     )
     search_fields = ("subscription_id", "call__connection_id")
 
-    @display(description="Streams", ordering="is_mixed")
+    @admin.display(description=_("Streams"), ordering="is_mixed")
     def streams(self, row: Subscription) -> str:
         """Show whether all speak in one stream."""
         return {True: "Mixed", False: "Unmixed", None: formats.NOTHING}[row.is_mixed]
 
-    @display(description="Started", ordering="started_at")
+    @admin.display(description=_("Started"), ordering="started_at")
     def started(self, row: Subscription) -> SafeString:
         """Show when it began."""
         return markup.moment(row.started_at)
 
-    @display(description="Ended", ordering="ended_at")
+    @admin.display(description=_("Ended"), ordering="ended_at")
     def ended(self, row: Subscription) -> SafeString:
         """Show when it ended."""
         return markup.moment(row.ended_at)
@@ -102,17 +103,21 @@ class ConnectionAdmin(OfCallAdmin):
     search_fields = ("id", "call__connection_id", "remote_address", "close_reason")
     ordering = ("-opened_at",)
 
-    @display(description="Opened", ordering="opened_at")
+    @admin.display(description=_("Opened"), ordering="opened_at")
     def opened(self, row: Connection) -> SafeString:
         """Show when it opened."""
         return markup.moment(row.opened_at)
 
-    @display(description="Open for")
+    @admin.display(description=_("Open for"))
     def length(self, row: Connection) -> str:
         """Show how long it was open."""
         return formats.clock((row.closed_at or timezone.now()) - row.opened_at)
 
-    @display(description="Journal", ordering="journal_state", label=JOURNAL_COLOURS)
+    @display(
+        description=_("Journal"),  # type: ignore[arg-type] # Unfold knows no lazy text
+        ordering="journal_state",
+        label=JOURNAL_COLOURS,
+    )
     def journal(self, row: Connection) -> tuple[str, str]:
         """Show in a word where the bytes are."""
         return row.journal_state, row.journal_state.capitalize()
@@ -131,7 +136,7 @@ class ConnectionAdmin(OfCallAdmin):
         )
         return rows.annotate(lost_seconds=Subquery(lost))
 
-    @display(description="Lost", ordering="lost_seconds")
+    @admin.display(description=_("Lost"), ordering="lost_seconds")
     def lost(self, row: Any) -> str | SafeString:
         """Show what is missing behind it, if its journal broke off or is damaged."""
         if not row.lost_seconds:
@@ -139,7 +144,7 @@ class ConnectionAdmin(OfCallAdmin):
         shown = formats.seconds(row.lost_seconds)
         return format_html('<span class="console-bad">{}</span>', shown)
 
-    @display(description="PCM", ordering="bytes")
+    @admin.display(description=_("PCM"), ordering="bytes")
     def megabytes(self, row: Connection) -> str:
         """Show how much audio came."""
         return formats.size(row.bytes)
@@ -172,7 +177,7 @@ class RecordingAdmin(OfCallAdmin):
     )
     ordering = ("-verified_at",)
 
-    @display(description="Of", ordering="track__participant__raw_id")
+    @admin.display(description=_("Of"), ordering="track__participant__raw_id")
     def shown_party(self, row: Recording) -> str | SafeString:
         """Show whose audio it is."""
         if row.track is None:
@@ -180,17 +185,17 @@ class RecordingAdmin(OfCallAdmin):
         who = row.track.participant
         return party(who.raw_id, who.display_name)
 
-    @display(description="Verified", ordering="verified_at")
+    @admin.display(description=_("Verified"), ordering="verified_at")
     def verified(self, row: Recording) -> SafeString:
         """Show when it was read back and found true."""
         return markup.moment(row.verified_at)
 
-    @display(description="Length", ordering="samples")
+    @admin.display(description=_("Length"), ordering="samples")
     def length(self, row: Recording) -> str:
         """Show how long it is."""
         return formats.clock(row.seconds)
 
-    @display(description="FLAC", ordering="audio_bytes")
+    @admin.display(description=_("FLAC"), ordering="audio_bytes")
     def megabytes(self, row: Recording) -> str:
         """Show how big the file is."""
         return formats.size(row.audio_bytes)
@@ -213,7 +218,7 @@ class IngestProcessAdmin(FactAdmin):
     search_fields = ("id", "node")
 
     @display(
-        description="Health",
+        description=_("Health"),  # type: ignore[arg-type] # Unfold knows no lazy text
         label={"running": "success", "stopped": "", "dead": "danger"},
     )
     def health(self, row: IngestProcess) -> tuple[str, str]:
@@ -225,12 +230,12 @@ class IngestProcessAdmin(FactAdmin):
             return "dead", "Lease ran out"
         return "running", "Running"
 
-    @display(description="Started", ordering="started_at")
+    @admin.display(description=_("Started"), ordering="started_at")
     def started(self, row: IngestProcess) -> SafeString:
         """Show when it started."""
         return markup.moment(row.started_at)
 
-    @display(description="Last sign of life", ordering="renewed_at")
+    @admin.display(description=_("Last sign of life"), ordering="renewed_at")
     def renewed(self, row: IngestProcess) -> SafeString:
         """Show when it renewed its lease."""
         return markup.moment(row.renewed_at)

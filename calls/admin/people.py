@@ -7,8 +7,8 @@ from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
-from unfold.decorators import display
 
 from calls import formats, markup
 from calls.admin.base import OfCallAdmin
@@ -53,39 +53,39 @@ class ParticipantAdmin(OfCallAdmin):
         tracks = Track.objects.defer("ledger").order_by()
         return rows.prefetch_related(Prefetch("tracks", tracks, to_attr="heard"))
 
-    @display(description="Participant", ordering="raw_id")
+    @admin.display(description=_("Participant"), ordering="raw_id")
     def shown_party(self, row: Participant) -> str | SafeString:
         """Show the name, else the number."""
         return party(row.raw_id, row.display_name)
 
-    @display(description="Joined", ordering="joined_at")
+    @admin.display(description=_("Joined"), ordering="joined_at")
     def joined(self, row: Participant) -> SafeString:
         """Show when they joined."""
         return markup.moment(row.joined_at)
 
-    @display(description="Packets")
+    @admin.display(description=_("Packets"))
     def packets(self, row: Any) -> str:
         """Show how many packets of theirs came."""
         return formats.count(_sum(row, "packets"))
 
-    @display(description="Silence")
+    @admin.display(description=_("Silence"))
     def silence(self, row: Any) -> str | SafeString:
         """Show the share of packets that ACS flagged silent."""
         packets, silent = _sum(row, "packets"), _sum(row, "silent_packets")
         return bar((silent or 0) / packets if packets else None, "silence")
 
-    @display(description="Talk time")
+    @admin.display(description=_("Talk time"))
     def talk(self, row: Any) -> str:
         """Show how long they talked."""
         return formats.clock(_sum(row, "talk_seconds"))
 
-    @display(description="Level")
+    @admin.display(description=_("Level"))
     def level(self, row: Any) -> str:
         """Show how loud they were; of two tracks, the louder one says more."""
         levels = [one.rms_dbfs for one in row.heard if one.rms_dbfs is not None]
         return formats.dbfs(max(levels, default=None))
 
-    @display(description="Gaps")
+    @admin.display(description=_("Gaps"))
     def gaps(self, row: Any) -> str:
         """Show how much of theirs is missing."""
         number = _sum(row, "gap_count")
@@ -133,52 +133,52 @@ class TrackAdmin(OfCallAdmin):
     )
     ordering = ("-first_packet_at",)
 
-    @display(description="Participant", ordering="participant__raw_id")
+    @admin.display(description=_("Participant"), ordering="participant__raw_id")
     def shown_party(self, row: Track) -> str | SafeString:
         """Show whose audio it is."""
         return party(row.participant.raw_id, row.participant.display_name)
 
-    @display(description="First packet", ordering="first_packet_at")
+    @admin.display(description=_("First packet"), ordering="first_packet_at")
     def first_packet(self, row: Track) -> SafeString:
         """Show when it begins."""
         return markup.moment(row.first_packet_at)
 
-    @display(description="Length", ordering="samples")
+    @admin.display(description=_("Length"), ordering="samples")
     def length(self, row: Track) -> str:
         """Show the length of the timeline."""
         return formats.clock(row.seconds)
 
-    @display(description="Silence")
+    @admin.display(description=_("Silence"))
     def silence(self, row: Track) -> str | SafeString:
         """Show the share of silent packets."""
         return bar(row.silence_ratio, "silence")
 
-    @display(description="Talk time", ordering="talk_samples")
+    @admin.display(description=_("Talk time"), ordering="talk_samples")
     def talk(self, row: Track) -> str:
         """Show how long they talked."""
         return formats.clock(row.talk_seconds)
 
-    @display(description="Level", ordering="rms_dbfs")
+    @admin.display(description=_("Level"), ordering="rms_dbfs")
     def level(self, row: Track) -> str:
         """Show how loud it is."""
         return formats.dbfs(row.rms_dbfs)
 
-    @display(description="Peak", ordering="peak_dbfs")
+    @admin.display(description=_("Peak"), ordering="peak_dbfs")
     def peak(self, row: Track) -> str:
         """Show the loudest sample."""
         return formats.dbfs(row.peak_dbfs)
 
-    @display(description="Gaps", ordering="gap_samples")
+    @admin.display(description=_("Gaps"), ordering="gap_samples")
     def gaps(self, row: Track) -> str:
         """Show what is missing."""
         return gap_text(row.gap_count, row.gap_seconds)
 
-    @display(description="Jitter", ordering="jitter_us")
+    @admin.display(description=_("Jitter"), ordering="jitter_us")
     def jitter(self, row: Track) -> str:
         """Show how unevenly packets came."""
         return f"{row.jitter_us / 1000:.1f} ms"
 
-    @display(description="Complete", ordering="completeness")
+    @admin.display(description=_("Complete"), ordering="completeness")
     def complete(self, row: Track) -> str | SafeString:
         """Show the received share."""
         return bar(row.completeness, "completeness")

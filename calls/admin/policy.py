@@ -15,6 +15,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
@@ -105,13 +106,13 @@ class AnswerRuleAdmin(ConsoleAdmin):
     save_as = True
     fieldsets = (
         (None, {"fields": (("name", "enabled"), "note")}),
-        ("Which calls", {"fields": (("called", "calling"),)}),
+        (_("Which calls"), {"fields": (("called", "calling"),)}),
         (
-            "When",
+            _("When"),
             {"fields": (("starts_at", "ends_at"), "weekdays", "time_zone")},
         ),
         (
-            "What becomes of them",
+            _("What becomes of them"),
             {"fields": ("action", "profile", "reject_reason", "target", "share")},
         ),
     )
@@ -155,17 +156,17 @@ class AnswerRuleAdmin(ConsoleAdmin):
         )
         return response
 
-    @display(description="#")
+    @admin.display(description=_("#"))
     def place(self, row: Any) -> str:
         """Show when the rule is asked."""
         return str(row.place)
 
-    @display(description="Rule")
+    @admin.display(description=_("Rule"))
     def shown_name(self, row: AnswerRule) -> str:
         """Show the name."""
         return row.name
 
-    @display(description="What it does")
+    @admin.display(description=_("What it does"))
     def what(self, row: Any) -> SafeString:
         """Show the rule as a sentence, and what is odd about it."""
         odd = format_html_join(
@@ -175,14 +176,17 @@ class AnswerRuleAdmin(ConsoleAdmin):
             '<div class="console-rule">{}{}</div>', policy_words.summary(row), odd
         )
 
-    @display(description="State", label={"on": "success", "off": "", "odd": "danger"})
+    @display(
+        description=_("State"),  # type: ignore[arg-type] # Unfold knows no lazy text
+        label={"on": "success", "off": "", "odd": "danger"},
+    )
     def shown_state(self, row: AnswerRule) -> tuple[str, str]:
         """Show whether the rule is applied."""
         if not row.enabled:
             return "off", "Off"
         return ("odd", "Fault") if row.faults() else ("on", "On")
 
-    @display(description="Order")
+    @admin.display(description=_("Order"))
     def order(self, row: Any) -> str | SafeString:
         """Show buttons that move the rule, each a POST of its own."""
         shown = [

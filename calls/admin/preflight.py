@@ -7,6 +7,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
@@ -22,7 +23,7 @@ def page(request: HttpRequest) -> HttpResponse:
     _permitted(request)
     context: dict[str, Any] = {
         **admin.site.each_context(request),
-        "title": "Preflight",
+        "title": _("Preflight"),
         "groups": [
             (group, [check for check in CHECKS if check.group == group])
             for group in GROUPS

@@ -5,20 +5,23 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 from calls.alarm_views import badges
 
 # Group, then (title, icon, route, permission). A route without a namespace is admin's.
-GROUPS: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
+Entry = tuple[str | Promise, str, str, str]
+GROUPS: tuple[tuple[str | Promise, tuple[Entry, ...]], ...] = (
     (
-        "Live",
+        _("Live"),
         (
-            ("Dashboard", "monitor_heart", "index", "calls.view_call"),
-            ("Problems", "inbox", "inbox:page", "calls.view_alarm"),
-            ("Calls", "call", "calls_call_changelist", "calls.view_call"),
-            ("Place a call", "add_call", "calls_call_place", "calls.place_call"),
+            (_("Dashboard"), "monitor_heart", "index", "calls.view_call"),
+            (_("Problems"), "inbox", "inbox:page", "calls.view_alarm"),
+            (_("Calls"), "call", "calls_call_changelist", "calls.view_call"),
+            (_("Place a call"), "add_call", "calls_call_place", "calls.place_call"),
             (
-                "Connect to a running call",
+                _("Connect to a running call"),
                 "phone_callback",
                 "calls_call_connect",
                 "calls.place_call",
@@ -26,23 +29,23 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
         ),
     ),
     (
-        "Archive",
+        _("Archive"),
         (
             (
-                "Recordings",
+                _("Recordings"),
                 "voicemail",
                 "calls_recording_changelist",
                 "calls.view_recording",
             ),
             (
-                "Participants",
+                _("Participants"),
                 "groups",
                 "calls_participant_changelist",
                 "calls.view_participant",
             ),
-            ("Tracks", "graphic_eq", "calls_track_changelist", "calls.view_track"),
+            (_("Tracks"), "graphic_eq", "calls_track_changelist", "calls.view_track"),
             (
-                "Alarms",
+                _("Alarms"),
                 "notifications",
                 "calls_alarm_changelist",
                 "calls.view_alarm",
@@ -50,28 +53,28 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
         ),
     ),
     (
-        "Control",
+        _("Control"),
         (
             (
-                "Commands",
+                _("Commands"),
                 "send",
                 "calls_streamcommand_changelist",
                 "calls.view_streamcommand",
             ),
             (
-                "Events",
+                _("Events"),
                 "list_alt",
                 "calls_callevent_changelist",
                 "calls.view_callevent",
             ),
             (
-                "Answering rules",
+                _("Answering rules"),
                 "rule",
                 "calls_answerrule_changelist",
                 "calls.view_answerrule",
             ),
             (
-                "Streaming profiles",
+                _("Streaming profiles"),
                 "tune",
                 "calls_streamingprofile_changelist",
                 "calls.view_streamingprofile",
@@ -79,35 +82,35 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
         ),
     ),
     (
-        "System",
+        _("System"),
         (
             (
-                "Sockets",
+                _("Sockets"),
                 "cable",
                 "calls_connection_changelist",
                 "calls.view_connection",
             ),
             (
-                "Subscriptions",
+                _("Subscriptions"),
                 "sync_alt",
                 "calls_subscription_changelist",
                 "calls.view_subscription",
             ),
             (
-                "Ingest processes",
+                _("Ingest processes"),
                 "memory",
                 "calls_ingestprocess_changelist",
                 "calls.view_ingestprocess",
             ),
             (
-                "Audit log",
+                _("Audit log"),
                 "policy",
                 "calls_auditentry_changelist",
                 "calls.view_auditentry",
             ),
-            ("Preflight", "checklist", "preflight:page", "calls.run_preflight"),
-            ("Users", "person", "auth_user_changelist", "auth.view_user"),
-            ("Groups", "badge", "auth_group_changelist", "auth.view_group"),
+            (_("Preflight"), "checklist", "preflight:page", "calls.run_preflight"),
+            (_("Users"), "person", "auth_user_changelist", "auth.view_user"),
+            (_("Groups"), "badge", "auth_group_changelist", "auth.view_group"),
         ),
     ),
 )
@@ -118,12 +121,12 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     groups = []
     for title, entries in GROUPS:
         items = [
-            {"title": name, "icon": icon, "link": _address(route)}
+            {"title": str(name), "icon": icon, "link": _address(route)}
             for name, icon, route, permission in entries
             if request.user.has_perm(permission)
         ]
         if items:
-            groups.append({"title": title, "separator": False, "items": items})
+            groups.append({"title": str(title), "separator": False, "items": items})
     _mark_counts(request, groups)
     _mark_here(groups, request.path)
     return groups
@@ -131,11 +134,11 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
 
 def list_name(link: str) -> str:
     """Return what the sidebar calls the page at `link`; empty if it has none there."""
-    return _names().get(link, "")
+    return str(_names().get(link, ""))
 
 
 @cache
-def _names() -> dict[str, str]:
+def _names() -> dict[str, str | Promise]:
     return {
         _address(route): name for _, entries in GROUPS for name, _, route, _ in entries
     }
