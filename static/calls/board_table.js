@@ -14,7 +14,7 @@ import { isFiltered, togglePin, view } from "./board_view.js";
 const AROUND = 6; // rows beyond the edges, so that a turn of the wheel finds some
 const MOST_ROWS = 60; // the server's limit
 const FRESH_SECONDS = 5;
-const FRESH_MS = 4000;
+const FRESH_MS = 3000;
 
 const scroll = $("live-scroll");
 const table = $("live");
