@@ -177,13 +177,13 @@ class Crowd:
         track["rms_dbfs"] = self.random.uniform(-38, -16) if talks else -71.3
         track["last_packet_at"] = now - self.random.uniform(0, 0.04)
 
-    def publish(self) -> None:
-        """Write it all where the web process reads."""
+    def publish(self, *, fresh_for: int = 0) -> None:
+        """Write it all where the web process reads; it may grow old for so long."""
         with redis_sync() as client:
             for process in self.snapshots():
                 key = f"{LIVE_KEY}:{process['process']}"
-                client.set(key, msgspec.json.encode(process), ex=60)
-                client.zadd(LIVE_KEY, {process["process"]: process["at"]})
+                client.set(key, msgspec.json.encode(process), ex=60 + fresh_for)
+                client.zadd(LIVE_KEY, {process["process"]: process["at"] + fresh_for})
         IngestProcess.objects.filter(pk__in=self.processes).update(
             renewed_at=timezone.now()
         )

@@ -41,7 +41,8 @@ def main() -> int:
     parser.add_argument("--profile", action="store_true", help="where it goes")
     options = parser.parse_args()
     crowd = Crowd(options.calls)
-    crowd.publish()
+    # It must not grow old while it is read.
+    crowd.publish(fresh_for=3600)
     crowd.publish_hour()
     profile = cProfile.Profile()
     if options.profile:

@@ -8,6 +8,7 @@ import { openMenu, order } from "./board_orders.js";
 
 const QUIET_SECONDS = 3;
 const TRACKS_SHOWN = 2;
+const LEAVING_SECONDS = 10; // as `calls.board_facts` has it
 const RUNNING = ["requested", "connecting", "streaming", "stalled", "failed"];
 
 export function buildCall(item, { pin }) {
@@ -216,6 +217,7 @@ function fillOrders(parts, item, over) {
 /* What changes between snapshots: time. */
 export function tickCall(made) {
   const { item, parts } = made;
+  if (item.ended_at !== undefined) fade(made);
   say(parts.duration, clock((item.ended_at ?? serverNow()) - item.since));
   // Measured by ingest at its own moment; it grows here only when snapshots fail.
   const missed = Math.max(0, silentFor() - 2);
@@ -223,4 +225,11 @@ export function tickCall(made) {
   const streams = item.ended_at === undefined && ["streaming", "stalled"].includes(item.streaming);
   say(parts.last, quiet === null ? "–" : age(quiet));
   mark(parts.lastCell, "state", streams && quiet !== null && quiet > QUIET_SECONDS ? "bad" : "");
+}
+
+/* By the time it was first seen to be over: the end itself may be told late. */
+function fade(made) {
+  made.overSince ??= serverNow();
+  const left = 1 - (serverNow() - made.overSince) / LEAVING_SECONDS;
+  made.style.setProperty("--left", (0.2 + 0.6 * Math.max(0, left)).toFixed(1));
 }

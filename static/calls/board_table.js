@@ -14,13 +14,14 @@ import { isFiltered, togglePin, view } from "./board_view.js";
 const AROUND = 6; // rows beyond the edges, so that a turn of the wheel finds some
 const MOST_ROWS = 60; // the server's limit
 const FRESH_SECONDS = 5;
-const FRESH_MS = 4000;
+const FRESH_MS = 3000;
 
 const scroll = $("live-scroll");
 const table = $("live");
 const body = table.tBodies[0];
 const seen = new Set();
 let rowHeight = 57;
+let isMeasured = false; // asking each second would be a layout each second
 let cursor = null; // {id, index} of the row last gone to
 let wanted = null; // index of a row that will get the focus once it is there
 let tell = () => {};
@@ -31,12 +32,13 @@ const indexOf = (row) => state.snapshot.first + rowsNow().indexOf(row);
 export function startTable(onChange) {
   tell = onChange;
   scroll.addEventListener("scroll", () => look() && tell(), { passive: true });
-  new ResizeObserver(() => look() && tell()).observe(scroll);
+  window.addEventListener("resize", resized);
   body.addEventListener("focusin", (event) => select(event.target.closest("tr")));
 }
 
 /* Work out which rows are on screen; say whether the server has to know. */
 export function look() {
+  if (!isMeasured && body.rows.length) measure();
   const limit = parseFloat(getComputedStyle(scroll).maxHeight);
   const height = Number.isFinite(limit) ? limit : scroll.clientHeight;
   const seenRows = Math.ceil(height / rowHeight);
@@ -62,13 +64,25 @@ export function showTable() {
   keyed(body, calls, (item) => item.id, build, fillRow);
   calls.forEach((item, index) => body.rows[index].setAttribute("aria-rowindex", first + index + 2));
   table.setAttribute("aria-rowcount", total + 1);
-  if (body.rows.length) rowHeight = body.rows[0].getBoundingClientRect().height || rowHeight;
+  if (!isMeasured && body.rows.length) measure();
   space("--above", first);
   space("--below", total - first - calls.length);
   // The row with the focus has gone, or is off the screen: the keyboard stays here.
   if (had && !body.contains(document.activeElement)) scroll.focus({ preventScroll: true });
   if (wanted !== null) reach(Math.min(wanted, Math.max(total - 1, 0)));
   showCount(total, cards.live_calls);
+}
+
+/* Rows are as high as the style sheet says; zoom and density change it. */
+function measure() {
+  rowHeight = body.rows[0].getBoundingClientRect().height || rowHeight;
+  isMeasured = true;
+}
+
+export function resized() {
+  isMeasured = false;
+  showTable();
+  if (look()) tell();
 }
 
 function space(name, rows) {

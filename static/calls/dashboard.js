@@ -10,7 +10,7 @@ import { connect, showFeed, tell } from "./board_feed.js";
 import { startKeys } from "./board_keys.js";
 import { showOther, tickOther } from "./board_other.js";
 import { state } from "./board_state.js";
-import { look, showTable, startTable, tickTable, toTop } from "./board_table.js";
+import { look, resized, showTable, startTable, tickTable, toTop } from "./board_table.js";
 import {
   addNode, clearForm, DEFAULT_SORT, isDense, readAddress, readForm, setDense, view, writeAddress,
 } from "./board_view.js";
@@ -19,7 +19,6 @@ const TYPING_MS = 150;
 const TICK_MS = 500;
 
 function show(hasTrend) {
-  performance.mark("board-begin");
   showCards();
   if (hasTrend) showTrend();
   showTable();
@@ -27,7 +26,6 @@ function show(hasTrend) {
   showNodes();
   tickOther();
   showFeed();
-  performance.measure("board-update", "board-begin");
 }
 
 function tick() {
@@ -101,9 +99,7 @@ function startTools() {
   $("board-density").addEventListener("click", () => {
     setDense(!isDense());
     showDensity();
-    showTable();
-    look();
-    tell();
+    resized();
   });
 }
 

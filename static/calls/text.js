@@ -35,7 +35,11 @@ export function percent(share) {
   return `${Math.min(share * 100, 99.9).toFixed(1)} %`;
 }
 
+// Made once: `toLocaleString` makes one for each number, and boards show hundreds.
+const formats = new Map();
+
 export function number(value, digits = 0) {
   if (value === null || value === undefined) return "–";
-  return value.toLocaleString("en", { maximumFractionDigits: digits }).replaceAll(",", "\u202f");
+  if (!formats.has(digits)) formats.set(digits, new Intl.NumberFormat("en", { maximumFractionDigits: digits }));
+  return formats.get(digits).format(value).replaceAll(",", "\u202f");
 }

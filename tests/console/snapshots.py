@@ -40,18 +40,25 @@ def live_call(
 ) -> LiveCall:
     """A call whose last packet came `ago` seconds before now."""
     heard = [live_track(call.from_raw_id)] if tracks is None else list(tracks)
+    return live_call_of(str(call.pk), heard, ago=ago)
+
+
+def live_call_of(
+    call_id: str, tracks: Sequence[LiveTrack], *, ago: float = 0.02
+) -> LiveCall:
+    """The same of a call that need not be in the database."""
     return {
-        "call_id": str(call.pk),
+        "call_id": call_id,
         "connections": 1,
         "sample_rate": 16_000,
         "mixed": False,
-        "packets": sum(track["packets"] for track in heard),
+        "packets": sum(track["packets"] for track in tracks),
         "malformed": 3,
         "unknown": 1,
         "last_packet_at": time.time() - ago,
         "completeness": 0.985,
         "overtalk_ms": 0,
-        "tracks": heard,
+        "tracks": list(tracks),
     }
 
 

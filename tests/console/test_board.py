@@ -2,24 +2,36 @@
 
 import time
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from calls.board import Picture
-from calls.board_facts import board_facts, stored_tracks
+from calls.board_facts import (
+    LEAVING_SECONDS,
+    BoardReader,
+    board_facts,
+    stored_tracks,
+)
+from calls.board_rows import ALARMS_TOLD
 from calls.board_types import Board, CallRow, TrackRow
 from calls.board_view import View
 from calls.live import LiveProcess
+from calls.models import Call
+from tests.console.conftest import logged_in
 from tests.console.snapshots import live_call, live_track, snapshot
 from tests.factories import (
+    AlarmFactory,
     CallFactory,
     CommandFactory,
     ProcessFactory,
     TrackFactory,
+    member_of,
 )
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
@@ -185,11 +197,15 @@ def test_shows_what_ended_within_the_hour() -> None:
 
 
 def test_asks_the_database_no_more_for_many_calls_than_for_one() -> None:
-    TrackFactory.create()
+    AlarmFactory.create(call=TrackFactory.create().call)
+    TrackFactory.create(call=CallFactory.create(ended=True))
     with CaptureQueriesContext(connection) as one:
         board_now()
-    for _ in range(24):
-        CommandFactory.create(call=TrackFactory.create().call)
+    for number in range(24):
+        call = TrackFactory.create(participant__display_name="Ada Okafor").call
+        CommandFactory.create(call=call)
+        AlarmFactory.create(call=call, key=f"{number}")
+        TrackFactory.create(call=CallFactory.create(ended=True))
     with CaptureQueriesContext(connection) as many:
         rows = board_now()["calls"]
     assert len(rows) == 25
@@ -210,7 +226,133 @@ def test_times_are_seconds_since_1970() -> None:
     assert picture["calls"][0]["since"] == pytest.approx(time.time(), abs=60)
 
 
+def test_what_is_not_the_whole_is_never_shown_as_the_whole() -> None:
+    call = CallFactory.create(live=True)
+    heard = live_call(call) | {"completeness": 0.999_999}
+    assert board_now(snapshot(calls=[heard]))["calls"][0]["completeness"] == 0.9999
+
+
+def test_leaves_out_what_most_rows_do_without() -> None:
+    call = CallFactory.create(live=True)
+    heard = live_call(call) | {"malformed": 0, "unknown": 0}
+    CommandFactory.create(call=call, state="confirmed")
+    row = board_now(snapshot(calls=[heard]))["calls"][0]
+    rare = CallRow.__optional_keys__
+    assert {"alarms", "command", "paused", "ended_at", "listeners"} <= rare
+    assert not rare & row.keys()
+
+
+def test_an_order_that_was_confirmed_ends_what_is_told_of_those_before() -> None:
+    call = CallFactory.create(live=True)
+    before = timezone.now() - timedelta(minutes=1)
+    CommandFactory.create(call=call, state="failed", asked_at=before)
+    CommandFactory.create(call=call, state="confirmed")
+    assert "command" not in board_now()["calls"][0]
+
+
+def test_tells_the_alarms_of_a_call_the_worst_first() -> None:
+    call = CallFactory.create(live=True)
+    alarm = partial(AlarmFactory.create, call=call)
+    alarm(kind="gaps", severity=2, words="3 % are missing", cleared_at=timezone.now())
+    alarm(kind="dead_air", severity=3, words="nobody speaks")
+    alarm(kind="one_way", severity=3, state="closed")
+    for number in range(5):
+        alarm(kind="too_quiet", severity=1, words=f"{number}", key=f"quiet {number}")
+    picture = board_now()
+    row = picture["calls"][0]
+    assert (row["alarms"]["count"], row["alarms"]["severity"]) == (7, 3)
+    assert row["alarms"]["words"][:2] == [
+        "Dead air: nobody speaks",
+        "Gaps: 3 % are missing (over)",
+    ]
+    assert len(row["alarms"]["words"]) == ALARMS_TOLD
+    assert (picture["cards"]["alarms"], picture["cards"]["critical"]) == (7, 1)
+
+
+def test_shows_only_the_rows_on_screen_and_counts_the_rest() -> None:
+    now = timezone.now()
+    calls = [
+        CallFactory.create(live=True, rang_at=now - timedelta(minutes=age))
+        for age in range(5)
+    ]
+    picture = Picture(board_facts(), None, at=now)
+    page = picture.board(View(first=1, count=2))
+    assert [row["id"] for row in page["calls"]] == [str(one.pk) for one in calls[1:3]]
+    assert (page["first"], page["total"], page["cards"]["live_calls"]) == (1, 5, 5)
+    # Rows have gone since the browser scrolled there: it sees the last ones.
+    page = picture.board(View(first=50, count=2))
+    assert [row["id"] for row in page["calls"]] == [str(one.pk) for one in calls[3:]]
+    assert page["first"] == 3
+
+
+def test_reads_stored_figures_of_rows_on_screen_alone() -> None:
+    tracks = [TrackFactory.create() for _ in range(3)]
+    heard = snapshot(calls=[tracks[1].call])
+    picture = Picture(board_facts(), [heard], at=timezone.now())
+    view = View(first=0, count=2)
+    assert len(picture.unmeasured(view)) == 1
+    assert picture.unmeasured(View()) == {tracks[0].call_id, tracks[2].call_id}
+    # Not asked for yet is not the same as none.
+    rows = {row["id"]: row for row in picture.board(View())["calls"]}
+    assert rows[str(tracks[0].call_id)]["tracks"] is None
+
+
+# --- from one second to the next ----------------------------------------------------
+
+
+def test_a_call_that_ends_stays_for_a_while() -> None:
+    reader = BoardReader()
+    call = CallFactory.create(live=True)
+    reader.read()
+    # What tells the end may say that it was long ago.
+    long_ago = timezone.now() - timedelta(hours=1)
+    Call.objects.update(state="ended", ended_at=long_ago)
+    facts = reader.read()
+    assert ([one.id for one in facts.calls], facts.live) == ([call.pk], 0)
+    assert Picture(facts, None, at=timezone.now()).cards["live_calls"] == 0
+    reader._leaving[call.pk] -= LEAVING_SECONDS
+    assert not reader.read().calls
+
+
+def test_a_call_that_ended_before_anybody_looked_is_not_shown() -> None:
+    CallFactory.create(ended=True)
+    reader = BoardReader()
+    assert not reader.read().calls
+    assert not reader.read().calls
+
+
+def test_a_call_that_somebody_selected_stays() -> None:
+    call = CallFactory.create(ended=True)
+    facts = BoardReader().read([call.pk])
+    [row] = Picture(facts, None, at=timezone.now()).board(View())["calls"]
+    assert row["ended_at"] == pytest.approx(call.ended_at.timestamp())  # type: ignore[union-attr] # it has ended
+
+
+def test_names_are_asked_again_for_a_new_call() -> None:
+    reader = BoardReader()
+    assert reader.read().names == {}
+    track = TrackFactory.create(participant__display_name="Ada Okafor")
+    names = reader.read().names[track.call_id]
+    assert names == {track.participant.raw_id: "Ada Okafor"}
+
+
 # --- the page ---------------------------------------------------------------------
+
+
+def test_the_page_is_born_as_its_address_asks(operator: Client) -> None:
+    CallFactory.create(live=True, caller_name="Mei Tanaka")
+    CallFactory.create(live=True, caller_name="Ada Okafor")
+    board = operator.get("/admin/?q=ada&sort=colour").context["board"]
+    assert [row["from_name"] for row in board["calls"]] == ["Ada Okafor"]
+    assert (board["total"], board["cards"]["live_calls"]) == (1, 2)
+
+
+def test_offers_to_listen_to_who_may(operator: Client, stranger: Client) -> None:
+    assert 'data-listen="yes"' in operator.get("/admin/").content.decode()
+    user = member_of("Auditors")
+    user.groups.clear()
+    user.user_permissions.add(Permission.objects.get(codename="view_call"))
+    assert 'data-listen="no"' in logged_in(user).get("/admin/").content.decode()
 
 
 def test_is_born_with_a_first_picture(operator: Client) -> None:
