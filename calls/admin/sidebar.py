@@ -40,6 +40,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
                 "calls.view_participant",
             ),
             ("Tracks", "graphic_eq", "calls_track_changelist", "calls.view_track"),
+            ("Tags", "sell", "calls_tag_changelist", "calls.view_tag"),
         ),
     ),
     (
