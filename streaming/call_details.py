@@ -53,9 +53,8 @@ class _Holes:
         # The last hole may have grown.
         while self._found and sum(self._found[-1][1:]) >= self._looked:
             self._looked = self._found.pop()[1]
-        for run in ledger.runs_in(self._looked, ledger.samples):
-            if run.state.is_missing:
-                self._found.append((run.state.value, run.start, run.samples))
+        for run in ledger.missing_runs(self._looked):
+            self._found.append((run.state.value, run.start, run.samples))
         self._looked = ledger.samples
         del self._found[:-MOST_HOLES]
         return [

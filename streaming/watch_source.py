@@ -19,6 +19,7 @@ from django.db import DatabaseError
 from calls.audio.wave import UNKNOWN
 from calls.listeners import listeners_async
 from calls.live import redis_async
+from calls.models import StreamingState
 from calls.watched_call import (
     CallFacts,
     PersonNow,
@@ -159,8 +160,14 @@ class WatchSource:
         return self._facts is not None or NO_DATABASE in reasons
 
     def _expects_details(self) -> bool:
+        # What is paused for long is forgotten by its recorder; nothing is amiss then.
         facts = self._facts
-        return facts is not None and facts.call.is_live and self._detail is not None
+        return (
+            facts is not None
+            and facts.call.is_live
+            and facts.call.streaming_state == StreamingState.STREAMING
+            and self._detail is not None
+        )
 
     async def _ask_redis(self, at: float) -> bool:
         if at - self._said >= SAY_EVERY:

@@ -13,6 +13,7 @@ from calls.admin.media import (
 from calls.admin.people import ParticipantAdmin, TrackAdmin
 from calls.admin.policy import AnswerRuleAdmin
 from calls.admin.profiles import ProfileAdmin
+from calls.admin.tags import TagAdmin
 from calls.admin.users import ConsoleGroupAdmin, ConsoleUserAdmin
 
 __all__ = [
@@ -30,5 +31,6 @@ __all__ = [
     "RecordingAdmin",
     "StreamCommandAdmin",
     "SubscriptionAdmin",
+    "TagAdmin",
     "TrackAdmin",
 ]

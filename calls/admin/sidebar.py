@@ -44,6 +44,7 @@ GROUPS: tuple[tuple[str | Promise, tuple[Entry, ...]], ...] = (
                 "calls.view_participant",
             ),
             (_("Tracks"), "graphic_eq", "calls_track_changelist", "calls.view_track"),
+            (_("Tags"), "sell", "calls_tag_changelist", "calls.view_tag"),
             (
                 _("Alarms"),
                 "notifications",

@@ -37,6 +37,17 @@ def assert_consistent(ledger: Ledger, letters: str) -> None:
     assert ledger.longest_gap == max(gaps, default=0)
 
 
+@given(LISTS, st.integers(0, 200))
+def test_finds_what_is_missing_behind_a_place(
+    runs: list[tuple[State, int]], start: int
+) -> None:
+    ledger = ledger_of(runs)
+
+    missing = [run for run in ledger.runs if run.state.is_missing and run.end > start]
+
+    assert list(ledger.missing_runs(start)) == missing
+
+
 @given(LISTS)
 def test_appending_is_writing_down(runs: list[tuple[State, int]]) -> None:
     assert_consistent(ledger_of(runs), "".join(state * n for state, n in runs))

@@ -116,7 +116,7 @@ def test_tells_what_changed_since_somebody_looked() -> None:
     settled(wave, TENTH)
     first = wave.rev
     settled(wave, TENTH)
-    assert (wave.rev, wave.changed_since(first)) == (first, 1)
+    assert (wave.rev, wave.changed_since(first), wave.changes) == (first, 1, [0])
     spoken(wave, TENTH, 128)
     settled(wave, 2 * TENTH)
 

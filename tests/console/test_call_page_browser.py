@@ -14,12 +14,12 @@ import redis
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.console.speaking import Line, SpeakingConsole, speaking_console
-from tests.console.test_browser import FLAGS
+from tests.console.test_browser import FLAGS, PATIENCE
 
 pytestmark = pytest.mark.browser
 
 ADA, BOB = "4:+12065550100", "8:acs:resource_bob"
-SOON = 15_000
+SOON = PATIENCE * 1_000
 
 FILL = """
 import json
@@ -39,7 +39,6 @@ print(json.dumps(calls))
 """
 END = """
 from django.utils import timezone
-from calls.finishing import call_finish
 from calls.models import Call
 Call.objects.filter(pk="{call}").update(
     state="ended", ended_at=timezone.now(), streaming_state="stopped",
@@ -47,8 +46,9 @@ Call.objects.filter(pk="{call}").update(
 )
 """
 FINISH = """
+from uuid import UUID
 from calls.finishing import call_finish
-call_finish("{call}")
+call_finish(UUID("{call}"))
 """
 # Of what colour the canvas is where a moment of a lane is drawn: r, g, b, how opaque.
 COLOUR = """([lane, share]) => {

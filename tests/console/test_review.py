@@ -241,3 +241,26 @@ def test_carries_hostile_text_as_data(operator: Client, call: Call) -> None:
         ]
         == HOSTILE
     )
+
+
+def test_a_tag_that_gets_another_s_name_takes_its_calls(root: Client) -> None:
+    one, two, both = CallFactory.create_batch(3)
+    for call, names in ((one, "a"), (two, "b"), (both, "ab")):
+        for name in names:
+            ask(root, call, "tag_add", name=name)
+    kept = Tag.objects.get(name="a")
+
+    root.post(reverse("admin:calls_tag_change", args=[kept.pk]), {"name": " B "})
+
+    assert list(Tag.objects.values_list("pk", "name")) == [(kept.pk, "b")]
+    assert set(kept.calls.all()) == {one, two, both}
+
+
+def test_lists_tags_and_makes_none_twice(root: Client, call: Call) -> None:
+    ask(root, call, "tag_add", name="vip")
+    root.post(reverse("admin:calls_tag_add"), {"name": "VIP"})
+    refused = root.post(reverse("admin:calls_tag_add"), {"name": "\t"})
+
+    assert Tag.objects.count() == 1
+    assert refused.status_code == 200
+    assert "vip" in root.get(reverse("admin:calls_tag_changelist")).content.decode()
