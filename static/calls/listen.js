@@ -185,7 +185,7 @@ function show() {
   bar.show(sound ? playhead : null, end);
   const behind = playhead === null || playhead === undefined ? 0 : end - playhead;
   const isLive = Boolean(sound) && (report ? report.following : goal.at === null);
-  mark(root, "live", isLive);
+  mark(root, "edge", isLive);
   say(part("now"), sound && playhead !== null ? clock(playhead) : "–");
   say(part("edge"), clock(end));
   say(part("behind"), !sound ? "" : isLive ? _("Live") : fill(_("%(behind)s behind live"), { behind: clock(Math.max(0, behind)) }));
