@@ -194,19 +194,20 @@ class JournalFile:
             at = None if damage is None else self._next_whole(end + 1)
 
     def heads(self, offset: int) -> Iterator[Record]:
-        """Yield the records from `offset` on without looking at their checksums.
+        """Yield the records from `offset` on, without the checksums of audio.
 
-        For an index of a long journal: ten times as fast as `records_from`. Where a
+        For an index of a long journal: other records are few, and are checked. Where a
         head is no head, the next whole record is searched for.
         """
         view, size = self._view, self.size
         fixed, fixed_size = RECORD_FIXED.unpack_from, RECORD_FIXED.size
-        last = max(Kind)
+        last, audio = max(Kind), int(Kind.AUDIO)
         while offset + _MIN_RECORD <= size:
             length, kind, flags, participant, at, arrival = fixed(view, offset)
             body = offset + fixed_size
             end = body + length
-            if not 1 <= kind <= last or end + CRC.size > size:
+            is_head = 1 <= kind <= last and end + CRC.size <= size
+            if not is_head or (kind != audio and not self._is_whole(offset, end)):
                 resumed = self._next_whole(offset + 1)
                 if resumed is None:
                     return
@@ -261,6 +262,10 @@ class JournalFile:
         elif kind == Kind.SEAL:
             self._seal = end, bytes(payload)
 
+    def _is_whole(self, offset: int, end: int) -> bool:
+        crc = zlib.crc32(self._view[offset:end], self._seed)
+        return bool(crc == CRC.unpack_from(self._view, end)[0])
+
     def _next_whole(self, offset: int) -> int | None:
         """Return where the next record with a right checksum begins, if any."""
         view, size = self._view, self.size
@@ -271,7 +276,7 @@ class JournalFile:
                 continue
             if end + CRC.size > size:
                 continue
-            if zlib.crc32(view[start:end], self._seed) == CRC.unpack_from(view, end)[0]:
+            if self._is_whole(start, end):
                 return start
         return None
 

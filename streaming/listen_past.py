@@ -40,8 +40,8 @@ BYTES_PER_SECOND = 8_000_000
 # A piece ends at this size whatever time it covers: a burst after a stall is dense.
 MAX_PIECE_BYTES = 400_000
 INDEX_EVERY_US = 5_000_000
-# Heads looked at before other threads of this process get their turn.
-HEADS_AT_ONCE = 5_000
+# While nobody waits for an index, so many heads are looked at between two rests.
+HEADS_AT_ONCE = 1_000
 REST_SECONDS = 0.002
 NICENESS = 10
 
@@ -115,7 +115,7 @@ class PastDesk:
     def _prepare(self, call_id: UUID) -> None:
         for index in self._of_call(call_id):
             with suppress(JournalError, OSError):
-                extend(index, self._rested)
+                extend(index, rested=self._rested)
 
     def piece(self, call_id: UUID, ask: Read, node: str) -> Past:
         """Return the piece that was asked for; an empty one without a journal."""
@@ -123,7 +123,7 @@ class PastDesk:
             for index in self._of_call(call_id):
                 # A journal may be finished, and deleted, while it is read.
                 with suppress(JournalError, OSError):
-                    extend(index, self._rested)
+                    extend(index)
                     reading.open(index, *_beginning(index, ask))
             past = reading.piece(ask.ask, node)
         self._pay(reading.size)
@@ -174,13 +174,16 @@ def _index(path: Path) -> Index:
     return index
 
 
-def extend(index: Index, ended: threading.Event) -> None:
-    """Bring an index up to what is on the disk now. Raises JournalError, OSError."""
+def extend(index: Index, rested: threading.Event | None = None) -> None:
+    """Bring an index up to what is on the disk now. Raises JournalError, OSError.
+
+    With `rested` it rests now and then, and ends early if that is set.
+    """
     with read(index.path) as journal:
         heads = journal.heads(index.offset)
         for number, head in enumerate(heads):
             is_time = number % HEADS_AT_ONCE == HEADS_AT_ONCE - 1
-            if is_time and ended.wait(REST_SECONDS):
+            if rested and is_time and rested.wait(REST_SECONDS):
                 return
             _note(index, head)
 

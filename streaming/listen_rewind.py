@@ -15,8 +15,9 @@ from streaming.listen_feed import Ring, packets_of
 from streaming.listen_track import Arrived
 from streaming.listen_wire import Ask, Past, Read
 
-# Nodes that have journals of a call answer the first question within this.
-FIRST_SECONDS = 5.0
+# Nodes that have journals of a call answer the first question within this: an hour's
+# journals may have to be indexed first.
+FIRST_SECONDS = 15.0
 OTHERS_SECONDS = 0.3
 PIECE_SECONDS = 5.0
 # After so many questions without an answer a node is done without, if another answers.

@@ -188,10 +188,12 @@ function show() {
   mark(root, "edge", isLive);
   say(part("now"), sound && playhead !== null ? clock(playhead) : "–");
   say(part("edge"), clock(end));
-  say(part("behind"), !sound ? "" : isLive ? _("Live") : fill(_("%(behind)s behind live"), { behind: clock(Math.max(0, behind)) }));
+  const isSeeking = Boolean(sound) && !isLive && report?.waiting !== false;
+  say(part("behind"), !sound ? "" : isSeeking ? _("Finding the place …") : isLive ? _("Live") : fill(_("%(behind)s behind live"), { behind: clock(Math.max(0, behind)) }));
   say(part("latency"), latency !== null && isLive ? fill(_("%(ms)s ms after it was said"), { ms: number(Math.round(latency * 1000)) }) : "");
   say(part("faults"), faultWords());
   part("jump").disabled = !sound || isLive;
+  say(part("jump-label"), isLive ? _("Live") : _("Jump to live"));
   for (const button of root.querySelectorAll("[data-speed]")) {
     button.disabled = !sound || isLive;
     button.setAttribute("aria-pressed", String(Number(button.dataset.speed) === (isLive ? 1 : (report?.speed ?? 1))));

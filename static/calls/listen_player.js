@@ -127,6 +127,8 @@ export class Player {
       this.playhead = end - this.cushion;
       return true;
     }
+    // At the live edge of a call in which nobody is heard at the moment.
+    if (this.joined && this.ahead <= 0.02) this.follow();
     return this.ahead >= (this.following || this.joined ? this.cushion : PREBUFFER);
   }
 
@@ -145,14 +147,16 @@ export class Player {
         this.jump(gap.to);
       }
     }
-    if (!this.following && this.joined && this.ahead <= this.cushion + 0.02) {
-      this.following = true;
-      this.speed = 1;
-    }
+    if (!this.following && this.joined && this.ahead <= this.cushion + 0.02) this.follow();
     if (this.following && this.ahead > TOO_FAR) {
       this.skipped += this.ahead - this.cushion;
       this.jump(this.mix.end - this.cushion);
     }
+  }
+
+  follow() {
+    this.following = true;
+    this.speed = 1;
   }
 
   pace() {

@@ -85,7 +85,7 @@ def listen(page: Page) -> Ears:
 
 def heard(ears: Ears) -> None:
     """Wait until Alice is heard at the live edge."""
-    expect(panel(ears.page)).to_have_attribute("data-live", "true", timeout=SOON)
+    expect(panel(ears.page)).to_have_attribute("data-edge", "true", timeout=SOON)
     deadline = time.monotonic() + 20
     while not 0 < ears.alice(10).median < LOOSE_MS:
         assert time.monotonic() < deadline, ears.alice(50)
@@ -148,7 +148,7 @@ def test_goes_back_ten_seconds_and_to_live_again(
     )
 
     panel(page).get_by_role("button", name="Back 10 seconds").click()
-    expect(panel(page)).to_have_attribute("data-live", "false")
+    expect(panel(page)).to_have_attribute("data-edge", "false")
     expect(panel(page).locator("[data-part=behind]")).to_contain_text("0:1")
     page.wait_for_timeout(1_000)
     lag = ears.alice()
@@ -167,7 +167,7 @@ def test_catches_up_at_the_same_pitch_and_then_goes_on_live(page: Page) -> None:
     bar = page.get_by_role("slider", name="Where in the call you listen")
     bar.focus()
     page.keyboard.press("ArrowLeft")
-    expect(panel(page)).to_have_attribute("data-live", "false", timeout=SOON)
+    expect(panel(page)).to_have_attribute("data-edge", "false", timeout=SOON)
     page.get_by_role("button", name="1.5×").click()
     page.wait_for_timeout(1_000)
 
@@ -179,7 +179,7 @@ def test_catches_up_at_the_same_pitch_and_then_goes_on_live(page: Page) -> None:
     assert len(notes) == 40
     assert all(abs(hz - BOB_HZ) < 15 for hz in notes), notes
     assert then.median < first.median - 500
-    expect(panel(page)).to_have_attribute("data-live", "true", timeout=SOON)
+    expect(panel(page)).to_have_attribute("data-edge", "true", timeout=SOON)
     heard(ears)
     expect(page.get_by_role("button", name="1×", exact=True)).to_have_attribute(
         "aria-pressed", "true"
@@ -198,7 +198,7 @@ def test_offers_the_moment_of_the_address_and_plays_nothing_by_itself(
 
     button.click()
     expect(panel(page).locator("[data-part=now]")).to_have_text("0:03", timeout=SOON)
-    expect(panel(page)).to_have_attribute("data-live", "false")
+    expect(panel(page)).to_have_attribute("data-edge", "false")
     page.keyboard.press("l")
     expect(panel(page)).to_have_attribute("data-state", "idle")
 
@@ -219,7 +219,7 @@ def test_hears_on_after_the_recorder_was_killed_and_back_to_before(
     bar.focus()
     for _ in range(round(behind / 5)):
         page.keyboard.press("ArrowLeft")
-    expect(panel(page)).to_have_attribute("data-live", "false", timeout=SOON)
+    expect(panel(page)).to_have_attribute("data-edge", "false", timeout=SOON)
     page.wait_for_timeout(1_000)
     lag = ears.alice(50)
     assert lag.heard > 20

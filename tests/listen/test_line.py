@@ -266,3 +266,24 @@ async def test_a_redial_is_heard_without_a_break() -> None:
 
     for who in WHO:
         assert ear.heard(1)[who] == {n * SAMPLES: pcm_of(who, n) for n in range(100)}
+
+
+async def test_a_message_that_redis_lost_is_told_and_the_rest_is_heard() -> None:
+    with table() as (desk, feed):
+        ear = Ear()
+        feed.lines.append(ear.line)
+        session = desk.socket()
+        session.take(metadata(), 0)
+        feed.hear()
+        await ear.line.begin(feed, None, 1)
+        for number in range(30):
+            speak(session, number, number * PACKET_US)
+            if number == 10:
+                assert desk.call.tap
+                desk.call.tap.batch("lost on its way")
+            feed.batch()
+        await eventually(lambda: ear.line._queue.empty())
+        await ear.line.close()
+
+    assert [told["why"] for told in ear.of("missed")] == ["redis"]
+    assert set(ear.heard(1)[ALICE]) == {n * SAMPLES for n in range(30) if n != 10}

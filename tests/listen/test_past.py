@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from calls.journal import read
 from streaming.listen_past import PastDesk
 from streaming.listen_wire import Packet, Past, Read
 from tests.listen.bench import START_US, past_of, written
@@ -134,11 +136,15 @@ def test_reads_what_a_killed_process_left_and_then_its_successors_journal() -> N
     assert found[found.index(250) - 1] in (198, 199)
 
 
-def test_one_damaged_record_costs_one_packet() -> None:
+@pytest.mark.parametrize("byte", [0, 2, 3, 4, 9, 20, 100])
+def test_one_damaged_record_costs_one_packet(byte: int) -> None:
+    """Whichever byte it is: of its length, its kind, its times, its audio."""
     with tempfile.TemporaryDirectory() as folder, Desk(Path(folder)) as desk:
         path = desk.seal(call(desk, 10))
+        with read(path) as journal:
+            offset = [record.offset for record in journal.records()][250]
         content = bytearray(path.read_bytes())
-        content[len(content) // 2] ^= 0xFF
+        content[offset + byte] ^= 0xFF
         path.write_bytes(content)
         with past_of(desk.folder) as past:
             found = numbers(whole(past, desk, 0))
