@@ -5,6 +5,7 @@ redials (the emulator's plan), an operator starts and stops streaming (orders th
 the console).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import UUID
@@ -16,6 +17,7 @@ RING_STAGGER = 0.5
 # An order that the console refuses may only be early: it is asked again for so long.
 ORDER_PATIENCE = 5.0
 REDIAL_SECONDS = 1.0
+KEY_SECONDS = 0.35
 CALLERS = ("Amara Diaz", "Jonas Weber", "Mei Tanaka", "Olu Adeyemi", "Lena Novak")
 
 When = float
@@ -32,6 +34,8 @@ class Kind:
     sample_rate: StreamingProfile.SampleRate
     orders: tuple[tuple[When, CommandKind], ...] = ()
     redial_at: When | None = None
+    # Keys that the caller presses, one after the other.
+    keys: tuple[When, str] | None = None
     colleague: bool = False
     special: Literal["", "late", "pause", "redial"] = ""
 
@@ -50,7 +54,13 @@ START, STOP = CommandKind.START_STREAMING, CommandKind.STOP_STREAMING
 
 # 555-01xx are numbers that nobody has.
 KINDS = (
-    Kind("each speaker apart, 16 kHz", "4:+18005550101", UNMIXED, HZ_16),
+    Kind(
+        "each speaker apart, 16 kHz",
+        "4:+18005550101",
+        UNMIXED,
+        HZ_16,
+        keys=(0.4, "4711#"),
+    ),
     Kind("mixed, 16 kHz", "4:+18005550102", MIXED, HZ_16),
     Kind("three speakers, 24 kHz", "4:+18005550103", UNMIXED, HZ_24, colleague=True),
     Kind(
@@ -91,6 +101,7 @@ def policy_create() -> None:
                 "channels": kind.channels,
                 "sample_rate": kind.sample_rate,
                 "start_at_answer": kind.starts_by_itself,
+                "dtmf_tones": kind.keys is not None,
             },
         )
         AnswerRule.objects.get_or_create(
@@ -131,11 +142,20 @@ class Ringing:
         }
         if self.kind.colleague:
             plan["participants"] = [caller, *_staff(self.number)]
+        actions = list(self._actions())
+        if actions:
+            plan["actions"] = actions
+        return plan
+
+    def _actions(self) -> Iterator[dict[str, Any]]:
         if self.kind.redial_at is not None:
             at = self.kind.redial_at * self.seconds
-            redial = {"at": at, "do": "redial", "delay": REDIAL_SECONDS}
-            plan["actions"] = [redial]
-        return plan
+            yield {"at": at, "do": "redial", "delay": REDIAL_SECONDS}
+        if self.kind.keys is not None:
+            share, tones = self.kind.keys
+            for number, tone in enumerate(tones):
+                at = share * self.seconds + number * KEY_SECONDS
+                yield {"at": at, "do": "dtmf", "tones": tone}
 
     @property
     def connection_id(self) -> str:
