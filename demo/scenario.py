@@ -5,7 +5,6 @@ redials (the emulator's plan), an operator starts and stops streaming (orders th
 the console).
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import UUID
@@ -17,7 +16,6 @@ RING_STAGGER = 0.5
 # An order that the console refuses may only be early: it is asked again for so long.
 ORDER_PATIENCE = 5.0
 REDIAL_SECONDS = 1.0
-KEY_SECONDS = 0.35
 CALLERS = ("Amara Diaz", "Jonas Weber", "Mei Tanaka", "Olu Adeyemi", "Lena Novak")
 
 When = float
@@ -142,20 +140,14 @@ class Ringing:
         }
         if self.kind.colleague:
             plan["participants"] = [caller, *_staff(self.number)]
-        actions = list(self._actions())
-        if actions:
-            plan["actions"] = actions
-        return plan
-
-    def _actions(self) -> Iterator[dict[str, Any]]:
         if self.kind.redial_at is not None:
             at = self.kind.redial_at * self.seconds
-            yield {"at": at, "do": "redial", "delay": REDIAL_SECONDS}
+            redial = {"at": at, "do": "redial", "delay": REDIAL_SECONDS}
+            plan["actions"] = [redial]
         if self.kind.keys is not None:
-            share, tones = self.kind.keys
-            for number, tone in enumerate(tones):
-                at = share * self.seconds + number * KEY_SECONDS
-                yield {"at": at, "do": "dtmf", "tones": tone}
+            pressed = _presses(*self.kind.keys, seconds=self.seconds)
+            plan["actions"] = [*plan.get("actions", ()), *pressed]
+        return plan
 
     @property
     def connection_id(self) -> str:
@@ -202,6 +194,14 @@ class Ringing:
             self.problems.append("the call did not end in time")
         for _, kind in self._orders:
             self.problems.append(f"“{kind.label}” was never ordered")
+
+
+def _presses(first: When, tones: str, *, seconds: float) -> list[dict[str, Any]]:
+    """Return what makes the caller press keys, about three in a second."""
+    return [
+        {"at": first * seconds + number * 0.35, "do": "dtmf", "tones": tone}
+        for number, tone in enumerate(tones)
+    ]
 
 
 def _staff(number: int) -> list[str]:
