@@ -35,6 +35,8 @@ class Kind:
     sample_rate: StreamingProfile.SampleRate
     orders: tuple[tuple[When, CommandKind], ...] = ()
     redial_at: When | None = None
+    # Keys that the caller presses, one after the other.
+    keys: tuple[When, str] | None = None
     colleague: bool = False
     special: Literal["", "late", "pause", "redial"] = ""
     # Faults of the emulator that raise alarms, if the call is long enough for them.
@@ -55,7 +57,13 @@ START, STOP = CommandKind.START_STREAMING, CommandKind.STOP_STREAMING
 
 # 555-01xx are numbers that nobody has.
 KINDS = (
-    Kind("each speaker apart, 16 kHz", "4:+18005550101", UNMIXED, HZ_16),
+    Kind(
+        "each speaker apart, 16 kHz",
+        "4:+18005550101",
+        UNMIXED,
+        HZ_16,
+        keys=(0.4, "4711#"),
+    ),
     Kind("mixed, 16 kHz", "4:+18005550102", MIXED, HZ_16),
     Kind("three speakers, 24 kHz", "4:+18005550103", UNMIXED, HZ_24, colleague=True),
     Kind(
@@ -99,6 +107,7 @@ def policy_create() -> None:
                 "channels": kind.channels,
                 "sample_rate": kind.sample_rate,
                 "start_at_answer": kind.starts_by_itself,
+                "dtmf_tones": kind.keys is not None,
             },
         )
         AnswerRule.objects.get_or_create(
@@ -145,6 +154,9 @@ class Ringing:
             at = self.kind.redial_at * self.seconds
             redial = {"at": at, "do": "redial", "delay": REDIAL_SECONDS}
             plan["actions"] = [redial]
+        if self.kind.keys is not None:
+            pressed = _presses(*self.kind.keys, seconds=self.seconds)
+            plan["actions"] = [*plan.get("actions", ()), *pressed]
         return plan
 
     @property
@@ -192,6 +204,14 @@ class Ringing:
             self.problems.append("the call did not end in time")
         for _, kind in self._orders:
             self.problems.append(f"“{kind.label}” was never ordered")
+
+
+def _presses(first: When, tones: str, *, seconds: float) -> list[dict[str, Any]]:
+    """Return what makes the caller press keys, about three in a second."""
+    return [
+        {"at": first * seconds + number * 0.35, "do": "dtmf", "tones": tone}
+        for number, tone in enumerate(tones)
+    ]
 
 
 def _staff(number: int) -> list[str]:

@@ -9,6 +9,12 @@
 
 // Two tracks further apart than this sound like an echo.
 export const DRIFT = 0.06;
+// Closer than this is together: nobody hears it, and clocks are not read more finely.
+const CLOSE = 0.015;
+// Further apart than this, a track jumps. Nearer, it hurries or dawdles by at most a
+// tenth, pitch kept: a jump takes as long as decoding does, and is late again after it.
+const FAR = 0.5;
+const HURRY = 0.1;
 export const SPEEDS = [0.5, 0.75, 1, 1.25, 1.5, 2, 2.5, 3];
 // A page in the background draws no frames; its audio plays on and must be led.
 const TICK_MS = 200;
@@ -51,7 +57,10 @@ export class Engine {
     this.playing = false;
     clearInterval(this.timer);
     this.position = Math.min(at, this.total);
-    for (const lane of this.lanes) lane.audio.pause();
+    for (const { audio } of this.lanes) {
+      audio.pause();
+      audio.playbackRate = this.speed;
+    }
     this.told.changed();
     this.told.moved();
   }
@@ -176,6 +185,7 @@ export class Engine {
     const leader = current.find(({ audio }) => !audio.paused && !audio.seeking);
     if (leader) {
       this.position = leader.track.offset + leader.audio.currentTime;
+      if (leader.audio.playbackRate !== this.speed) leader.audio.playbackRate = this.speed;
       for (const lane of current) if (lane !== leader) this._keep(lane);
     } else if (!current.length) {
       this.position += elapsed * this.speed;
@@ -184,8 +194,15 @@ export class Engine {
 
   _keep({ track, audio }) {
     const there = this.position - track.offset;
-    const isOff = Math.abs(audio.currentTime - there) > DRIFT * this.speed;
-    if (isOff && !audio.seeking) audio.currentTime = there;
+    const ahead = (audio.currentTime - there) / this.speed;
+    if (audio.seeking || audio.paused) return;
+    if (Math.abs(ahead) > FAR) {
+      audio.currentTime = there;
+      return;
+    }
+    const hurry = Math.abs(ahead) < CLOSE ? 0 : Math.min(Math.max(-2 * ahead, -HURRY), HURRY);
+    const rate = this.speed * (1 + Math.round(hurry * 50) / 50);
+    if (audio.playbackRate !== rate) audio.playbackRate = rate;
   }
 
   /* Where to go instead of going on, or null: round the loop, over a silence. */

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -86,6 +87,13 @@ def read_until(demo: "subprocess.Popen[str]", words: str) -> str:
     raise AssertionError(f"it never said {words!r}:\n{said}")
 
 
+def assert_keys_were_pressed(folder: Path) -> None:
+    """The caller's keys came over the socket, as rows, once and in order."""
+    with closing(sqlite3.connect(folder / "acsstream.sqlite3")) as database:
+        rows = database.execute("select tone from calls_tone order by at_us")
+        assert "".join(tone for (tone,) in rows) == "4711#"
+
+
 @pytest.fixture
 def audio(tmp_path: Path) -> Path:
     """One stereo file without any silence in it."""
@@ -117,6 +125,7 @@ def test_records_every_kind_of_call_and_finds_nothing_missing(
         assert each["stored_sha256"] == each["sent_sha256"]
         assert each["silent_packets"] == 0
     assert_kinds_happened(report["calls"])
+    assert_keys_were_pressed(folder)
     assert processes_of(folder) == []
 
 
