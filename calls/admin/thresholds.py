@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from calls.alarms.thresholds import OF_CALLS, Limit, ThresholdError, profile_thresholds
-from calls.models import StreamingProfile
+from calls.models import AlarmKind, StreamingProfile
 
 PREFIX = "alarm_"
 FIELDS = tuple(f"{PREFIX}{limit.name}" for limit in OF_CALLS)
@@ -19,10 +19,9 @@ class ThresholdField(forms.FloatField):
 
     def __init__(self, limit: Limit) -> None:
         self.limit = limit
-        label = limit.name.replace("_", " ").capitalize().replace("dbfs", "dBFS")
         super().__init__(
             required=False,
-            label=label,
+            label=f"{AlarmKind(limit.kind).label} ({limit.unit})",
             help_text=limit.purpose,
             widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal"}),
         )

@@ -119,7 +119,7 @@ LIMITS: Final = (
         "malformed_count",
         Kind.MALFORMED,
         5,
-        "messages",
+        "per minute",
         "So many malformed messages come within a minute.",
     ),
     Limit(

@@ -14,6 +14,7 @@ from calls.alarms.thresholds import (
     Thresholds,
     profile_thresholds,
 )
+from calls.models import AlarmKind
 
 
 def test_every_threshold_is_a_setting_with_its_default() -> None:
@@ -70,3 +71,13 @@ def test_a_setting_beyond_its_most_is_refused() -> None:
         "SHARE: 101 is more than 100",
         "LEVEL: -70 is less than -60 or not finite",
     ]
+
+
+def test_the_page_of_alarms_names_every_kind_and_setting() -> None:
+    page = (settings.BASE_DIR / "docs" / "alarms.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| `")]
+
+    assert [row.split("`")[1] for row in rows] == AlarmKind.values
+    named = {f"ACSSTREAM_ALARM_{row.split('`')[-2]}" for row in rows}
+    known = {f"ACSSTREAM_ALARM_{limit.name.upper()}" for limit in LIMITS}
+    assert named == known | {"ACSSTREAM_ALARM_COMMANDS"}
