@@ -109,6 +109,7 @@ def _row(alarm: Alarm, names: Names, counts: Mapping[UUID | None, int]) -> Alarm
         "assignee": _person(alarm.assignee),
         "acknowledged_by": _named(alarm.acknowledged_by),
         "closed_by": _named(alarm.closed_by),
+        "closed": alarm.closed_at.timestamp() if alarm.closed_at else None,
         "closed_text": formats.moment(alarm.closed_at)
         if alarm.state == AlarmState.CLOSED
         else "",

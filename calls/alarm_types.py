@@ -46,6 +46,7 @@ class AlarmJson(TypedDict):
     assignee: PersonJson | None
     acknowledged_by: str
     closed_by: str
+    closed: float | None
     closed_text: str
     close_reason: str
     jump: str

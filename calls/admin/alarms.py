@@ -60,7 +60,6 @@ class AlarmAdmin(FactAdmin):
 
     list_display = (
         "shown_severity",
-        "kind",
         "told",
         "shown_call",
         "opened",
@@ -68,7 +67,7 @@ class AlarmAdmin(FactAdmin):
         "shown_state",
         "assignee",
     )
-    list_display_links = ("shown_severity", "kind")
+    list_display_links = ("shown_severity", "told")
     list_select_related = ("call", "assignee")
     list_filter = (
         ("severity", ChoicesDropdownFilter),
@@ -131,10 +130,11 @@ class AlarmAdmin(FactAdmin):
         """Show what was done about it, as a label."""
         return row.state, row.get_state_display()
 
-    @admin.display(description=_("Reason"))
-    def told(self, row: Alarm) -> str:
-        """Show what was seen; of what is closed, why."""
-        return f"{row.words} ({row.close_reason})" if row.close_reason else row.words
+    @admin.display(description=_("Problem"), ordering="kind")
+    def told(self, row: Alarm) -> SafeString:
+        """Show what was seen; of what is closed, why it was."""
+        why = f"({row.close_reason})" if row.close_reason else ""
+        return format_html("<b>{}</b> {} {}", row.get_kind_display(), row.words, why)
 
     @admin.display(description=_("Call"), ordering="call__rang_at")
     def shown_call(self, row: Alarm) -> str | SafeString:

@@ -171,13 +171,15 @@ function goes(part, alarm) {
 export function tickRow(row, alarm, now) {
   const { since, lasts } = parts.get(row);
   if (alarm.lasts) {
-    say(since, length(now - alarm.opened));
+    say(since, length(Math.max(0, now - alarm.opened)));
     say(lasts, _("and lasting"));
     return;
   }
-  const end = alarm.cleared ?? alarm.opened;
-  say(since, alarm.cleared ? length(end - alarm.opened) : "–");
-  say(lasts, fill(_("over for %(age)s"), { age: length(now - end) }));
+  // Of what was closed while it lasted nobody knows how long it went on.
+  const end = alarm.cleared ?? alarm.closed ?? alarm.opened;
+  const words = alarm.cleared ? _("over for %(age)s") : _("closed for %(age)s");
+  say(since, length(Math.max(0, end - alarm.opened)));
+  say(lasts, fill(words, { age: length(Math.max(0, now - end)) }));
 }
 
 /* What became of a row that is about to go. */

@@ -395,7 +395,9 @@ def test_acts_and_answers_what_the_alarm_is_now(operator: Client) -> None:
     assert do("assign", to="")["assignee"] is None
     closed = do("close", reason="false alarm")
     assert (closed["state"], closed["close_reason"]) == ("closed", "false alarm")
-    assert do("reopen")["state"] == "open"
+    assert closed["closed"] == pytest.approx(timezone.now().timestamp(), abs=60)
+    opened = do("reopen")
+    assert (opened["state"], opened["closed"]) == ("open", None)
 
 
 @pytest.mark.parametrize(
