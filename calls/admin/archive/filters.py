@@ -125,7 +125,8 @@ class PartyFilter(TextFilter):
     def narrow(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
         """Return their calls."""
         fields = ("from_raw_id", "to_raw_id", "caller_name")
-        return calls_with_party(queryset, value, fields)
+        found, self.words = calls_with_party(queryset, value, fields)
+        return found
 
 
 class PersonFilter(TextFilter):
@@ -138,7 +139,8 @@ class PersonFilter(TextFilter):
 
     def narrow(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
         """Return the calls they were in."""
-        return calls_with_party(queryset, value, ("people_text",))
+        found, self.words = calls_with_party(queryset, value, ("people_text",))
+        return found
 
 
 class FieldFilter(ChoiceFilter):
