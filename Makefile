@@ -66,6 +66,12 @@ bench: $(STAMPS)/dev ## Measure what it all costs beside others, 8 minutes (ARGS
 	$(BIN)/python -m benchmarks $(ARGS)
 	$(BIN)/python -m scripts.bench_table --write
 
+# Calls of `make archive-bench`.
+CALLS ?= 1000000
+
+archive-bench: $(STAMPS)/dev $(STAMPS)/static ## The archive's pages at CALLS=1000000 in a PostgreSQL of its own, 15 minutes
+	$(BIN)/python -m benchmarks.archive --calls $(CALLS) $(ARGS)
+
 # Minutes of `make soak`.
 MINUTES ?= 10
 
