@@ -13,7 +13,7 @@ WORKERS ?= --numprocesses logical --maxprocesses 4
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help setup ready demo test test-pure test-postgres test-suite faults lies press \
-	check bench soak autobahn fix lock clean migrate
+	check bench archive-bench soak autobahn fix lock clean migrate
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

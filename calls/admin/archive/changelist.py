@@ -21,10 +21,11 @@ from calls.admin.archive.columns import (
     columns_of,
     rows_of,
 )
-from calls.admin.archive.filters import NAMES, PRESETS
+from calls.admin.archive.filters import NAMES
 from calls.admin.archive.inputs import ArchiveFilter, Chip
 from calls.admin.archive.params import SORT_VAR, VIEW_VAR
 from calls.admin.archive.views import view_here
+from calls.admin.archive.when import PRESETS
 from calls.admin.paging import BoundedPaginator
 from calls.markup import call_title
 from calls.models import Call
