@@ -13,6 +13,7 @@ is about "busy" where the kernel tells it, and about "wall" elsewhere.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import math
 import os
@@ -263,6 +264,10 @@ def measure_all(options: argparse.Namespace) -> Iterator[Page]:
     facts = facts_of()
     client = Client()
     client.force_login(User.objects.get(username="bench"))
+    client.get(LIST)
+    # As `acsstream.asgi` does when it has begun.
+    gc.collect()
+    gc.freeze()
     for name, address in pages(facts):
         if options.only not in name:
             continue
