@@ -13,7 +13,7 @@ WORKERS ?= --numprocesses logical --maxprocesses 4
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help setup ready demo test test-pure test-postgres test-suite faults lies press listen \
-	check bench wallboard soak autobahn fix texts lock clean migrate
+	check bench wallboard archive-bench soak autobahn fix texts lock clean migrate
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,6 +72,12 @@ bench: $(STAMPS)/dev ## Measure what it all costs beside others, 8 minutes (ARGS
 
 wallboard: $(STAMPS)/dev $(STAMPS)/npm ## Page load, updates, bytes and CPU of the wallboard at 1,000 live calls
 	$(BIN)/python -m benchmarks.wallboard $(ARGS)
+
+# Calls of `make archive-bench`.
+CALLS ?= 1000000
+
+archive-bench: $(STAMPS)/dev $(STAMPS)/static ## The archive's pages at CALLS=1000000 in a PostgreSQL of its own, 15 minutes
+	$(BIN)/python -m benchmarks.archive --calls $(CALLS) $(ARGS)
 
 # Minutes of `make soak`.
 MINUTES ?= 10

@@ -4,6 +4,7 @@ Browsers come with a session and an Origin, ACS comes with a token and no Origin
 `/ws/…` and everything else have stacks of their own.
 """
 
+import gc
 import os
 from typing import Any
 
@@ -49,3 +50,6 @@ def web_application() -> Any:
 
 
 application = web_application()
+# What was loaded stays: to look through all of it for garbage took 200 ms of a page.
+gc.collect()
+gc.freeze()

@@ -4,13 +4,18 @@
 
 A PostgreSQL of its own is filled with synthetic calls; then each page is asked for many
 times, through the whole of Django, in this process: URL, session, permissions, queries,
-template. Times are those of the server alone, without network and browser.
+template. Network and browser have no part in it. "wall" is what a clock says, "busy" is
+what processors spent, ours and PostgreSQL's together: on a machine that others use,
+too, a page waits for a processor, and only the second says what the page costs. The bar
+is about "busy" where the kernel tells it, and about "wall" elsewhere.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import json
+import math
 import os
 import statistics
 import sys
@@ -24,6 +29,17 @@ from typing import Any
 BAR_MS = 150.0
 LIST = "/admin/calls/call/"
 ROUNDS = 20
+# As a server of 16 GB has it: what a million calls are read from stays in memory. No
+# query is shared out among processors, so that each shows what it costs.
+TUNING = {
+    "shared_buffers": "1GB",
+    "effective_cache_size": "4GB",
+    "work_mem": "32MB",
+    "maintenance_work_mem": "256MB",
+    "random_page_cost": "1.1",
+    "max_wal_size": "8GB",
+    "max_parallel_workers_per_gather": "0",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +47,17 @@ class Page:
     """One page measured: its times in ms, how many queries, how many rows."""
 
     name: str
-    p50: float
-    p95: float
-    database: float
+    wall_p50: float
+    wall_p95: float
+    busy_p50: float
+    busy_p95: float
     queries: int
     rows: str
 
     @property
     def is_kept(self) -> bool:
         """Say whether it is within the bar."""
-        return self.p95 <= BAR_MS
+        return (self.busy_p95 or self.wall_p95) <= BAR_MS
 
 
 def pages(facts: dict[str, str]) -> Iterator[tuple[str, str]]:
@@ -137,34 +154,60 @@ def measured(client: Any, name: str, address: str, rounds: int) -> Page:
     with CaptureQueriesContext(connection) as queries:
         response = client.get(address)
     # Now: the next request forgets them.
-    spent = [float(one["time"]) * 1000 for one in queries]
+    asked = len(queries)
     if response.status_code != 200:
         raise RuntimeError(f"{address} answered {response.status_code}")
     listed = response.context and response.context.get("cl")
-    times = []
+    wall, busy = [], []
     for _ in range(rounds):
-        began = time.perf_counter()
+        began, worked = time.perf_counter(), processors()
         client.get(address)
-        times.append((time.perf_counter() - began) * 1000)
-    times.sort()
+        wall.append((time.perf_counter() - began) * 1000)
+        busy.append((processors() - worked) * 1000)
     return Page(
         name=name,
-        p50=statistics.median(times),
-        p95=times[min(int(len(times) * 0.95), len(times) - 1)],
-        database=sum(spent),
-        queries=len(spent),
+        wall_p50=statistics.median(wall),
+        wall_p95=_p95(wall),
+        busy_p50=statistics.median(busy),
+        busy_p95=_p95(busy),
+        queries=asked,
         rows=listed.paginator.total_words if listed else "",
     )
 
 
+def _p95(values: list[float]) -> float:
+    return sorted(values)[math.ceil(len(values) * 0.95) - 1]
+
+
+def processors() -> float:
+    """Return the seconds that processors spent on us and on our PostgreSQL session.
+
+    0 where the kernel does not tell. Parallel workers are not in it: see `TUNING`.
+    """
+    from django.db import connection
+
+    if connection.connection is None:
+        connection.connect()
+    pid = connection.connection.info.backend_pid
+    try:
+        # In ns: https://docs.kernel.org/scheduler/sched-stats.html
+        told = Path(f"/proc/{pid}/schedstat").read_text()
+    except OSError:
+        return 0.0
+    return int(told.split()[0]) / 1e9 + time.process_time()
+
+
 def table(found: list[Page]) -> str:
     """Return one line for each page."""
-    lines = [f"{'':46} {'p50':>7} {'p95':>7} {'db':>7} {'queries':>7}  rows"]
+    lines = [
+        f"{'':46} {'busy p50':>8} {'p95':>7} {'wall p50':>8} {'p95':>7} queries  rows"
+    ]
     for one in found:
         mark = "" if one.is_kept else f"  over the bar of {BAR_MS:.0f} ms"
         lines.append(
-            f"{one.name[:46]:46} {one.p50:7.1f} {one.p95:7.1f} {one.database:7.1f}"
-            f" {one.queries:7}  {one.rows}{mark}"
+            f"{one.name[:46]:46} {one.busy_p50:8.1f} {one.busy_p95:7.1f}"
+            f" {one.wall_p50:8.1f} {one.wall_p95:7.1f} {one.queries:7}"
+            f"  {one.rows}{mark}"
         )
     over = sum(not one.is_kept for one in found)
     lines.append(f"{len(found)} pages, {over} over the bar; times in ms")
@@ -221,6 +264,10 @@ def measure_all(options: argparse.Namespace) -> Iterator[Page]:
     facts = facts_of()
     client = Client()
     client.force_login(User.objects.get(username="bench"))
+    client.get(LIST)
+    # As `acsstream.asgi` does when it has begun.
+    gc.collect()
+    gc.freeze()
     for name, address in pages(facts):
         if options.only not in name:
             continue
@@ -247,10 +294,8 @@ def main() -> int:
         return run(options)
     from tests.postgres import postgres_server
 
-    # As a server of 16 GB has it: what a million calls are read from stays in memory.
-    tuning = {"shared_buffers": "1GB", "work_mem": "32MB", "random_page_cost": "1.1"}
     with (
-        postgres_server(**tuning, effective_cache_size="4GB") as server,
+        postgres_server(**TUNING) as server,
         tempfile.TemporaryDirectory(prefix="bench-") as folder,
     ):
         os.environ["DATABASE_URL"] = server.url

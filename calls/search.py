@@ -6,9 +6,9 @@ will do. At a million calls each way goes through an index (docs/decisions/0011)
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -21,8 +21,11 @@ from django.db.models.lookups import Contains
 GRAM = 3
 # What is longer is in no column.
 LONGEST = 400
-# Beyond so many calls a word is looked for from the newest call on, without its index.
-COMMON = 20_000
+# Of so many newest calls more than so many have a word: one of ten calls does.
+SAMPLE, COMMON = 1_000, 100
+# So many calls are found by the index and sorted at once; of more, the first ones
+# of the list are found sooner by looking.
+RARE = 2_000
 # How the key of a call is shortened: by its first eight digits.
 HEX_DIGITS = 6
 # Legs of a call share a correlation id; more than a few are another kind of search.
@@ -54,12 +57,25 @@ def words_of(text: str) -> list[str]:
     return _WITHIN_NUMBER.sub("", joined).split()
 
 
-def text_q(text: str, calls: QuerySet[Any]) -> Q | None:
-    """Return a condition that every word is in the numbers and names of a call.
+@dataclass(frozen=True, slots=True)
+class Words:
+    """How calls with some words are found, and how they are counted.
 
-    None if there is no word that is long enough to look for. For PostgreSQL's index it
-    says the same twice, unless so many calls are likely to have the words that those
-    the list begins with are found sooner by looking.
+    `counting` is true of the same calls and by the index: for a count, where the
+    condition is for the first calls of a list.
+    """
+
+    condition: Q
+    counting: Q = field(default_factory=Q)
+
+
+def words_find(calls: QuerySet[Any], text: str) -> Words | None:
+    """Return how to find calls with every word in their numbers and names.
+
+    None if there is no word that is long enough to look for. PostgreSQL's planner takes
+    the grams of a word for independent, and so a surname that thousands have for one
+    that nobody has. Hence it is told what to do: what is rare is looked up in the
+    index, what is common is looked for from the newest call on.
     """
     words = words_of(text)
     if not any(len(word) >= GRAM for word in words):
@@ -69,16 +85,16 @@ def text_q(text: str, calls: QuerySet[Any]) -> Q | None:
         contained &= Q(search_text__contains=Lower(_text(word)))
         if len(word) >= GRAM:
             indexed &= Q(HoldsGrams("search_text", Lower(_text(word))))
-    if connections[calls.db].vendor != "postgresql" or _is_common(calls, indexed):
-        return contained
-    return contained & indexed
-
-
-def _is_common(calls: QuerySet[Any], indexed: Q) -> bool:
-    """Ask PostgreSQL's planner whether a condition on grams is true of many calls."""
+    if connections[calls.db].vendor != "postgresql":
+        return Words(contained)
     rows = calls.model._base_manager.using(calls.db)
-    plan = json.loads(rows.filter(indexed).values("pk").explain(format="json"))
-    return bool(plan[0]["Plan"]["Plan Rows"] > COMMON)
+    newest = rows.order_by("-rang_at").values("pk", "search_text")[:SAMPLE]
+    if rows.filter(pk__in=newest.values("pk")).filter(contained).count() > COMMON:
+        return Words(contained)
+    both = contained & indexed
+    if rows.filter(both).order_by().values("pk")[: RARE + 1].count() > RARE:
+        return Words(contained, counting=both)
+    return Words(both)
 
 
 def holds_text(fields: Iterable[str], text: str) -> Q:
@@ -92,29 +108,37 @@ def holds_text(fields: Iterable[str], text: str) -> Q:
     return found
 
 
-def calls_matching(calls: QuerySet[Any], text: str) -> QuerySet[Any]:
-    """Return those of `calls` that a search is after.
+def calls_matching(
+    calls: QuerySet[Any], text: str
+) -> tuple[QuerySet[Any], Words | None]:
+    """Return those of `calls` that a search is after, and how it is by words, if it is.
 
     What is the id of a call, or begins one, is no name. Ids are looked up beforehand:
     one condition of both kinds could use no index for either.
     """
     ids = _with_id(calls, text.strip())
     if ids and not text.strip().isdigit():
-        return calls.filter(pk__in=ids)
-    found = text_q(text, calls)
+        return calls.filter(pk__in=ids), None
+    found = words_find(calls, text)
     if ids:
-        found = Q(pk__in=ids) | found if found else Q(pk__in=ids)
-    return calls.none() if found is None else calls.filter(found)
+        either = Q(pk__in=ids) | found.condition if found else Q(pk__in=ids)
+        return calls.filter(either), None
+    if found is None:
+        return calls.none(), None
+    return calls.filter(found.condition), found
 
 
 def calls_with_party(
     calls: QuerySet[Any], text: str, fields: Iterable[str]
-) -> QuerySet[Any]:
+) -> tuple[QuerySet[Any], Words | None]:
     """Return calls that have every word in one of `fields`, parts of `search_text`."""
-    found = text_q(text, calls)
+    found = words_find(calls, text)
     if found is None:
-        return calls.none()
-    return calls.filter(found, holds_text(fields, text))
+        return calls.none(), None
+    held = holds_text(fields, text)
+    # Said twice, the planner would take what is common for rare again.
+    condition = held if found.counting else found.condition & held
+    return calls.filter(condition), found
 
 
 def _with_id(calls: QuerySet[Any], term: str) -> list[UUID]:

@@ -11,7 +11,7 @@ from django.shortcuts import redirect
 from django.urls import URLPattern
 from django.utils.translation import gettext_lazy as _
 
-from calls.admin.archive.changelist import ArchiveList
+from calls.admin.archive.changelist import FOUND, ArchiveList
 from calls.admin.archive.columns import (
     ALWAYS,
     COLUMNS,
@@ -91,7 +91,9 @@ class CallAdmin(OrderActions):
         """Search by index; nothing is found twice."""
         if not search_term.strip():
             return queryset, False
-        return calls_matching(queryset, search_term), False
+        found, words = calls_matching(queryset, search_term)
+        setattr(request, FOUND, words)
+        return found, False
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -13,7 +13,7 @@ from unfold.contrib.filters.admin import DropdownFilter, RangeDateTimeFilter
 from unfold.utils import parse_datetime_str
 
 from calls import formats
-from calls.models import Call, CommandKind, StreamCommand
+from calls.models import CommandKind, IngestProcess, StreamCommand, StreamingProfile
 from calls.models.call import CallQuerySet
 
 
@@ -51,28 +51,43 @@ class CompletenessFilter(DropdownFilter):
                 return queryset
 
 
-class LiveFilter(DropdownFilter):
-    """Whether the call is still running."""
+class RateFilter(DropdownFilter):
+    """The sample rate: what ACS sends, and not what is in a million rows."""
 
-    title = "live or over"
-    parameter_name = "live"
+    title = "sample rate"
+    parameter_name = "sample_rate"
 
     def lookups(
         self, request: HttpRequest, model_admin: ModelAdmin[Any]
     ) -> list[tuple[str, str]]:
         """Return the choices."""
-        return [("yes", "Live"), ("no", "Over")]
+        rates = StreamingProfile.SampleRate
+        return [(str(rate.value), str(rate.label)) for rate in rates]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Call]) -> Any:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Return the rows of the choice."""
-        assert isinstance(queryset, CallQuerySet)  # noqa: S101 Call's own manager
-        match self.value():
-            case "yes":
-                return queryset.live()
-            case "no":
-                return queryset.ended()
-            case _:
-                return queryset
+        value = self.value()
+        if value not in dict(self.lookup_choices):
+            return queryset
+        return queryset.filter(sample_rate=int(value or 0))
+
+
+class NodeFilter(DropdownFilter):
+    """The node: one that has or had an ingest process."""
+
+    title = "node"
+    parameter_name = "node"
+
+    def lookups(
+        self, request: HttpRequest, model_admin: ModelAdmin[Any]
+    ) -> list[tuple[str, str]]:
+        """Return the choices."""
+        nodes = IngestProcess.objects.order_by("node").values_list("node", flat=True)
+        return [(node, node) for node in nodes.distinct()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the rows of the choice."""
+        return queryset.filter(node=self.value()) if self.value() else queryset
 
 
 class MomentRangeFilter(RangeDateTimeFilter):

@@ -17,7 +17,7 @@ from unfold.decorators import display
 
 from calls import formats, markup
 from calls.admin.base import FactAdmin, OfCallAdmin
-from calls.admin.filters import MomentRangeFilter
+from calls.admin.filters import MomentRangeFilter, NodeFilter, RateFilter
 from calls.markup import party
 from calls.models import (
     Connection,
@@ -53,7 +53,7 @@ class SubscriptionAdmin(OfCallAdmin):
     )
     list_filter = (
         ("state", ChoicesDropdownFilter),
-        "sample_rate",
+        RateFilter,
         "is_mixed",
         ("started_at", MomentRangeFilter),
     )
@@ -97,7 +97,7 @@ class ConnectionAdmin(OfCallAdmin):
     list_filter = (
         ("journal_state", ChoicesDropdownFilter),
         ("journal_end", ChoicesDropdownFilter),
-        "node",
+        NodeFilter,
         ("opened_at", MomentRangeFilter),
     )
     search_fields = ("id", "call__connection_id", "remote_address", "close_reason")
@@ -164,7 +164,7 @@ class RecordingAdmin(OfCallAdmin):
         "megabytes",
         "error",
     )
-    list_filter = (("state", ChoicesDropdownFilter), "sample_rate")
+    list_filter = (("state", ChoicesDropdownFilter), RateFilter)
     list_select_related: ClassVar[tuple[str, ...]] = ("call", "track__participant")
     search_fields = (
         "id",

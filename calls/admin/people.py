@@ -12,7 +12,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
 from calls import formats, markup
 from calls.admin.base import OfCallAdmin
-from calls.admin.filters import CompletenessFilter, MomentRangeFilter
+from calls.admin.filters import CompletenessFilter, MomentRangeFilter, RateFilter
 from calls.markup import bar, party
 from calls.models import (
     Participant,
@@ -121,7 +121,7 @@ class TrackAdmin(OfCallAdmin):
     )
     list_filter = (
         CompletenessFilter,
-        "sample_rate",
+        RateFilter,
         "is_final",
         ("first_packet_at", MomentRangeFilter),
     )

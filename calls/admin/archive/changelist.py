@@ -21,15 +21,18 @@ from calls.admin.archive.columns import (
     columns_of,
     rows_of,
 )
-from calls.admin.archive.filters import NAMES, PRESETS
+from calls.admin.archive.filters import NAMES
 from calls.admin.archive.inputs import ArchiveFilter, Chip
 from calls.admin.archive.params import SORT_VAR, VIEW_VAR
 from calls.admin.archive.views import view_here
+from calls.admin.archive.when import PRESETS
 from calls.admin.paging import BoundedPaginator
 from calls.markup import call_title
 from calls.models import Call
-from calls.search import GRAM, words_of
+from calls.search import GRAM, Words, words_of
 
+# Of a request: what its search is by words, if it is.
+FOUND = "_archive_found"
 # The whole list, where a default view would open.
 ALL_VIEWS = "all"
 
@@ -231,6 +234,7 @@ class ArchiveList(ChangeList):
         """Find the page; one that is not there is the nearest that is."""
         self.list_per_page = rows_of(request)
         paginator = BoundedPaginator(self.queryset, self.list_per_page)
+        self._count(paginator, getattr(request, FOUND, None))
         self.paginator = self.bounded = paginator
         self.page_num = min(max(self.page_num, 1), paginator.num_pages)
         self.result_count = paginator.count
@@ -241,6 +245,13 @@ class ArchiveList(ChangeList):
         self.show_admin_actions = True
         self.can_show_all = False
         self.multi_page = paginator.num_pages > 1
+
+    def _count(self, paginator: BoundedPaginator, words: Words | None) -> None:
+        """Let the rows be counted in the way that is soonest for their words."""
+        known = [words, *(one.words for one in self.filters)]
+        paginator.counted = self.queryset.filter(
+            *(one.counting for one in known if one)
+        )
 
     @property
     def rows_words(self) -> str:

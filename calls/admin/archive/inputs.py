@@ -13,6 +13,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
+from calls.search import Words
+
 Choice = tuple[str, str]
 
 # Years that a call can be of: dates outside overflow somewhere on their way.
@@ -43,6 +45,8 @@ class ArchiveFilter(SimpleListFilter):
     """A filter of one or more parameters. What makes no sense in them is no filter."""
 
     names: ClassVar[tuple[str, ...]] = ()
+    # Of a filter by words: how they are found.
+    words: Words | None = None
 
     def __init__(
         self,
