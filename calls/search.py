@@ -1,7 +1,7 @@
 """Finding calls by what people have in hand: a number, a name, any id of the call.
 
 Every word must be found, as a part of a number or name; an id, or how it begins, alone
-will do. At a million calls each way goes through an index (docs/decisions/0011).
+will do. At a million calls each way goes through an index (docs/decisions/0012).
 """
 
 from __future__ import annotations

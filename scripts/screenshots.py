@@ -1,30 +1,41 @@
-"""Make the README's pictures: run the demo, and photograph the console.
+"""Make the pictures of the documentation: run the demo, and photograph the console.
 
-    python -m scripts.screenshots [--to docs/images] [--dark]
+    python -m scripts.screenshots [--only wallboard-10 …] [--to docs/screenshots]
 
-Needs the development requirements and Chromium. Every figure on them is real.
+Each picture is taken light and dark. The figures on them are real, but for
+wallboard-1000: its calls are made up (benchmarks/wallboard.py), because no laptop
+carries the sound of a thousand. README's two pictures are copies, in docs/images.
+Needs the development requirements and Chromium.
 """
 
 import argparse
+import importlib
+import re
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 from tests.e2e.terminal import QUIET, ROOT, Demo, demo_on_terminal
 
-CALLS, SECONDS = "6", "40"
+DOCS = ROOT / "docs"
+CALLS, SECONDS = "10", "60"
+WIDE = {"width": 1440, "height": 900}
+# README's pictures, each with what it is a copy of.
+README = {"dashboard.png": "wallboard-10.png", "call.png": "call-archived.png"}
+CALL_LINK = "a[href*='/calls/call/'][href$='/change/']"
+Shot = Callable[[Page, str], bool]
 
 
 def main() -> int:
-    """Write dashboard.png and call.png; with --dark, archive and dark ones too."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--to", type=Path, default=ROOT / "docs" / "images")
-    parser.add_argument(
-        "--dark", action="store_true", help="dark pages and archive too"
-    )
+    """Write the pictures asked for; return 1 if one could not be taken."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--to", type=Path, default=DOCS / "screenshots")
+    names = [*WHILE_LIVE, *WHEN_OVER, "wallboard-1000"]
+    parser.add_argument("--only", nargs="+", choices=names, default=names)
     options = parser.parse_args()
     folder: Path = options.to
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
@@ -32,50 +43,182 @@ def main() -> int:
         sys.stderr.write("No Chromium here: apt-get install chromium\n")
         return 1
     folder.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=QUIET)
+        missed = of_demo(browser, folder, options.only)
+        if "wallboard-1000" in options.only:
+            of_a_thousand(browser, folder)
+        browser.close()
+    for name, source in README.items():
+        if folder == DOCS / "screenshots" and (folder / source).exists():
+            shutil.copy(folder / source, DOCS / "images" / name)
+    sys.stderr.writelines(f"{name}: nothing like it on the demo\n" for name in missed)
+    return int(bool(missed))
+
+
+# --- on the demo ------------------------------------------------------------------
+
+
+def of_demo(browser: Browser, folder: Path, only: list[str]) -> list[str]:
+    """Take the demo's pictures; return the names of those that could not be taken."""
+    if not {*WHILE_LIVE, *WHEN_OVER} & {*only}:
+        return []
     with (
         tempfile.TemporaryDirectory() as data,
         demo_on_terminal(
             Path(data) / "demo", "--calls", CALLS, "--seconds", SECONDS
         ) as demo,
-        sync_playwright() as playwright,
     ):
-        browser = playwright.chromium.launch(executable_path=chromium, args=QUIET)
-        page = browser.new_page(viewport={"width": 1440, "height": 900})
-        _photograph(demo, page, folder, dark=options.dark)
-        browser.close()
-    return 0
+        page = browser.new_page(viewport=WIDE)  # type: ignore[arg-type] # a plain dict
+        console = sign_in(page, demo)
+        page.locator("#live tbody tr").nth(int(CALLS) - 2).wait_for()
+        # By then most calls stream, one was stopped, and levels have moved.
+        page.wait_for_timeout(20_000)
+        missed = take_all(page, console, folder, WHILE_LIVE, only)
+        demo.await_line(r"(OK|FAILED): ", 240)
+        missed += take_all(page, console, folder, WHEN_OVER, only)
+        page.close()
+    return missed
 
 
-def _photograph(demo: Demo, page: Page, folder: Path, *, dark: bool) -> None:
+def sign_in(page: Page, demo: Demo) -> str:
+    """Sign in as the demo says, and return the console's address."""
     console, (name, password) = demo.console(), demo.operator()
     page.goto(f"{console}/admin/")
     page.fill("input[name=username]", name)
     page.fill("input[name=password]", password)
     page.click("button[type=submit]")
-    page.locator("#live tbody tr").nth(5).wait_for()
-    # By then the fourth call streams, the fifth is stopped or back again.
-    page.wait_for_timeout(19_000)
-    _take(page, folder / "dashboard.png", dark=dark)
-    demo.await_line(r"(OK|FAILED): ", 120)
-    if dark:
-        page.goto(f"{console}/admin/calls/call/")
-        page.wait_for_timeout(1_000)
-        _take(page, folder / "archive.png", dark=True)
-        page.goto(f"{console}/admin/")
-    page.locator("#ended tbody tr", has_text="Finished").last.locator("a").first.click()
-    page.locator("#player.ready").wait_for()
-    page.wait_for_timeout(2_000)
-    _take(page, folder / "call.png", dark=dark)
+    page.wait_for_url("**/admin/")
+    return console
 
 
-def _take(page: Page, path: Path, *, dark: bool) -> None:
-    is_long = path.stem == "call"
-    page.screenshot(path=path, full_page=is_long)
-    if dark:
-        page.evaluate("document.documentElement.classList.add('dark')")
-        page.wait_for_timeout(300)
-        page.screenshot(path=path.with_stem(f"{path.stem}-dark"), full_page=is_long)
-        page.evaluate("document.documentElement.classList.remove('dark')")
+def take_all(
+    page: Page, console: str, folder: Path, shots: dict[str, Shot], only: list[str]
+) -> list[str]:
+    """Take each of `shots` that was asked for; return which could not be taken."""
+    missed = []
+    for name, show in shots.items():
+        if name in only and not (show(page, console) and take(page, folder / name)):
+            missed.append(name)
+    return missed
+
+
+def take(page: Page, path: Path) -> bool:
+    """Take a page light and dark: calls whole, lists as a window shows them."""
+    page.wait_for_timeout(1_500)
+    is_whole = path.name.startswith("call-")
+    page.screenshot(path=path.with_suffix(".png"), full_page=is_whole)
+    page.evaluate("document.documentElement.classList.add('dark')")
+    page.wait_for_timeout(600)
+    page.screenshot(path=path.with_name(f"{path.name}-dark.png"), full_page=is_whole)
+    page.evaluate("document.documentElement.classList.remove('dark')")
+    return True
+
+
+def wallboard(page: Page, console: str) -> bool:
+    """Show the live calls."""
+    page.goto(f"{console}/admin/")
+    page.locator("#live tbody tr").first.wait_for()
+    return True
+
+
+def live_call(page: Page, console: str) -> bool:
+    """Show a call that runs, one with several participants if there is one."""
+    wallboard(page, console)
+    rows = page.locator("#live tbody tr", has_text=re.compile("Streaming"))
+    page.goto(console + link_of(rows.first.locator(CALL_LINK)))
+    page.locator("#people, #lanes").first.wait_for()
+    # For a waveform to grow.
+    page.wait_for_timeout(8_000)
+    return True
+
+
+def inbox(page: Page, console: str) -> bool:
+    """Show the problems, if the console has that page."""
+    answer = page.goto(f"{console}/admin/inbox/")
+    return answer is not None and answer.ok
+
+
+def archive(page: Page, console: str) -> bool:
+    """Show the list of calls."""
+    page.goto(f"{console}/admin/calls/call/")
+    page.locator("#result_list").wait_for()
+    return True
+
+
+def archived_call(page: Page, console: str) -> bool:
+    """Show a call that is over, with its recordings."""
+    return show_call_with(page, console, "#player.ready")
+
+
+def call_with_gaps(page: Page, console: str) -> bool:
+    """Show a call of which something is missing, or was not to be recorded."""
+    return show_call_with(page, console, "#player.ready .hole")
+
+
+def player(page: Page, console: str) -> bool:
+    """Show a recording being played, from its beginning on."""
+    if not archived_call(page, console):
+        return False
+    page.locator("#player").scroll_into_view_if_needed()
+    page.keyboard.press("Space")
+    page.wait_for_timeout(5_000)
+    page.keyboard.press("Space")
+    return True
+
+
+def show_call_with(page: Page, console: str, wanted: str) -> bool:
+    """Open calls of the archive until one shows what is wanted."""
+    archive(page, console)
+    links = page.locator(f"#result_list {CALL_LINK}")
+    for address in dict.fromkeys(link_of(link) for link in links.all()):
+        page.goto(console + address)
+        page.wait_for_timeout(2_500)
+        if page.locator(wanted).count():
+            return True
+    return False
+
+
+def link_of(link: Locator) -> str:
+    """Return where a link leads, as a path."""
+    address: str = link.evaluate("one => new URL(one.href).pathname")
+    return address
+
+
+WHILE_LIVE: dict[str, Shot] = {
+    "wallboard-10": wallboard,
+    "call-live": live_call,
+    "inbox": inbox,
+}
+WHEN_OVER: dict[str, Shot] = {
+    "archive": archive,
+    "call-archived": archived_call,
+    "call-gaps": call_with_gaps,
+    "player": player,
+}
+
+
+# --- a thousand calls -------------------------------------------------------------
+
+
+def of_a_thousand(browser: Browser, folder: Path) -> None:
+    """Take the wallboard with the crowd of its benchmark."""
+    # By name: the benchmark starts a house of its own, which nothing else here needs.
+    bench = importlib.import_module("benchmarks.wallboard")
+    scratch = importlib.import_module("benchmarks.scratch")
+    with (
+        scratch.scratch_house() as environment,
+        bench.console(environment, 1000) as house,
+    ):
+        context = browser.new_context(
+            storage_state=bench.sign_in(browser, house),
+            viewport=WIDE,  # type: ignore[arg-type] # a plain dict
+        )
+        page = context.new_page()
+        wallboard(page, house.url)
+        page.wait_for_timeout(5_000)
+        take(page, folder / "wallboard-1000")
+        context.close()
 
 
 if __name__ == "__main__":

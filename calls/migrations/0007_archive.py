@@ -7,7 +7,7 @@ from django.db.models import Sum
 
 BATCH = 2_000
 
-# What PostgreSQL has beyond the models' own indexes; docs/decisions/0011 says why.
+# What PostgreSQL has beyond the models' own indexes; docs/decisions/0012 says why.
 #
 # `calls_grams` is what pg_trgm would be, which is not everywhere: an array of all three
 # characters in a row has a GIN index in every PostgreSQL. Its cost is near the truth, so

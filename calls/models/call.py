@@ -261,7 +261,7 @@ class Call(models.Model):
                 name="rating_is_1_to_5",
             )
         ]
-        # PostgreSQL has more of them (migration 0007_archive, docs/decisions/0011).
+        # PostgreSQL has more of them (migration 0007_archive, docs/decisions/0012).
         indexes = [
             models.Index(fields=["state", "-rang_at"], name="calls_by_state"),
             models.Index(

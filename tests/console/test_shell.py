@@ -1,7 +1,25 @@
 """The frame around every page: what it may load, and the pages that tell a fault."""
 
+import hashlib
+from importlib.util import find_spec
+from pathlib import Path
+
 import pytest
 from django.test import Client, override_settings
+
+# Unfold's templates that ours replace whole, each as it was when ours was made.
+REPLACED = {
+    "admin/actions.html": "b5332aace8e69192",
+    "admin/base.html": "2ce9250b3c649e3a",
+    "unfold/helpers/empty_results.html": "5f4727a37a99da76",
+    "unfold/helpers/header_title.html": "b126ed2ab9ca1680",
+    "unfold/helpers/navigation_header.html": "35139b9d94580be9",
+    "unfold/helpers/navigation_user.html": "4c9ba58b3f215326",
+    "unfold/helpers/theme_switch.html": "c8e659df65f5aa78",
+    "unfold/helpers/theme_switch_dropdown.html": "90421e9a3524b57f",
+    "unfold/helpers/welcomemsg.html": "e8eab02522ba2319",
+    "unfold/layouts/unauthenticated.html": "768501529f1a8dae",
+}
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
@@ -64,3 +82,17 @@ def test_a_form_that_is_too_old_says_that_nothing_was_done() -> None:
 
     assert page.status_code == 403
     assert "Nothing was done." in page.content.decode()
+
+
+def test_what_we_copied_from_unfold_is_still_as_it_was() -> None:
+    spec = find_spec("unfold")
+    assert spec is not None
+    assert spec.origin is not None
+    theirs = Path(spec.origin).parent / "templates"
+    now = {
+        name: hashlib.sha256((theirs / name).read_bytes()).hexdigest()[:16]
+        for name in REPLACED
+    }
+
+    # If not: take over what changed in the original, then its new hash.
+    assert now == REPLACED

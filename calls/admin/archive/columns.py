@@ -30,7 +30,7 @@ class Sort:
     is_down: bool = True
 
     def ordering(self, is_descending: bool) -> list[Any]:
-        """Return the whole order, as an index has it (docs/decisions/0011).
+        """Return the whole order, as an index has it (docs/decisions/0012).
 
         Of calls that are alike the newest comes first; the order of a column without
         gaps is turned round as a whole.
