@@ -346,6 +346,9 @@ def test_a_pinned_call_is_on_top_and_stays_so(page: Page, wallboard: Wallboard) 
     name = row.locator(".console-parties").inner_text()
     row.get_by_role("button", name="Pin this call to the top").click()
     until(page, lambda: names(page)[0] == name)
+    # It took the focus along.
+    unpin = rows(page).first.get_by_role("button", name="Unpin this call")
+    expect(unpin).to_be_focused()
     go(page, wallboard, "?sort=-duration")
     until(page, lambda: names(page)[0] == name)
 
