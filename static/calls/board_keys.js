@@ -19,7 +19,7 @@ const KEYS = [
 const DO = {
   j: () => move(1),
   k: () => move(-1),
-  "/": () => $("board-search").select(),
+  "/": search,
   "?": showKeys,
   Escape: unselect,
   p: () => selectedRow()?.parts.pin.click(),
@@ -36,6 +36,12 @@ export function startKeys() {
     return DO[event.key]();
   });
   $("board-keys").addEventListener("click", showKeys);
+}
+
+/* Selecting a field's text gives it the focus in some browsers only. */
+function search() {
+  $("board-search").focus();
+  $("board-search").select();
 }
 
 function go(address) {

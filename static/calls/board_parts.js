@@ -63,6 +63,7 @@ export function parties(parent, item) {
   arrow.title = outbound ? _("Outbound") : _("Inbound");
   const found = { from: element("span"), to: element("span") };
   const to = element("span", "console-dim", "→");
+  to.setAttribute("role", "img");
   to.setAttribute("aria-label", _("to"));
   link.append(arrow, found.from, to, found.to);
   parent.append(link);

@@ -60,15 +60,17 @@ export function toTop() {
 
 export function showTable() {
   const { calls, first, total, cards } = state.snapshot;
-  const had = body.contains(document.activeElement);
+  const focused = body.contains(document.activeElement) ? document.activeElement : null;
   keyed(body, calls, (item) => item.id, build, fillRow);
   calls.forEach((item, index) => body.rows[index].setAttribute("aria-rowindex", first + index + 2));
   table.setAttribute("aria-rowcount", total + 1);
   if (!isMeasured && body.rows.length) measure();
   space("--above", first);
   space("--below", total - first - calls.length);
-  // The row with the focus has gone, or is off the screen: the keyboard stays here.
-  if (had && !body.contains(document.activeElement)) scroll.focus({ preventScroll: true });
+  if (focused && document.activeElement !== focused) {
+    // Its row has moved; or it has gone, or is off the screen: the keyboard stays here.
+    (body.contains(focused) ? focused : scroll).focus({ preventScroll: true });
+  }
   if (wanted !== null) reach(Math.min(wanted, Math.max(total - 1, 0)));
   showCount(total, cards.live_calls);
 }
