@@ -28,7 +28,7 @@ from calls.downloads.everything import call_entries
 from calls.downloads.naming import attachment, call_name, role
 from calls.downloads.sidecar import SideCarJson, sidecar_of
 from calls.downloads.stereo import NoStereoError, Stereo, stereo_of
-from calls.downloads.zipped import zip_blocks
+from calls.export import zip_blocks
 from calls.history.export import timeline_of
 from calls.models import AuditAction, Call, Recording, RecordingState
 from calls.responses import BlockResponse, private

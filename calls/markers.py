@@ -6,7 +6,7 @@ adds a function. Each asks the database once, however many moments there are.
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from itertools import chain
+from itertools import chain, islice
 from typing import TypedDict
 from uuid import UUID
 
@@ -19,6 +19,7 @@ from calls import formats
 from calls.history.views import found
 from calls.journal_format import microseconds
 from calls.models import Alarm, Call, CommandKind, CommandState, StreamCommand
+from calls.tones import tone_markers
 
 # A page cannot show more; the timeline has them all.
 MOST = 500
@@ -98,10 +99,16 @@ def people_markers(call: Call) -> Iterator[Marker]:
 SOURCES: list[Source] = [alarm_markers, note_markers, command_markers, people_markers]
 
 
-def markers_of(call: Call) -> list[Marker]:
-    """Return a call's moments in order."""
-    every = chain.from_iterable(source(call) for source in SOURCES)
-    return sorted(every, key=lambda one: (one["at"], one["kind"], one["label"]))
+def markers_of(call: Call, *, shows_digits: bool) -> list[Marker]:
+    """Return a call's moments in order.
+
+    `shows_digits`: also which keys were pressed, for those who may hear the recording.
+    """
+    known = chain.from_iterable(source(call) for source in SOURCES)
+    tones = islice(tone_markers(call, shows_digits=shows_digits), MOST)
+    return sorted(
+        chain(known, tones), key=lambda one: (one["at"], one["kind"], one["label"])
+    )
 
 
 def _us(at: datetime | None) -> int | None:
@@ -113,6 +120,8 @@ def _us(at: datetime | None) -> int | None:
 @conditional_page
 def markers_json(request: HttpRequest, call_id: UUID) -> HttpResponse:
     """Send a call's moments, or 304 if nothing is new."""
-    response = JsonResponse(markers_of(found(call_id)), safe=False)
+    shows_digits = request.user.has_perm("calls.play_recording")
+    moments = markers_of(found(call_id), shows_digits=shows_digits)
+    response = JsonResponse(moments, safe=False)
     response["Cache-Control"] = "private, no-cache"
     return response

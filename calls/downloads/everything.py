@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from calls.downloads.naming import call_name, file_names
 from calls.downloads.sidecar import SideCarJson
-from calls.downloads.zipped import Entry
+from calls.export import ZipEntry
 from calls.models import Call, Recording
 from calls.storage import recording_exists, recording_open
 
@@ -17,7 +17,7 @@ def call_entries(
     recordings: Sequence[Recording],
     sidecar: SideCarJson,
     timeline: Mapping[str, object],
-) -> Iterator[Entry]:
+) -> Iterator[ZipEntry]:
     """Yield the files of a call, in a folder of its own.
 
     A file that has gone from storage is left out: the side-car still tells its hashes.
@@ -25,7 +25,7 @@ def call_entries(
     folder = call_name(call)
     for name, document in (("side-car", sidecar), ("timeline", timeline)):
         content = json.dumps(document, indent=1).encode()
-        yield Entry(
+        yield ZipEntry(
             f"{folder}/{folder}_{name}.json",
             [content],
             call.rang_at,
@@ -38,10 +38,10 @@ def call_entries(
         stem = f"{folder}/{names[recording.pk]}"
         if recording_exists(recording.audio):
             blocks = stored_blocks(recording.audio)
-            yield Entry(f"{stem}.flac", blocks, at, recording.audio_bytes)
+            yield ZipEntry(f"{stem}.flac", blocks, at, recording.audio_bytes)
         if recording.manifest and recording_exists(recording.manifest):
             blocks = stored_blocks(recording.manifest)
-            yield Entry(f"{stem}.manifest.json", blocks, at, is_text=True)
+            yield ZipEntry(f"{stem}.manifest.json", blocks, at, is_text=True)
 
 
 def stored_blocks(name: str) -> Iterator[bytes]:

@@ -12,9 +12,9 @@ from calls.downloads.naming import file_names
 from calls.history.entries import utc
 from calls.history.export import CallJson, call_json
 from calls.journal_walk import moment
+from calls.markers import Marker, markers_of
 from calls.models import Call, Participant, Recording, Track
 from calls.software import SOFTWARE
-from calls.tones import Marker, tone_markers
 
 SCHEMA = 1
 FIGURES = (
@@ -119,7 +119,7 @@ def sidecar_of(
             _recording(one, f"{names[one.pk]}.flac", origin_us) for one in recordings
         ],
         "ledger_letters": {state.value: state.name.lower() for state in State},
-        "markers": tone_markers(call, shows_digits=shows_digits),
+        "markers": markers_of(call, shows_digits=shows_digits),
     }
 
 

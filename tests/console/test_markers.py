@@ -2,8 +2,10 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -11,11 +13,13 @@ from django.urls import reverse
 
 from calls.markers import LONGEST_LABEL
 from calls.models import Call, CommandKind, CommandState
+from tests.console.conftest import logged_in
 from tests.factories import (
     AlarmFactory,
     CallFactory,
     CommandFactory,
     ParticipantFactory,
+    UserFactory,
 )
 
 pytestmark = pytest.mark.database
@@ -114,3 +118,18 @@ def test_answers_who_asks_again_that_nothing_is_new(operator: Client) -> None:
 def test_tells_strangers_nothing(stranger: Client) -> None:
     call = CallFactory.create(ended=True)
     assert stranger.get(reverse("markers", args=[call.pk])).status_code == 403
+
+
+def test_shows_which_key_was_pressed_to_those_who_may_hear_it(
+    operator: Client, db: None
+) -> None:
+    call = CallFactory.create(ended=True)
+    call.tones.create(id=uuid4(), tone="7", at_us=us(call, 3))
+    reader = UserFactory.create()
+    reader.user_permissions.add(Permission.objects.get(codename="view_call"))
+
+    [known] = markers(operator, call)
+    [hidden] = markers(logged_in(reader), call)
+
+    assert (known["at"], known["kind"], known["label"]) == (3.0, "tone", "Tone 7")
+    assert hidden["label"] == "Tone"
