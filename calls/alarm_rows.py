@@ -11,9 +11,11 @@ from django.urls import reverse
 from calls import formats
 from calls.alarm_types import AlarmCallJson, AlarmJson, PersonJson
 from calls.markup import call_title
-from calls.models import Alarm, AlarmState, Call, Participant
+from calls.models import Alarm, AlarmKind, AlarmState, Call, Participant
 from calls.models.alarm import AlarmQuerySet
 
+# Seconds from the beginning of a condition to its alarm, at most.
+LONGEST_RAISE = 600
 SECOND = 1_000_000
 Names = Mapping[tuple[UUID | None, str], str]
 
@@ -100,6 +102,7 @@ def _row(alarm: Alarm, names: Names, counts: Mapping[UUID | None, int]) -> Alarm
         "call": _call(alarm.call, counts) if alarm.call else None,
         "node": alarm.node,
         "who": who_of(alarm, names),
+        "began": _began(alarm),
         "opened": alarm.opened_at.timestamp(),
         "opened_text": formats.moment(alarm.opened_at),
         "opened_utc": utc_text(alarm.opened_at),
@@ -117,6 +120,19 @@ def _row(alarm: Alarm, names: Names, counts: Mapping[UUID | None, int]) -> Alarm
         "jump": jump_url(alarm),
         "at": "" if at is None else formats.clock(at),
     }
+
+
+def _began(alarm: Alarm) -> float:
+    """Return when the condition began, which is some time before it is an alarm.
+
+    An incomplete recording names the moment of its first gap, and is one only once it
+    is made. Beyond `LONGEST_RAISE` the sender's clock is not ours.
+    """
+    opened = alarm.opened_at.timestamp()
+    if alarm.at_us is None or alarm.kind == AlarmKind.INCOMPLETE:
+        return opened
+    began = alarm.at_us / SECOND
+    return began if opened - LONGEST_RAISE <= began <= opened else opened
 
 
 def _call(call: Call, counts: Mapping[UUID | None, int]) -> AlarmCallJson:

@@ -24,7 +24,9 @@ class AlarmCallJson(TypedDict):
 
 
 class AlarmJson(TypedDict):
-    """One alarm. `jump` leads to the moment it is about, `at` names that moment."""
+    """One alarm. It was raised when `opened`, its condition was there since `began`.
+
+    `jump` leads to the moment it is about, `at` names that moment."""
 
     id: str
     kind: str
@@ -37,6 +39,7 @@ class AlarmJson(TypedDict):
     call: AlarmCallJson | None
     node: str
     who: str
+    began: float
     opened: float
     opened_text: str
     opened_utc: str

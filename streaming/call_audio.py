@@ -98,6 +98,11 @@ class CallAudio:
             track.is_talking = track.level.rms_dbfs > TALK_DBFS
             track.wave.settle(audio.timeline.end)
 
+    def hush(self) -> None:
+        """Forget the last second: nobody is heard now, its level says nothing more."""
+        for track in self.tracks.values():
+            track.level, track.is_talking = None, False
+
     def explain(self) -> None:
         """Let pauses that were ordered count as stopped, not as loss."""
         for track in self.tracks.values():

@@ -215,6 +215,7 @@ class Recorder:
         self._ended.append(session)
         if not session.call.sessions:
             session.call.idle_since = time.monotonic()
+            session.call.hush()
             self.guard.dismiss(session.call)
         self._wake.set()
 

@@ -19,7 +19,7 @@ const CARDS = [
     value: (c) => percent(c.silence_ratio), hour: "silence_ratio", say: percent, range: [0, 1],
   },
   {
-    key: "alarms", title: _("Alarms"),
+    key: "alarms", title: _("Alarms"), link: "inbox/",
     value: (c) => number(c.alarms),
     note: (c) => (c.critical ? fill(_("%(n)s critical"), { n: number(c.critical) }) : ""),
     tone: (c) => (c.critical ? "bad" : ""),

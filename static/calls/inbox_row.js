@@ -171,14 +171,14 @@ function goes(part, alarm) {
 export function tickRow(row, alarm, now) {
   const { since, lasts } = parts.get(row);
   if (alarm.lasts) {
-    say(since, length(Math.max(0, now - alarm.opened)));
+    say(since, length(Math.max(0, now - alarm.began)));
     say(lasts, _("and lasting"));
     return;
   }
   // Of what was closed while it lasted nobody knows how long it went on.
   const end = alarm.cleared ?? alarm.closed ?? alarm.opened;
   const words = alarm.cleared ? _("over for %(age)s") : _("closed for %(age)s");
-  say(since, length(Math.max(0, end - alarm.opened)));
+  say(since, length(Math.max(0, end - alarm.began)));
   say(lasts, fill(words, { age: length(Math.max(0, now - end)) }));
 }
 

@@ -42,7 +42,6 @@ export class Mixer {
       const own = lane === this.mix ? this.speakers[0]?.volume ?? 1 : lane.volume;
       lane.audio.volume = own * this.volume;
       lane.audio.muted = this.isMuted || !lane.audible;
-      if (lane.audible && lane.audio.preload === "none") lane.audio.preload = "metadata";
     }
     this.changed();
   }

@@ -219,6 +219,24 @@ def test_plays_when_told_to_and_not_before(player: Player) -> None:
     player.await_time("mix", "t > 0.6")
 
 
+def test_takes_no_audio_before_it_plays(player: Player) -> None:
+    # The server notes who takes audio: opening a page is not playing a recording.
+    taken: list[str] = []
+    player.page.on(
+        "request",
+        lambda sent: taken.append(sent.url) if sent.url.endswith("/audio") else None,
+    )
+
+    player.open("?t=5")
+    player.press("1", "l")
+    player.page.wait_for_load_state("networkidle")
+    assert taken == []
+
+    player.press(" ")
+    player.await_time("ada", "t > 15.2")
+    assert taken
+
+
 def test_moves_by_keys_and_buttons(player: Player) -> None:
     player.open()
     at = []
