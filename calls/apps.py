@@ -1,7 +1,7 @@
 """The calls app: what a call is."""
 
 from django.apps import AppConfig
-from django.db.models.signals import post_migrate
+from django.db.models.signals import post_migrate, pre_migrate
 
 
 class CallsConfig(AppConfig):
@@ -16,7 +16,8 @@ class CallsConfig(AppConfig):
             audit_signals,
             checks,  # noqa: F401 registers itself
         )
-        from calls.groups import groups_make
+        from calls.groups import groups_make, rights_note
 
         audit_signals.connect()
+        pre_migrate.connect(rights_note, sender=self)
         post_migrate.connect(groups_make, sender=self)

@@ -1,9 +1,11 @@
 """Two groups to begin with: who runs calls, and who may only look and listen."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.apps.registry import Apps
 from django.apps.registry import apps as all_apps
+from django.db import connections
 from django.db.models import Q
 
 OPERATORS = "Operators"
@@ -30,10 +32,23 @@ RIGHTS = {
 }
 
 
+# Our permissions by database, as they were before the migrations that now run.
+_before: dict[str, set[str]] = {}
+
+
+def rights_note(*, using: str = "default", **_: Any) -> None:
+    """Note which of our permissions there are, before migrations make new ones."""
+    permission = all_apps.get_model("auth", "Permission")
+    tables = connections[using].introspection.table_names()
+    is_new = permission._meta.db_table not in tables
+    _before[using] = set() if is_new else set(_ours(permission, using))
+
+
 def groups_make(*, apps: Apps = all_apps, using: str = "default", **_: Any) -> None:
     """Make the groups that are missing, after migrations have made the permissions.
 
-    A group that is there is left as it is: what staff changed in it stays changed.
+    A group that is there keeps what staff made of it. It gets those of its rights that
+    this release brought, or after an upgrade nobody could do what is new.
     """
     try:
         group_model = apps.get_model("auth", "Group")
@@ -42,9 +57,18 @@ def groups_make(*, apps: Apps = all_apps, using: str = "default", **_: Any) -> N
     except LookupError:
         # Migrated only so far; the tables come later.
         return
+    before = _before.pop(using, None)
     ours = permission_model.objects.using(using).filter(content_type__app_label="calls")
     for name, rights in RIGHTS.items():
         group, is_new = group_model.objects.using(using).get_or_create(name=name)
+        seen = ours.filter(Q(codename__startswith="view_") | Q(codename__in=rights))
         if is_new:
-            seen = Q(codename__startswith="view_") | Q(codename__in=rights)
-            group.permissions.set(ours.filter(seen))
+            group.permissions.set(seen)
+        elif before:
+            group.permissions.add(*seen.exclude(codename__in=before))
+
+
+def _ours(permission: Any, using: str) -> Iterable[str]:
+    rows = permission.objects.using(using).filter(content_type__app_label="calls")
+    names: Iterable[str] = rows.values_list("codename", flat=True)
+    return names

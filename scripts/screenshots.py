@@ -4,7 +4,7 @@
 
 Each picture is taken light and dark. The figures on them are real, but for
 wallboard-1000: its calls are made up (benchmarks/wallboard.py), because no laptop
-carries the sound of a thousand. README's two pictures are copies, in docs/images.
+carries the sound of a thousand.
 Needs the development requirements and Chromium.
 """
 
@@ -24,8 +24,6 @@ from tests.e2e.terminal import QUIET, ROOT, Demo, demo_on_terminal
 DOCS = ROOT / "docs"
 CALLS, SECONDS = "10", "60"
 WIDE = {"width": 1440, "height": 900}
-# README's pictures, each with what it is a copy of.
-README = {"dashboard.png": "wallboard-10.png", "call.png": "call-archived.png"}
 CALL_LINK = "a[href*='/calls/call/'][href$='/change/']"
 Shot = Callable[[Page, str], bool]
 
@@ -49,9 +47,6 @@ def main() -> int:
         if "wallboard-1000" in options.only:
             of_a_thousand(browser, folder)
         browser.close()
-    for name, source in README.items():
-        if folder == DOCS / "screenshots" and (folder / source).exists():
-            shutil.copy(folder / source, DOCS / "images" / name)
     sys.stderr.writelines(f"{name}: nothing like it on the demo\n" for name in missed)
     return int(bool(missed))
 
