@@ -346,7 +346,9 @@ def test_pauses_and_resumes_a_call_by_keyboard_and_tells_the_outcome(
     expect(outcome).to_have_text("Pause recording: asked …")
     expect(pause).to_have_attribute("aria-busy", "true")
     assert page.evaluate("document.activeElement.dataset.order") == "pause"
-    expect(page.locator(".console-banner")).to_contain_text("Paused: card number")
+    expect(page.locator(".console-banner.paused")).to_contain_text(
+        "Paused: card number"
+    )
     console.settle(state="confirmed", words="Audio ceased.")
     expect(outcome).to_have_text("Pause recording: confirmed. Audio ceased.")
     expect(pause).not_to_have_attribute("aria-busy", "true")
