@@ -120,7 +120,8 @@ def wallboard(page: Page, console: str) -> bool:
 def live_call(page: Page, console: str) -> bool:
     """Show a call that runs, one with several participants if there is one."""
     wallboard(page, console)
-    rows = page.locator("#live tbody tr", has_text=re.compile("Streaming"))
+    several = page.locator(".console-track + .console-track")
+    rows = page.locator("#live tbody tr", has_text=re.compile("Streaming"), has=several)
     page.goto(console + link_of(rows.first.locator(CALL_LINK)))
     page.locator("#people, #lanes").first.wait_for()
     # For a waveform to grow.
@@ -176,7 +177,7 @@ def show_call_with(page: Page, console: str, wanted: str) -> bool:
 
 def link_of(link: Locator) -> str:
     """Return where a link leads, as a path."""
-    address: str = link.evaluate("one => new URL(one.href).pathname")
+    address: str = link.first.evaluate("one => new URL(one.href).pathname")
     return address
 
 
