@@ -90,6 +90,7 @@ class Picture:
             "node_names": self.node_names,
             "first": first,
             "total": len(self.ordered(view)),
+            "matching": sum(not row.is_over for row in self.ordered(view)),
             "calls": [call_row(row, self.facts, self.stored) for row in rows],
             "ended": self.ended,
         }
@@ -113,15 +114,17 @@ def _cards(
 ) -> Cards:
     said = processes or []
     known = processes is not None
-    packets = sum(one.packets for one in lines)
-    alarms = [alarm for one in lines for alarm in one.alarms if not one.is_over]
+    # Rows of calls that have just ended fade; they count no more.
+    running = [one for one in lines if not one.is_over]
+    packets = sum(one.packets for one in running)
+    alarms = [alarm for one in running for alarm in one.alarms]
     return {
         "live_calls": facts.live,
         "streams": sum(one["streams"] for one in said) if known else None,
         "packets_per_second": sum(one["packets_per_second"] for one in said)
         if known
         else None,
-        "silence_ratio": sum(one.silent for one in lines) / packets
+        "silence_ratio": sum(one.silent for one in running) / packets
         if packets
         else None,
         "alarms": len(alarms),

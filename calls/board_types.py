@@ -137,7 +137,8 @@ class Board(TypedDict):
     """One snapshot for one viewer: whole, but for rows that are not on screen.
 
     `calls` are the rows `first`, `first` + 1 … of the `total` that match the view with
-    this `number`. `trend` comes when it has a new point.
+    this `number`, of which `matching` are live: others have just ended, and fade.
+    `trend` comes when it has a new point.
     """
 
     at: float
@@ -149,6 +150,7 @@ class Board(TypedDict):
     node_names: list[str]
     first: int
     total: int
+    matching: int
     calls: list[CallRow]
     ended: list[EndedRow]
     trend: NotRequired[Trend]

@@ -143,8 +143,8 @@ def archive(page: Page, console: str) -> bool:
 
 
 def archived_call(page: Page, console: str) -> bool:
-    """Show a call that is over, with its recordings."""
-    return show_call_with(page, console, "#player.ready")
+    """Show a call of several speakers that is over, with its recordings."""
+    return show_call_with(page, console, "#player.ready .lane ~ .lane")
 
 
 def call_with_gaps(page: Page, console: str) -> bool:

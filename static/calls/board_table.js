@@ -59,7 +59,7 @@ export function toTop() {
 }
 
 export function showTable() {
-  const { calls, first, total, cards } = state.snapshot;
+  const { calls, first, total, matching, cards } = state.snapshot;
   const focused = body.contains(document.activeElement) ? document.activeElement : null;
   keyed(body, calls, (item) => item.id, build, fillRow);
   calls.forEach((item, index) => body.rows[index].setAttribute("aria-rowindex", first + index + 2));
@@ -72,7 +72,7 @@ export function showTable() {
     (body.contains(focused) ? focused : scroll).focus({ preventScroll: true });
   }
   if (wanted !== null) reach(Math.min(wanted, Math.max(total - 1, 0)));
-  showCount(total, cards.live_calls);
+  showCount(total, matching, cards.live_calls);
 }
 
 /* Rows are as high as the style sheet says; zoom and density change it. */
@@ -109,10 +109,10 @@ function fillRow(row, item) {
   tickCall(row);
 }
 
-function showCount(total, live) {
+function showCount(total, matching, live) {
   const text = isFiltered()
-    ? fill(_("%(total)s of %(live)s"), { total: number(total), live: number(live) })
-    : several("%(n)s call", "%(n)s calls", total);
+    ? fill(_("%(total)s of %(live)s"), { total: number(matching), live: number(live) })
+    : several("%(n)s call", "%(n)s calls", live);
   say($("live-count"), text);
   $("live-none").hidden = total > 0 || (isFiltered() && live > 0);
   $("live-no-match").hidden = total > 0 || $("live-none").hidden === false;

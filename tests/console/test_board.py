@@ -279,6 +279,7 @@ def test_shows_only_the_rows_on_screen_and_counts_the_rest() -> None:
     page = picture.board(View(first=1, count=2))
     assert [row["id"] for row in page["calls"]] == [str(one.pk) for one in calls[1:3]]
     assert (page["first"], page["total"], page["cards"]["live_calls"]) == (1, 5, 5)
+    assert page["matching"] == 5
     # Rows have gone since the browser scrolled there: it sees the last ones.
     page = picture.board(View(first=50, count=2))
     assert [row["id"] for row in page["calls"]] == [str(one.pk) for one in calls[3:]]
@@ -309,7 +310,10 @@ def test_a_call_that_ends_stays_for_a_while() -> None:
     Call.objects.update(state="ended", ended_at=long_ago)
     facts = reader.read()
     assert ([one.id for one in facts.calls], facts.live) == ([call.pk], 0)
-    assert Picture(facts, None, at=timezone.now()).cards["live_calls"] == 0
+    board = Picture(facts, None, at=timezone.now()).board(View())
+    # It is a row still, and counts no more.
+    assert (board["total"], board["matching"]) == (1, 0)
+    assert board["cards"]["live_calls"] == 0
     reader._leaving[call.pk] -= LEAVING_SECONDS
     assert not reader.read().calls
 
