@@ -187,7 +187,8 @@ def _act(name: str, given: QueryDict) -> Act:
         case "reopen":
             return Reopen()
         case "close":
-            return Close(given.get("reason", ""))
+            # PostgreSQL keeps no NUL.
+            return Close(given.get("reason", "").replace("\0", ""))
         case "assign":
             return Assign(_user(given.get("to", "")), _was(given.get("was")))
         case _:

@@ -7,10 +7,12 @@ others waiting.
 """
 
 import logging
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
+
+from django.db import connection
 
 from calls import identity
 from calls.drafts import (
@@ -19,7 +21,7 @@ from calls.drafts import (
     SubscriptionDraft,
     TrackDraft,
 )
-from calls.figures import people_of
+from calls.figures import People, people_of
 from calls.lifecycle import connection_learn, streaming_came_after_all
 from calls.models import (
     AudioChunk,
@@ -291,25 +293,7 @@ def calls_figures_refresh(calls: Collection[UUID]) -> None:
     people = people_of(figures)
     for track in Track.objects.filter(call_id__in=figures).defer("ledger"):
         figures[track.call_id].add(track)
-    # All of these calls have rows, so nothing is inserted: an upsert is the cheapest
-    # way to write different figures to many rows.
-    Call.objects.bulk_create(
-        [
-            Call(
-                id=call_id,
-                origin_us=of.origin_us,
-                completeness=of.completeness,
-                last_packet_at=of.last_packet_at,
-                silence_ratio=of.silence_ratio,
-                people_count=people[call_id].count,
-                people_text=people[call_id].text,
-            )
-            for call_id, of in figures.items()
-        ],
-        update_conflicts=True,
-        unique_fields=["id"],
-        update_fields=CALL_FIGURES,
-    )
+    _figures_write(figures, people)
     streaming_came_after_all(
         [call_id for call_id, of in figures.items() if of.origin_us is not None]
     )
@@ -321,6 +305,43 @@ def calls_figures_refresh(calls: Collection[UUID]) -> None:
         pk__in=journals.order_by().values("call_id"),
         archive_state__in=(ArchiveState.NONE, ArchiveState.FINISHED),
     ).update(archive_state=ArchiveState.LIVE)
+
+
+def _figures_write(
+    figures: Mapping[UUID, "CallFigures"], people: Mapping[UUID, People]
+) -> None:
+    """Write figures to the rows of their calls: of six columns each, in one go.
+
+    Every ingest process does so for all its calls, again and again. An upsert of rows
+    made by the ORM would take along the other fifty columns of each.
+    """
+    if not figures:
+        return
+    by_name = {field.name: field for field in Call._meta.concrete_fields}
+    fields = [by_name[name] for name in (*CALL_FIGURES, "id")]
+    rows = []
+    for call_id, of in figures.items():
+        values = (
+            of.origin_us,
+            of.completeness,
+            of.last_packet_at,
+            of.silence_ratio,
+            people[call_id].count,
+            people[call_id].text,
+            call_id,
+        )
+        rows.append(
+            [
+                field.get_db_prep_save(value, connection)
+                for field, value in zip(fields, values, strict=True)
+            ]
+        )
+    quoted = connection.ops.quote_name
+    # Names of our own columns, none from anywhere else.
+    wanted = ", ".join(f"{quoted(str(field.column))} = %s" for field in fields[:-1])
+    table, key = quoted(Call._meta.db_table), quoted(str(fields[-1].column))
+    with connection.cursor() as cursor:
+        cursor.executemany(f"UPDATE {table} SET {wanted} WHERE {key} = %s", rows)  # noqa: S608 our own names
 
 
 @dataclass(slots=True)

@@ -61,7 +61,11 @@ class Picture:
         order = view.order
         if order not in self._ordered:
             self._ordered[order] = rows_ordered(self.lines, order)
-        return self._ordered[order]
+        # A call that is over for long is on the screen of who selected it, and of no
+        # other.
+        others = self.facts.asked - {view.selected}
+        ordered = self._ordered[order]
+        return [row for row in ordered if row.id not in others] if others else ordered
 
     def window(self, view: View) -> tuple[int, list[Line]]:
         """Return the rows on a viewer's screen, and the place of the first.

@@ -84,6 +84,8 @@ class BoardFacts:
     incomplete: int = 0
     processes: int = 0
     processes_dead: int = 0
+    # Calls that are over for long, here because somebody selected them.
+    asked: frozenset[UUID] = frozenset()
 
 
 def board_facts() -> BoardFacts:
@@ -129,6 +131,7 @@ class BoardReader:
             silence=_silence(ended),
             incomplete=self._count_incomplete(now),
             processes=sum(at >= lease for at in renewed),
+            asked=frozenset(selected) - self._live - self._leaving.keys(),
             processes_dead=sum(lease > at > now - INCOMPLETE_WITHIN for at in renewed),
         )
 

@@ -43,8 +43,16 @@ async def listener_leave(client: redis.asyncio.Redis, listen_id: UUID | str) -> 
 
 
 async def listeners_async(client: redis.asyncio.Redis) -> dict[str, list[Listener]]:
-    """Return who listens, by call id. Raises `redis.RedisError`."""
-    return _fresh(await _answer(client.hgetall(LISTENERS_KEY)))
+    """Return who listens, by call id. Raises `redis.RedisError`.
+
+    What web processes that died left behind goes.
+    """
+    found = await _answer(client.hgetall(LISTENERS_KEY))
+    oldest = time.time() - 4 * FRESH_SECONDS
+    dead = [key for key, value in found.items() if json.loads(value)["seen"] < oldest]
+    if dead:
+        await _answer(client.hdel(LISTENERS_KEY, *dead))
+    return _fresh(found)
 
 
 def _answer(asked: Any) -> Awaitable[Any]:

@@ -14,7 +14,7 @@ from uuid import UUID
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 
-from streaming.viewing import may_still
+from streaming.viewing import may_go_on, may_still
 from streaming.watch_source import Viewer, WatchSource
 
 LOOK_SECONDS = 1.0
@@ -152,7 +152,8 @@ class CallConsumer(AsyncJsonWebsocketConsumer):
             if message["over"]:
                 return await self.close(code=OVER)
             number += 1
-            if number % RECHECK_LOOKS == 0 and not await self.is_allowed():
+            is_due = number % RECHECK_LOOKS == 0
+            if is_due and not await may_go_on(self.is_allowed):
                 return await self.close(code=FORBIDDEN)
 
     async def receive(self, *_: Any, **__: Any) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 import msgspec
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
-from django.contrib.auth import get_user_model
 
 from calls.board import Picture
 from calls.board_view import View, ViewError, view_read
 from streaming.board_feed import Viewer, feed
+from streaming.viewing import may_go_on, may_still
 
 # How often a viewer's session and permission are looked at again.
 RECHECK_SNAPSHOTS = 30
@@ -69,7 +69,7 @@ class DashboardConsumer(AsyncWebsocketConsumer):
             picture = await viewer.next()
             await self.send(text_data=self.seen(picture, viewer.view))
             number += 1
-            if number % RECHECK_SNAPSHOTS == 0 and not await self.is_allowed():
+            if number % RECHECK_SNAPSHOTS == 0 and not await may_go_on(self.is_allowed):
                 await self.close(code=4403)
                 return
             await asyncio.sleep(LEAST_SECONDS)
@@ -96,14 +96,5 @@ class DashboardConsumer(AsyncWebsocketConsumer):
 
     async def is_allowed(self) -> bool:
         """Say whether the session still lives and its user may see calls."""
-        allowed: Callable[[], Any] = database_sync_to_async(self._is_allowed)
-        return bool(await allowed())
-
-    def _is_allowed(self) -> bool:
-        session, user = self.scope["session"], self.scope["user"]
-        key = user.pk if user else None
-        if key is None or not session.exists(session.session_key or ""):
-            return False
-        # A fresh row: permissions are cached on the one that came with the handshake.
-        fresh = get_user_model().objects.filter(pk=key, is_active=True).first()
-        return fresh is not None and fresh.has_perm("calls.view_call")
+        allowed: Callable[..., Any] = database_sync_to_async(may_still)
+        return bool(await allowed(self.scope, "calls.view_call"))

@@ -12,6 +12,7 @@ from django.contrib.auth import get_user_model
 from calls import formats
 from calls.audit_log import note
 from calls.models import AuditAction, Call, Participant
+from streaming.viewing import viewer_of
 
 PERMISSIONS = ("calls.view_call", "calls.listen_live")
 
@@ -35,15 +36,8 @@ class Rights:
     address: str
 
     def user(self) -> Any:
-        """Return the user if they may listen now, else None.
-
-        A fresh row: permissions are cached on the one that came with the handshake.
-        """
-        session = self.session
-        if self.user_key is None or not session.exists(session.session_key or ""):
-            return None
-        users = get_user_model().objects.filter(pk=self.user_key, is_active=True)
-        user = users.first()
+        """Return the user if they may listen now, else None."""
+        user = viewer_of(self.session, self.user_key)
         return user if user is not None and user.has_perms(PERMISSIONS) else None
 
     def note_started(self, call_id: UUID) -> None:

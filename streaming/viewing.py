@@ -1,16 +1,50 @@
 """Whether who opened a browser's socket may still look."""
 
+import logging
+from collections.abc import Awaitable, Callable
+from importlib import import_module
 from typing import Any
 
-from django.contrib.auth import get_user_model
+from django.conf import settings
+from django.contrib.auth import HASH_SESSION_KEY, get_user_model
+from django.db import DatabaseError
+from django.utils.crypto import constant_time_compare
+
+log = logging.getLogger(__name__)
+
+
+def viewer_of(session: Any, user_key: Any) -> Any:
+    """Return a socket's user as they are now, or None if they are signed in no more.
+
+    As Django's middleware asks at each request: the session lives, and the password is
+    the one it was begun with. A fresh row: permissions are cached on the one that came
+    with the handshake.
+    """
+    if user_key is None or not session.session_key:
+        return None
+    user = get_user_model().objects.filter(pk=user_key, is_active=True).first()
+    if user is None:
+        return None
+    engine = import_module(settings.SESSION_ENGINE)
+    kept = engine.SessionStore(session.session_key).load().get(HASH_SESSION_KEY, "")
+    hashes = [user.get_session_auth_hash(), *user.get_session_auth_fallback_hash()]
+    return user if any(constant_time_compare(kept, one) for one in hashes) else None
 
 
 def may_still(scope: Any, permission: str) -> bool:
     """Say whether the session of a socket still lives and its user has a right."""
-    session, user = scope["session"], scope["user"]
-    key = user.pk if user else None
-    if key is None or not session.exists(session.session_key or ""):
-        return False
-    # A fresh row: permissions are cached on the one that came with the handshake.
-    fresh = get_user_model().objects.filter(pk=key, is_active=True).first()
-    return fresh is not None and fresh.has_perm(permission)
+    user = scope["user"]
+    viewer = viewer_of(scope["session"], user.pk if user else None)
+    return viewer is not None and viewer.has_perm(permission)
+
+
+async def may_go_on(asked: Callable[[], Awaitable[bool]]) -> bool:
+    """Say whether who looks already may go on, also while nobody can be asked.
+
+    A database that is down is when people look at these pages; nobody new comes in.
+    """
+    try:
+        return await asked()
+    except DatabaseError:
+        log.warning("a viewer cannot be checked: the database does not answer")
+        return True

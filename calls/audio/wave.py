@@ -34,7 +34,16 @@ class Wave:
     `known_from` is the sample before which nobody here knows what was said.
     """
 
-    __slots__ = ("_changed", "_changes", "_pending", "_waiting", "data", "rate", "rev")
+    __slots__ = (
+        "_changed",
+        "_changes",
+        "_pending",
+        "_placed",
+        "_starts",
+        "data",
+        "rate",
+        "rev",
+    )
 
     def __init__(self, rate: int, known_from: int = 0) -> None:
         self.rate = rate
@@ -43,8 +52,11 @@ class Wave:
         self.rev = 0
         self._changed: int | None = 0 if self.data else None
         self._changes: deque[int] = deque(maxlen=REMEMBERED)
-        # Audio that has a place, and packets whose place is not decided yet.
-        self._waiting: list[tuple[int, bytes]] = []
+        # Audio that has a place, and packets whose place is not decided yet. Two lists
+        # and no pairs: a pair for each packet would be looked at by the garbage
+        # collector, and begin its rounds.
+        self._starts: list[int] = []
+        self._placed: list[bytes] = []
         self._pending: deque[bytes] = deque()
 
     def take(self, pcm: bytes, placements: Sequence[Placement[Any]]) -> None:
@@ -56,15 +68,17 @@ class Wave:
         if len(placements) == 1 and not self._pending:
             placement = placements[0]
             if placement.start is not None and not placement.silent:
-                self._waiting.append((placement.start, pcm))
-                if len(self._waiting) >= _MOST_WAITING:
+                self._starts.append(placement.start)
+                self._placed.append(pcm)
+                if len(self._starts) >= _MOST_WAITING:
                     self._measure()
             return
         self._pending.append(pcm)
         for placement in placements:
             placed = self._pending.popleft()
             if placement.start is not None and not placement.silent:
-                self._waiting.append((placement.start, placed))
+                self._starts.append(placement.start)
+                self._placed.append(placed)
 
     def settle(self, end: int) -> None:
         """Bring the waveform up to date; the track is `end` samples long."""
@@ -95,13 +109,14 @@ class Wave:
     def _measure(self) -> None:
         for start, pcm in self._stretches():
             self._draw(start, pcm)
-        self._waiting.clear()
+        self._starts.clear()
+        self._placed.clear()
 
     def _stretches(self) -> Iterator[tuple[int, bytes]]:
         """Yield what waits, packets that follow each other joined: usually one."""
         begin = end = 0
         joined: list[bytes] = []
-        for start, pcm in self._waiting:
+        for start, pcm in zip(self._starts, self._placed, strict=True):
             if start != end and joined:
                 yield begin, b"".join(joined)
                 joined = []

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from uuid import UUID
 
 from calls.downloads.naming import call_name, file_names
 from calls.downloads.sidecar import SideCarJson
@@ -18,12 +19,28 @@ def call_entries(
     sidecar: SideCarJson,
     timeline: Mapping[str, object],
 ) -> Iterator[ZipEntry]:
-    """Yield the files of a call, in a folder of its own.
+    """Return the files of a call, in a folder of its own.
 
     A file that has gone from storage is left out: the side-car still tells its hashes.
+    Names are made now, in the reader's zone: later, while it is sent, that is gone.
     """
-    folder = call_name(call)
-    for name, document in (("side-car", sidecar), ("timeline", timeline)):
+    return _entries(
+        call,
+        recordings,
+        call_name(call),
+        file_names(recordings),
+        {"side-car": sidecar, "timeline": timeline},
+    )
+
+
+def _entries(
+    call: Call,
+    recordings: Sequence[Recording],
+    folder: str,
+    names: Mapping[UUID, str],
+    documents: Mapping[str, object],
+) -> Iterator[ZipEntry]:
+    for name, document in documents.items():
         content = json.dumps(document, indent=1).encode()
         yield ZipEntry(
             f"{folder}/{folder}_{name}.json",
@@ -32,7 +49,6 @@ def call_entries(
             len(content),
             is_text=True,
         )
-    names = file_names(recordings)
     for recording in recordings:
         at = recording.verified_at or call.rang_at
         stem = f"{folder}/{names[recording.pk]}"

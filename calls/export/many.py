@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, tzinfo
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -54,6 +54,8 @@ class Export:
     form: Form
     at: datetime
     by: str
+    # The reader's: while the zip is sent the request, and its zone, are gone.
+    zone: tzinfo = field(default_factory=timezone.get_current_timezone)
     told: list[dict[str, Any]] = field(default_factory=list)
     problems: dict[str, str] = field(default_factory=dict)
 
@@ -71,8 +73,8 @@ class Export:
         yield self._json(MANIFEST, self._manifest())
 
     def _call_entries(self, call: Call) -> Iterator[ZipEntry]:
-        folder = folder_of(call)
-        at = timezone.localtime(call.rang_at)
+        folder = folder_of(call, self.zone)
+        at = timezone.localtime(call.rang_at, self.zone)
         names = []
         for name, blocks, size in files_of(call, self.choice, self.form):
             full = f"{folder}/{name}"
@@ -109,7 +111,9 @@ class Export:
 
     def _json(self, name: str, body: dict[str, Any]) -> ZipEntry:
         text = json.dumps(body, indent=1, ensure_ascii=False).encode() + b"\n"
-        return ZipEntry(name, [text], timezone.localtime(self.at), is_text=True)
+        return ZipEntry(
+            name, [text], timezone.localtime(self.at, self.zone), is_text=True
+        )
 
 
 def calls_for_export(keys: Sequence[UUID]) -> list[Call]:
@@ -126,9 +130,9 @@ def calls_for_export(keys: Sequence[UUID]) -> list[Call]:
     )
 
 
-def folder_of(call: Call) -> str:
+def folder_of(call: Call, zone: tzinfo | None = None) -> str:
     """Return a call's folder: it sorts by time and holds no number, for it travels."""
-    return f"{timezone.localtime(call.rang_at):%Y%m%d-%H%M%S}_{str(call.pk)[:8]}"
+    return f"{timezone.localtime(call.rang_at, zone):%Y%m%d-%H%M%S}_{str(call.pk)[:8]}"
 
 
 def recordings_of(call: Any) -> list[Recording]:

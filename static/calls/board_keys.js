@@ -1,6 +1,7 @@
 /* The dashboard by keyboard; '?' says how. */
 
 import { $, element, isTaken } from "./dom.js";
+import { keysAreOff, keysSwitch } from "./keys_off.js";
 import { _ } from "./text.js";
 import { mayListen, urlOf } from "./board_state.js";
 import { endedRows } from "./board_other.js";
@@ -29,7 +30,7 @@ const DO = {
 export function startKeys() {
   document.addEventListener("keydown", (event) => {
     if (event.target.id === "board-search" && event.key === "Escape") return event.target.blur();
-    if (isTaken(event)) return undefined;
+    if (isTaken(event) || keysAreOff(event)) return undefined;
     if (event.key === "Enter" && event.target.matches("tr.console-row")) return go(urlOf(event.target.item.id));
     if (!DO[event.key]) return undefined;
     event.preventDefault();
@@ -78,7 +79,7 @@ function showKeys() {
   close.addEventListener("click", () => box.close());
   const menu = element("menu");
   menu.append(close);
-  box.append(title, list, menu);
+  box.append(title, list, keysSwitch(), menu);
   const opener = document.activeElement;
   box.addEventListener("close", () => {
     box.remove();

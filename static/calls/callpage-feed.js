@@ -4,6 +4,7 @@ import { mark, say } from "./dom.js";
 import { _, age, fill } from "./text.js";
 
 const STALE_SECONDS = 4;
+const SILENCE_MS = 10_000;
 const BACKOFF = [1, 2, 4, 8, 15];
 const [OVER, FORBIDDEN, UNKNOWN_CALL] = [1000, 4403, 4404];
 
@@ -23,7 +24,11 @@ export class Feed {
 
   #open() {
     const socket = new WebSocket(this.url);
+    // A half-open connection never closes by itself: silence is what tells.
+    let silence = setTimeout(() => socket.close(), SILENCE_MS);
     socket.addEventListener("message", (event) => {
+      clearTimeout(silence);
+      silence = setTimeout(() => socket.close(), SILENCE_MS);
       this.message = JSON.parse(event.data);
       this.heardAt = performance.now();
       this.attempt = 0;
@@ -31,6 +36,7 @@ export class Feed {
       this.#judge();
     });
     socket.addEventListener("close", ({ code }) => {
+      clearTimeout(silence);
       if (code === FORBIDDEN) location.reload();
       if ([OVER, FORBIDDEN, UNKNOWN_CALL].includes(code)) this.end();
       else setTimeout(() => this.#open(), BACKOFF[Math.min(this.attempt++, BACKOFF.length - 1)] * 1000);

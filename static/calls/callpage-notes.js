@@ -2,6 +2,7 @@
 
 import { element, sign } from "./dom.js";
 import { _, clock, fill } from "./text.js";
+import { zone } from "./zone.js";
 import { momentLink } from "./callpage-moment.js";
 
 const SURE_MS = 4000;
@@ -10,7 +11,7 @@ function written(note) {
   const time = element("time", "console-dim");
   const at = new Date(note.written_at);
   time.dateTime = note.written_at;
-  time.textContent = at.toLocaleString("sv-SE", { dateStyle: "short", timeStyle: "short" });
+  time.textContent = at.toLocaleString("sv-SE", { dateStyle: "short", timeStyle: "short", timeZone: zone });
   time.title = `${at.toISOString().slice(0, 19).replace("T", " ")} UTC`;
   return time;
 }

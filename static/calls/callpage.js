@@ -65,6 +65,7 @@ async function archive() {
   there.replaceWith(document.importNode(recordings, true));
   takeParts(page);
   $("live-lanes")?.remove();
+  $("listen")?.remove();
   $("order-outcome")?.replaceChildren();
   loadRest(page);
   if (hadFocus) $("recordings").querySelector("button, a")?.focus();

@@ -10,6 +10,7 @@ import { showKeys } from "./inbox_dialogs.js";
 import { filters, showChips } from "./inbox_filters.js";
 import { fits } from "./inbox_row.js";
 import { table } from "./inbox_table.js";
+import { keysAreOff } from "./keys_off.js";
 import { _, age, fill, number, several } from "./text.js";
 
 const LOOK_MS = 2500;
@@ -200,7 +201,7 @@ document.addEventListener("keydown", (event) => {
     rows.step(0);
     return;
   }
-  if (isTyping(target)) return;
+  if (isTyping(target) || keysAreOff(event)) return;
   // Enter on a link or a button is theirs.
   if (key === "Enter" && !target.matches("tr, body")) return;
   if (!COMMANDS[key]) return;

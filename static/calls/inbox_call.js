@@ -49,7 +49,7 @@ async function look() {
   } catch {
     // The page itself says when the console is gone.
   }
-  if (!document.hidden) timer = setTimeout(look, root.dataset.live === "true" ? LOOK_MS : IDLE_MS);
+  if (!document.hidden) timer = setTimeout(look, root.dataset.runs === "true" ? LOOK_MS : IDLE_MS);
 }
 
 body.addEventListener("click", (event) => {

@@ -1,6 +1,7 @@
 /* The inbox's dialogs: to whom, why, and which keys there are. */
 
 import { element } from "./dom.js";
+import { keysSwitch } from "./keys_off.js";
 import { _, several } from "./text.js";
 
 const REASONS = [
@@ -207,7 +208,7 @@ export function showKeys(keys) {
       term.append(...key.split(" ").map((one) => element("kbd", "", one)));
       list.append(term, element("dd", "", words));
     }
-    form.append(list);
+    form.append(list, keysSwitch());
     return null;
   };
   return open(_("Keys"), "", build, () => null);

@@ -5,6 +5,7 @@ import { Bar } from "./listen_bar.js";
 import { ENDED, FORBIDDEN, Link, NOT_NOTED } from "./listen_link.js";
 import { People } from "./listen_people.js";
 import { Sound } from "./listen_sound.js";
+import { keysAreOff } from "./keys_off.js";
 import { _, clock, fill, number, several } from "./text.js";
 
 const root = $("listen");
@@ -22,6 +23,7 @@ let origin = null;
 let edge = { at: 0, told: null, runs: false };
 let latency = null;
 let missed = 0;
+let fault = null;
 let goal = { at: null };
 let timer = null;
 
@@ -36,7 +38,9 @@ function status(text, tone = "") {
 // --- begin and end ------------------------------------------------------------------
 
 export async function listen(at = null) {
-  if (sound) return;
+  goal = { at };
+  // A second press while the first still waits for the sound card begins nothing.
+  if (sound || root.dataset.state === "starting") return;
   mark(root, "state", "starting");
   status(_("Connecting …"));
   try {
@@ -47,8 +51,8 @@ export async function listen(at = null) {
     return;
   }
   sound.tell({ type: "master", gain: Number(part("volume").value) });
-  goal = { at };
   missed = 0;
+  fault = null;
   link = new Link(root.dataset.socket, { told, heard, changed });
   timer = setInterval(tick, SAY_MS);
 }
@@ -74,6 +78,7 @@ function go(seconds) {
 }
 
 function ask(type) {
+  fault = null;
   generation += 1;
   report = null;
   sound.tell({ type: "go", generation, at: goal.at });
@@ -130,10 +135,10 @@ function told(message) {
       document.dispatchEvent(new CustomEvent("listeners", { detail: message.users }));
       break;
     case "missed":
-      missed += 1;
+      missed += message.messages ?? 1;
       break;
     case "error":
-      if (faults[message.error]) status(faults[message.error](), "bad");
+      if (faults[message.error]) fault = { of: message.error, words: faults[message.error]() };
       break;
   }
 }
@@ -149,6 +154,8 @@ function state(message) {
 }
 
 function heard(buffer, frames) {
+  // Sound comes again; but where nothing was recorded there is nothing still.
+  if (fault && fault.of !== "nothing_there") fault = null;
   for (const { start, samples, rate } of frames) {
     const end = (start + samples) / rate;
     if (end > edgeNow()) edge = { at: end, told: performance.now(), runs: true };
@@ -207,6 +214,7 @@ function faultWords() {
   if (report?.underruns) words.push(several("%(n)s interruption", "%(n)s interruptions", report.underruns));
   if (missed) words.push(several("%(n)s piece was not received", "%(n)s pieces were not received", missed));
   if (report?.skipped > 0.1) words.push(fill(_("%(s)s s left out"), { s: report.skipped.toFixed(1) }));
+  if (fault) words.push(fault.words);
   return words.join(", ");
 }
 
@@ -231,7 +239,7 @@ for (const button of root.querySelectorAll("[data-speed]")) {
 }
 
 document.addEventListener("keydown", (event) => {
-  if (isTaken(event) || event.repeat) return;
+  if (!root.isConnected || isTaken(event) || event.repeat || keysAreOff(event)) return;
   const does = { l: toggle, j: back, End: () => go(null) }[event.key];
   if (!does || (!sound && does !== toggle)) return;
   event.preventDefault();

@@ -71,7 +71,7 @@ export class Link {
 
   ping() {
     this.say({ type: "ping", at: performance.now() });
-    if (this.clocks.length < PINGS) setTimeout(() => this.ping(), 200);
+    if (!this.isOver && this.clocks.length < PINGS) setTimeout(() => this.ping(), 200);
   }
 
   take(data) {

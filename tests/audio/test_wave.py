@@ -106,7 +106,7 @@ def test_does_not_keep_audio_for_ever_when_nobody_asks() -> None:
     for number in range(600):
         spoken(wave, number * SAMPLES, 128)
 
-    assert len(wave._waiting) < 250
+    assert len(wave._starts) < 250
     assert settled(wave, 600 * SAMPLES) == [1] * 120
 
 

@@ -328,7 +328,10 @@ def test_a_call_that_ended_before_anybody_looked_is_not_shown() -> None:
 def test_a_call_that_somebody_selected_stays() -> None:
     call = CallFactory.create(ended=True)
     facts = BoardReader().read([call.pk])
-    [row] = Picture(facts, None, at=timezone.now()).board(View())["calls"]
+    picture = Picture(facts, None, at=timezone.now())
+    [row] = picture.board(View(selected=call.pk))["calls"]
+    # On no other screen than that of who selected it.
+    assert picture.board(View())["calls"] == []
     assert row["ended_at"] == pytest.approx(call.ended_at.timestamp())  # type: ignore[union-attr] # it has ended
 
 
