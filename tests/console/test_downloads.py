@@ -6,6 +6,7 @@ import json
 import uuid
 import zipfile
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
@@ -315,6 +316,24 @@ def test_the_zip_holds_everything(
         assert json.loads(archive.read(timeline))["call"]["id"] == str(call.pk)
     number = call.from_raw_id.removeprefix("4:+")
     assert number not in "".join(names) + response["Content-Disposition"]
+
+
+def test_the_zip_and_its_side_car_agree_on_names_in_any_zone(
+    operator: Client, call: Call, caller: Recording, agent: Recording
+) -> None:
+    # The zip is made while it is sent, when the request and its zone have gone.
+    operator.cookies["zone"] = "browser:Asia/Tokyo"
+
+    response = operator.get(f"/calls/{call.pk}/everything.zip")
+
+    start = call.rang_at.astimezone(ZoneInfo("Asia/Tokyo"))
+    assert f"{start:%Y%m%d-%H%M%S}" in response["Content-Disposition"]
+    with zipfile.ZipFile(io.BytesIO(body(response))) as archive:
+        names = archive.namelist()
+        [told] = [archive.read(name) for name in names if "side-car" in name]
+    folder = f"{start:%Y%m%d-%H%M%S}_{str(call.pk)[:8]}"
+    files = {f"{folder}/{one['file']}" for one in json.loads(told)["recordings"]}
+    assert files <= set(names)
 
 
 def test_the_zip_leaves_out_what_has_gone(

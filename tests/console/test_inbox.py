@@ -546,3 +546,14 @@ def test_the_counts_are_cheap(operator: Client) -> None:
         operator.get(BADGES)
     # Session, user and two for the permissions come with every request.
     assert len(queries) == 4 + 2
+
+
+def test_a_reason_may_have_any_characters(operator: Client) -> None:
+    # PostgreSQL keeps no NUL, and would answer with an error.
+    alarm = AlarmFactory.create()
+
+    said = operator.post(f"/alarms/{alarm.pk}/close", {"reason": "fi\0xed"})
+
+    assert said.status_code == 200
+    alarm.refresh_from_db()
+    assert alarm.close_reason == "fixed"
