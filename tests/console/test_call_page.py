@@ -14,6 +14,7 @@ from calls import formats, history, markup, selectors
 from calls.models import Call
 from tests.console.conftest import logged_in
 from tests.factories import (
+    AlarmFactory,
     CallFactory,
     CommandFactory,
     ConnectionFactory,
@@ -266,3 +267,20 @@ def test_claims_no_direction_of_a_subscription(operator: Client) -> None:
     assert "Subscription <code>" in page
     assert "one-way" not in page
     assert "bidirectional" not in page
+
+
+def test_parts_with_scripts_of_their_own_are_not_replaced(operator: Client) -> None:
+    # What is marked data-live is fetched anew and swapped, whatever scripts made of it
+    call = CallFactory.create(live=True)
+    AlarmFactory.create(call=call)
+
+    html = operator.get(f"/admin/calls/call/{call.pk}/change/").content.decode()
+
+    parts = re.findall(r'<(\w+)[^>]*?data-live="([^"]+)"', html)
+    names = [name for _, name in parts]
+    assert names
+    assert len(names) == len(set(names))
+    assert not {"true", "false"} & set(names)
+    for own in ("call-alarms", "listen"):
+        [tag] = re.findall(rf'<section[^>]*id="{own}"[^>]*>', html)
+        assert "data-live=" not in tag

@@ -139,6 +139,20 @@ def test_hears_each_participant_and_how_late(
     expect(page.locator("#listeners")).to_be_hidden(timeout=SOON)
 
 
+def test_a_second_press_begins_nothing(page: Page) -> None:
+    # The sound card takes a moment; a session begun twice could be ended only once.
+    sockets: list[str] = []
+    page.on("websocket", lambda one: sockets.append(one.url))
+
+    page.keyboard.press("l")
+    page.keyboard.press("l")
+    expect(panel(page)).to_have_attribute("data-state", "listening", timeout=SOON)
+    panel(page).get_by_role("button", name="Stop listening").click()
+    expect(panel(page)).to_have_attribute("data-state", "idle", timeout=SOON)
+
+    assert sum("/ws/listen/" in url for url in sockets) == 1
+
+
 def test_goes_back_ten_seconds_and_to_live_again(
     page: Page, capsys: pytest.CaptureFixture[str]
 ) -> None:
