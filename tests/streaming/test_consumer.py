@@ -245,6 +245,26 @@ async def test_what_a_call_knows_of_itself_is_in_the_snapshot(
     await server.end()
 
 
+async def test_nobody_talks_once_the_socket_is_gone(house: Recorder) -> None:
+    server = Server()
+    server.receive(metadata())
+    for number in range(50):
+        server.receive(audio(number, pcm=b"\x00\x20" * 320))
+
+    def talking() -> bool:
+        return any(
+            track.is_talking
+            for call in house.calls.values()
+            for track in call.tracks.values()
+        )
+
+    # Nobody looks at a call without sockets: its last second would last for ever.
+    await eventually(talking)
+    await server.end()
+
+    await eventually(lambda: not talking())
+
+
 async def test_redis_gets_a_snapshot_each_second_and_none_after_the_end(
     house: Recorder, redis_url: str, settings: Settings
 ) -> None:
