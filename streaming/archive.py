@@ -167,7 +167,8 @@ class Archive:
 
     async def _ask(self, work: Callable[[], T], patience: float) -> T | None:
         try:
-            answer = await asyncio.wait_for(_in(self._reader, work), patience)
+            async with asyncio.timeout(patience):
+                answer = await _in(self._reader, work)
         except TimeoutError:
             log.warning("the database did not answer within %g s", patience)
             return None

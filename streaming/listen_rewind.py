@@ -7,6 +7,7 @@ own, and their pieces are merged in the order in which their packets arrived.
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 from uuid import UUID, uuid4
@@ -132,12 +133,12 @@ class Rewind:
         try:
             await self._feed.ask(read)
             patience = FIRST_SECONDS if first else PIECE_SECONDS
-            found = [await asyncio.wait_for(answers.get(), patience)]
-            while first:
-                try:
-                    found.append(await asyncio.wait_for(answers.get(), OTHERS_SECONDS))
-                except TimeoutError:
-                    break
+            async with asyncio.timeout(patience):
+                found = [await answers.get()]
+            with suppress(TimeoutError):
+                while first:
+                    async with asyncio.timeout(OTHERS_SECONDS):
+                        found.append(await answers.get())
         except TimeoutError as exc:
             raise NothingThereError from exc
         finally:

@@ -116,7 +116,8 @@ class Recorder:
         await asyncio.to_thread(self.journals.close)
         await self.desk.stop()
         try:
-            await asyncio.wait_for(self._last_rows(), LAST_ROWS)
+            async with asyncio.timeout(LAST_ROWS):
+                await self._last_rows()
         except TimeoutError:
             log.warning("the last rows were not written: the journals have the facts")
         await self.live.leave(self.process_id)
@@ -288,7 +289,8 @@ class Recorder:
 
     async def _woken(self, patience: float) -> None:
         try:
-            await asyncio.wait_for(self._wake.wait(), max(patience, CROWD))
+            async with asyncio.timeout(max(patience, CROWD)):
+                await self._wake.wait()
         except TimeoutError:
             return
         await asyncio.sleep(CROWD)

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streaming import listen_line
+from streaming.listen_wire import Ask, Past, Read
 from tests.listen.bench import Ear, Feed, past_of, written
 from tests.streaming.desk import Desk
 from tests.streaming.house import eventually
@@ -207,6 +208,47 @@ async def test_a_seek_drops_what_was_on_its_way() -> None:
 
     assert min(ear.heard(2)[ALICE]) == 400 * SAMPLES
     assert ear.frames[-1][0] == 2
+
+
+class Late:
+    """A feed whose answers come when the test lets them."""
+
+    def __init__(self, feed: Feed) -> None:
+        self.id, self.call_id = feed.id, feed.call_id
+        self.ring, self.answers = feed.ring, feed.answers
+        self.asks: list[Read] = []
+        self._feed = feed
+
+    async def ask(self, ask: Ask) -> None:
+        assert isinstance(ask, Read)
+        self.asks.append(ask)
+
+    def past(self) -> Past:
+        return self._feed.past_of(self.asks[0])
+
+
+async def test_a_seek_that_comes_with_an_answer_goes_on() -> None:
+    with table() as (desk, feed):
+        ear = Ear()
+        session = desk.socket()
+        session.take(metadata(), 0)
+        for number in range(500):
+            speak(session, number, number * PACKET_US)
+        await asyncio.to_thread(written, desk)
+        feed.hear()
+        feed.batch()
+        late = Late(feed)
+        await ear.line.begin(late, 0, 1)
+        await eventually(lambda: late.asks)
+        past = await asyncio.to_thread(late.past)
+        # Both in one turn of the event loop.
+        feed.answers[late.asks[0].ask](past)
+        async with asyncio.timeout(20):
+            await ear.line.begin(feed, 8_000_000, 2)
+        await all_sent(ear)
+        await ear.line.close()
+
+    assert min(ear.heard(2)[ALICE]) == 400 * SAMPLES
 
 
 async def test_one_who_does_not_keep_up_misses_audio_alone_and_is_told(

@@ -77,7 +77,8 @@ class Server:
 
     async def end(self, code: int = 1000) -> None:
         self.say(type="websocket.disconnect", code=code)
-        await asyncio.wait_for(self.task, 20)
+        async with asyncio.timeout(20):
+            await self.task
 
 
 @pytest.mark.parametrize("fault", [OSError("gone"), RuntimeError("closed already")])
@@ -88,7 +89,8 @@ async def test_a_socket_that_died_first_cannot_be_told_why_it_is_refused(
     server.fault, server.fault_at = fault, "websocket.close"
     server.receive(audio(0))
 
-    await asyncio.wait_for(server.task, 20)
+    async with asyncio.timeout(20):
+        await server.task
 
     assert house.streams == 0
 
@@ -180,6 +182,19 @@ async def test_the_recorder_outlives_a_fault_in_its_own_work(
 
     await eventually(lambda: next(iter(call.tracks.values())).level)
     await server.end()
+
+
+async def test_ends_although_news_came_just_then() -> None:
+    recorder = Recorder()
+    recorder.start()
+    # By now its task for rows waits for news.
+    await asyncio.sleep(1.0)
+    recorder._wake.set()
+
+    async with asyncio.timeout(20):
+        await recorder.stop()
+
+    assert all(task.done() for task in recorder._tasks)
 
 
 async def rows_of(house: Recorder, call_id: UUID, packets: int) -> None:
@@ -329,7 +344,8 @@ async def test_daphne_serves_media_beside_the_console(
                 return await daphne.dial(client, call_id)
             await asyncio.sleep(0.1)
 
-    ws = await asyncio.wait_for(dial(), 30)
+    async with asyncio.timeout(30):
+        ws = await dial()
     for frame in (metadata(), *(audio(n) for n in range(100))):
         await ws.send_str(frame)
     await ws.close()
