@@ -117,6 +117,49 @@ class ToneDraft:
     # Capture time, µs since 1970; the arrival where the peer stated none.
     at_us: int
     is_stamped: bool
+    source: str = "media"
+    is_masked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UtteranceDraft:
+    """One thing we said into a call, as far as it is. States: `Utterance.State`."""
+
+    id: UUID
+    call_id: UUID
+    kind: str
+    state: str
+    name: str
+    queued_at: datetime
+    prompt_id: UUID | None = None
+    command_id: UUID | None = None
+    # Capture time of its first sample, µs since 1970.
+    start_us: int | None = None
+    sent_ms: int = 0
+    played_ms: int = 0
+    underruns: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentDraft:
+    """A piece of what was said, in words: in no `repr`, so in no log."""
+
+    id: UUID
+    call_id: UUID
+    raw_id: str
+    source: str
+    # Capture time of the first word, µs since 1970.
+    start_us: int
+    duration_us: int
+    text: str = field(repr=False)
+    # Text, start in µs after `start_us`, duration in µs.
+    words: Sequence[tuple[str, int, int]] = field(default=(), repr=False)
+    confidence: float | None = None
+    sentiment: str = ""
+    language: str = ""
+    is_cut: bool = False
+    raw: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,17 +203,21 @@ class ArchiveBatch:
     chunks: Sequence[ChunkDraft] = field(default=())
     tones: Sequence[ToneDraft] = field(default=())
     alarms: Sequence[AlarmDraft] = field(default=())
+    utterances: Sequence[UtteranceDraft] = field(default=())
+    segments: Sequence[SegmentDraft] = field(default=())
 
     def __len__(self) -> int:
         tables = (self.connections, self.subscriptions, self.tracks, self.chunks)
-        return sum(map(len, (*tables, self.tones, self.alarms)))
+        rest = (self.tones, self.alarms, self.utterances, self.segments)
+        return sum(map(len, (*tables, *rest)))
 
     def by_call(self) -> "Iterator[tuple[UUID | None, ArchiveBatch]]":
         """Yield each call's part; None: of nodes, or of sockets not in here."""
         call_of = {draft.id: draft.call_id for draft in self.connections}
         owners = {*call_of.values(), *(draft.call_id for draft in self.subscriptions)}
         owners |= {draft.call_id for draft in self.tracks}
-        owners |= {draft.call_id for draft in self.tones}
+        for drafts in (self.tones, self.utterances, self.segments):
+            owners |= {draft.call_id for draft in drafts}
         owners |= {draft.call_id for draft in self.alarms if draft.call_id}
         for owner in [*owners, None]:
             part = ArchiveBatch(
@@ -184,6 +231,8 @@ class ArchiveBatch:
                 ],
                 [draft for draft in self.tones if draft.call_id == owner],
                 [draft for draft in self.alarms if draft.call_id == owner],
+                [draft for draft in self.utterances if draft.call_id == owner],
+                [draft for draft in self.segments if draft.call_id == owner],
             )
             if part:
                 yield owner, part
@@ -208,3 +257,8 @@ class CallFacts:
     # Alarms that last or ceased just now, and the profile's own thresholds.
     alarms: Sequence[AlarmDraft] = ()
     thresholds: Mapping[str, Any] = field(default_factory=dict)
+    # By the profile: what hears and answers, whether we may speak, what is masked.
+    handler: str = ""
+    handler_options: Mapping[str, Any] = field(default_factory=dict)
+    is_bidirectional: bool = False
+    masks_tones: bool = False

@@ -25,10 +25,13 @@ RIGHTS = {
         "play_recording",
         "download_recording",
         "listen_live",
+        "play_prompt",
+        "speak_live",
+        "read_transcript",
         "review_call",
         "handle_alarm",
     },
-    AUDITORS: {"play_recording"},
+    AUDITORS: {"play_recording", "read_transcript"},
 }
 
 

@@ -43,6 +43,11 @@ def tone_id(connection: UUID, arrival_us: int, before: int) -> UUID:
     return uuid5(connection, f"tone/{arrival_us}/{before}")
 
 
+def segment_id(connection: UUID, number: int) -> UUID:
+    """Return the key of the `number`-th piece of text that came over a socket."""
+    return uuid5(connection, f"segment/{number}")
+
+
 def alarm_id(key: str, raised_at: datetime) -> UUID:
     """Return the key of the alarm that the condition `key` raised at that time."""
     return uuid5(NAMESPACE, f"alarm/{key}/{raised_at.astimezone(UTC).isoformat()}")

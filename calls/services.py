@@ -8,6 +8,7 @@ import logging
 import os
 from collections import defaultdict
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from uuid import UUID
@@ -37,7 +38,9 @@ from calls.models import (
 )
 from calls.models.call import LIVE_STATES, ArchiveState
 from calls.models.control import STARTS, STOPS
+from calls.segments import segments_store
 from calls.tones import tones_store
+from calls.utterances import utterances_store
 
 log = logging.getLogger(__name__)
 
@@ -48,13 +51,23 @@ def call_facts(call_id: UUID) -> CallFacts:
     if call is None:
         return CallFacts(is_known=False)
     tracks = [track_draft(track) for track in call.tracks.select_related("participant")]
-    return CallFacts(
+    facts = CallFacts(
         True,
         call.connection_id,
         tracks,
         stop_windows(call_id),
         alarms=alarms_of(call_id, now=timezone.now()),
-        thresholds=call.profile.alarm_thresholds if call.profile else {},
+    )
+    profile = call.profile
+    if profile is None:
+        return facts
+    return replace(
+        facts,
+        thresholds=profile.alarm_thresholds,
+        handler=profile.handler,
+        handler_options=profile.handler_options,
+        is_bidirectional=profile.bidirectional,
+        masks_tones=profile.masks_tones,
     )
 
 
@@ -131,6 +144,8 @@ def batch_store(batch: ArchiveBatch, *, is_finishing: bool = False) -> None:
         calls |= {draft.call_id for draft in batch.tracks}
         batches.calls_figures_refresh(calls)
         alarms_store(batch.alarms)
+        utterances_store(batch.utterances)
+        segments_store(batch.segments)
     # Nearly all sockets of nearly all batches say again what is known.
     streaming = set(
         Call.objects.filter(

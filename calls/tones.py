@@ -32,6 +32,8 @@ def tones_store(drafts: Iterable[ToneDraft]) -> None:
                 tone=storable(draft.tone, 32),
                 at_us=draft.at_us,
                 is_stamped=draft.is_stamped,
+                source=draft.source,
+                is_masked=draft.is_masked,
             )
             for draft in drafts
         ],

@@ -20,6 +20,8 @@ class Kind(StrEnum):
     INCOMPLETE = "incomplete"
     NODE_FULL = "node_full"
     DISK_LOW = "disk_low"
+    HANDLER = "handler"
+    TRANSCRIPT = "transcript"
 
 
 class Weight(IntEnum):
@@ -45,6 +47,8 @@ WEIGHTS: Final = {
     Kind.INCOMPLETE: Weight.WARNING,
     Kind.NODE_FULL: Weight.WARNING,
     Kind.DISK_LOW: Weight.WARNING,
+    Kind.HANDLER: Weight.CRITICAL,
+    Kind.TRANSCRIPT: Weight.WARNING,
 }
 
 

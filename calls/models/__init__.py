@@ -34,6 +34,7 @@ from calls.models.policy import (
     TranscriptionStart,
 )
 from calls.models.review import CallNote, SavedView, Tag
+from calls.models.speech import Prompt, TranscriptSegment, Utterance
 
 __all__ = [
     "Alarm",
@@ -55,6 +56,7 @@ __all__ = [
     "IngestProcess",
     "Loss",
     "Participant",
+    "Prompt",
     "Recording",
     "RecordingState",
     "Retention",
@@ -67,6 +69,8 @@ __all__ = [
     "Tag",
     "Tone",
     "Track",
+    "TranscriptSegment",
     "TranscriptionStart",
     "TranscriptionState",
+    "Utterance",
 ]

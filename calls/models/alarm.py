@@ -29,6 +29,8 @@ class AlarmKind(models.TextChoices):
     INCOMPLETE = "incomplete", _("Recording incomplete")
     NODE_FULL = "node_full", _("Node near capacity")
     DISK_LOW = "disk_low", _("Disk days low")
+    HANDLER = "handler", _("Handler failing")
+    TRANSCRIPT = "transcript", _("Transcription stalled")
 
 
 class Severity(models.IntegerChoices):

@@ -295,6 +295,9 @@ class Call(models.Model):
             ("play_recording", "Can play recordings"),
             ("download_recording", "Can download recordings"),
             ("listen_live", "Can listen to live calls"),
+            ("play_prompt", "Can play prompts into calls and stop them"),
+            ("speak_live", "Can speak into live calls"),
+            ("read_transcript", "Can read, search and export transcripts"),
             ("review_call", "Can note, tag, rate and follow up calls"),
         ]
 

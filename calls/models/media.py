@@ -89,8 +89,15 @@ class Connection(models.Model):
         TORN = "torn", "Ends without a seal: its process died"
         DAMAGED = "damaged", "Sealed, and some records cannot be read"
 
+    class Kind(models.TextChoices):
+        """What ACS dialled it for."""
+
+        MEDIA = "media", "Media"
+        TRANSCRIPTION = "transcription", "Transcription"
+
     id = models.UUIDField(primary_key=True, editable=False)
     call = models.ForeignKey(Call, on_delete=models.CASCADE, related_name="connections")
+    kind = models.CharField(max_length=13, choices=Kind, default=Kind.MEDIA)
     subscription = models.ForeignKey(
         Subscription,
         null=True,
@@ -222,6 +229,13 @@ class AudioChunk(models.Model):
 class Tone(models.Model):
     """A DTMF tone that a participant pressed. Digits may be of a card."""
 
+    class Source(models.TextChoices):
+        """What told of it."""
+
+        MEDIA = "media", "The media socket"
+        CALLBACK = "callback", "A callback"
+        BOTH = "both", "The media socket and a callback"
+
     id = models.UUIDField(primary_key=True, editable=False)
     call = models.ForeignKey(Call, on_delete=models.CASCADE, related_name="tones")
     raw_id = models.CharField(
@@ -233,6 +247,10 @@ class Tone(models.Model):
     )
     is_stamped = models.BooleanField(
         default=True, help_text="The peer stated when it was pressed."
+    )
+    source = models.CharField(max_length=8, choices=Source, default=Source.MEDIA)
+    is_masked = models.BooleanField(
+        default=False, help_text="Which key it was is known to nobody any more."
     )
 
     class Meta:

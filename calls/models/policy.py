@@ -94,6 +94,27 @@ class StreamingProfile(models.Model):
         default=False,
         help_text="Text comes while somebody still speaks, and is corrected later.",
     )
+    handler = models.CharField(
+        max_length=200,
+        blank=True,
+        help_text="What hears these calls and speaks into them: echo, prompt, realtime,"
+        " or the dotted path of one of your own. Empty: nobody.",
+    )
+    handler_options = models.JSONField(
+        default=dict, blank=True, help_text="For the handler, as JSON."
+    )
+    tone_recognition = models.BooleanField(
+        "recognise tones by callbacks too",
+        default=False,
+        help_text="ContinuousDtmfRecognition, from when the call is connected: tones"
+        " that the media socket does not bring come as callbacks.",
+    )
+    masks_tones = models.BooleanField(
+        "mask digits",
+        default=False,
+        help_text="Of a pressed key only that it was pressed is kept and shown: card"
+        " numbers are in no journal, row or log.",
+    )
     alarm_thresholds = models.JSONField(
         default=dict,
         blank=True,

@@ -81,7 +81,7 @@ from .messages import (
     TranscriptionMetadata,
     Unknown,
 )
-from .participants import MIXED, ParticipantKind, display, participant_kind
+from .participants import MIXED, US, ParticipantKind, display, participant_kind
 from .session import (
     AudioReceived,
     DtmfReceived,
@@ -97,6 +97,7 @@ from .session import (
 __all__ = [
     "MIXED",
     "TONES",
+    "US",
     "AudioData",
     "AudioMetadata",
     "AudioReceived",

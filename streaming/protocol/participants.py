@@ -7,6 +7,8 @@ import enum
 
 # The pseudo-participant of a mixed stream, whose packets name nobody.
 MIXED = "mixed"
+# The pseudo-participant that we are: what is sent into the call is a track as well.
+US = "us"
 
 _WITHHELD_NUMBER = "4:anonymous"
 # Enough of an id to tell participants of one call apart: ids of ACS users that were
@@ -26,6 +28,8 @@ class ParticipantKind(enum.StrEnum):
     BOT = "bot"
     """A bot or another Teams application."""
     MIXED = "mixed"
+    US = "us"
+    """This system, speaking into the call."""
     UNKNOWN = "unknown"
 
 
@@ -53,6 +57,8 @@ def participant_kind(raw_id: str | None) -> ParticipantKind:
     """What the raw id says; none, an empty one and MIXED are the mixed stream."""
     if not raw_id or raw_id == MIXED:
         return ParticipantKind.MIXED
+    if raw_id == US:
+        return ParticipantKind.US
     if raw_id == _WITHHELD_NUMBER:
         return ParticipantKind.ANONYMOUS
     for prefix, kind in _PREFIXES.items():
@@ -69,6 +75,8 @@ def display(raw_id: str | None) -> str:
     kind = participant_kind(raw_id)
     if raw_id is None or kind is ParticipantKind.MIXED:
         return "Mixed audio"
+    if kind is ParticipantKind.US:
+        return "Spoken by us"
     if kind is ParticipantKind.ANONYMOUS:
         return "Withheld number"
     if kind is ParticipantKind.PHONE:
