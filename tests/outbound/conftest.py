@@ -43,7 +43,7 @@ class Stage:
 
     house: House
     bench: Bench
-    redis: "Redis[bytes]"
+    redis: Redis
     call: Any
 
     @property

@@ -15,4 +15,3 @@ async def test_a_prompt_is_heard_as_it_is(make_stage: MakeStage) -> None:
     assert report["max_queued_ms"] <= 250
     row = await stage.said("played")
     assert (row["played_ms"], row["underruns"]) == (2000, 0)
-    print(report, row)
