@@ -17,9 +17,16 @@ from calls.audio.ledger import State
 from calls.audio.pcm import BYTES_PER_SAMPLE, SLOTS_PER_SECOND
 from calls.audio.timeline import Placement
 from calls.audio.track import TrackAudio
-from calls.drafts import ChunkDraft, SubscriptionDraft, ToneDraft, TrackDraft
+from calls.drafts import (
+    ChunkDraft,
+    SubscriptionDraft,
+    ToneDraft,
+    TrackDraft,
+    UtteranceDraft,
+)
 from calls.journal import NO_PARTICIPANT, JournalError, Kind, Record
 from calls.journal_walk import JournalCount, Walk, moment, speaker, walk_together
+from calls.said import Said
 from calls.tone_index import ToneIndex
 from streaming.protocol import US, AudioMetadata, DecodeError, DtmfData, decode
 
@@ -65,6 +72,7 @@ class CallReplay:
         self.counts: list[JournalCount] = []
         # By socket: the DTMF tones that came over it.
         self._tones: dict[UUID, ToneIndex] = {}
+        self._said = Said(call_id)
         self._placed = placed
         self._aside = aside
 
@@ -102,6 +110,10 @@ class CallReplay:
         for index in self._tones.values():
             yield from index.drafts()
 
+    def utterances(self) -> list[UtteranceDraft]:
+        """Return what we said, as far as it got."""
+        return self._said.drafts()
+
     def _metadata(self, count: JournalCount, record: Record) -> None:
         count.messages += 1
         try:
@@ -126,7 +138,9 @@ class CallReplay:
         raw_id = speaker(count, record)
         # What we said came over no socket.
         is_ours = raw_id == US
-        if not is_ours:
+        if is_ours:
+            self._said.hear(count, len(pcm) // BYTES_PER_SAMPLE)
+        else:
             count.messages += 1
             count.packets += 1
             count.bytes += len(pcm)
@@ -173,6 +187,8 @@ class CallReplay:
             self._placed(raw_id, rate, placement)
 
     def _other(self, count: JournalCount, record: Record) -> None:
+        if record.kind == Kind.NOTE:
+            self._said.note(count, record)
         if record.kind in (Kind.PARTICIPANT, Kind.SEAL, Kind.NOTE):
             return
         count.messages += 1
