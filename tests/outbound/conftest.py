@@ -18,9 +18,10 @@ from redis import Redis
 from calls import identity, speaking
 from tests.alarms.conftest import app, build, client, make_bench, migrated, speech
 from tests.emulator.conftest import Bench, MakeBench
+from tests.streaming.conftest import on_daphne
 from tests.streaming.house import House, eventually
 
-__all__ = ["app", "build", "client", "make_bench", "migrated", "speech"]
+__all__ = ["app", "build", "client", "make_bench", "migrated", "on_daphne", "speech"]
 
 RATE = 16_000
 
