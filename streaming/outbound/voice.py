@@ -136,8 +136,9 @@ class Voice:
             case ItemState.PLAYED:
                 words = "It was heard."
                 self._told.outcome(item.command, call, is_done=True, words=words)
-            case ItemState.STOPPED | ItemState.FAILED:
+            case ItemState.STOPPED | ItemState.FAILED if item.heard_from_us is None:
                 words = f"Nothing of it was heard: {item.reason}."
                 self._told.outcome(item.command, call, is_done=False, words=words)
-            case ItemState.QUEUED:
+            case _:
+                # Nothing yet; or its beginning, which was told, proved the order.
                 pass

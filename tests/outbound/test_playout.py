@@ -21,15 +21,27 @@ FRAME = 640
 NOW = 7_000_000
 
 
-def item(playout: Playout, pcm: bytes = b"", **more: bool) -> Item:
-    made = Item(id=uuid4(), kind=ItemKind.PROMPT, name="hello", **more)
+def item(
+    playout: Playout,
+    pcm: bytes = b"",
+    *,
+    survives: bool = True,
+    is_live: bool = False,
+) -> Item:
+    made = Item(
+        id=uuid4(),
+        kind=ItemKind.PROMPT,
+        name="hello",
+        survives=survives,
+        is_live=is_live,
+    )
     playout.put(made)
     playout.write(made, pcm)
     return made
 
 
-def whole(playout: Playout, pcm: bytes, **more: bool) -> Item:
-    made = item(playout, pcm, **more)
+def whole(playout: Playout, pcm: bytes) -> Item:
+    made = item(playout, pcm)
     playout.finish(made)
     return made
 
