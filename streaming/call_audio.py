@@ -19,6 +19,7 @@ from calls.replay import track_draft
 from streaming.alarms import CallWatch
 
 if TYPE_CHECKING:
+    from streaming.handlers.running import Running
     from streaming.ingest import MediaSession
     from streaming.listen_tap import Tap
 
@@ -63,6 +64,8 @@ class CallAudio:
         self.idle_since: float | None = None
         # While somebody listens; asked once per packet.
         self.tap: Tap | None = None
+        # What hears the call and speaks into it, if its profile names anything.
+        self.handler: Running | None = None
         # When its first socket opened here: by the wall, and by a monotonic clock.
         self._anchor: tuple[datetime, float] | None = None
 

@@ -134,6 +134,8 @@ class MediaSession:
                 stamp = _microseconds(dtmf.timestamp)
                 self.journal.dtmf(frame, arrival_us, stamp)
                 self._tones.add(dtmf, arrival_us)
+                if self.call.handler is not None:
+                    self.call.handler.press(dtmf.data, dtmf.participant_raw_id or MIXED)
             case TranscriptionReceived():
                 self.journal.transcription(frame, arrival_us)
             case UnknownReceived():
@@ -183,6 +185,8 @@ class MediaSession:
             frame_bytes=metadata.length,
             started_at=self.opening.opened_at + timedelta(microseconds=arrival_us),
         )
+        if self.call.handler is not None:
+            self.call.handler.begin(metadata.sample_rate)
         # A redial: the newer socket has the call; those dialled before it are told to
         # go, never one that was dialled later and has not spoken yet.
         for older in takewhile(lambda other: other is not self, self.call.sessions):
@@ -214,6 +218,8 @@ class MediaSession:
         arrived = self._opened_us + arrival_us
         if (tap := self.call.tap) is not None:
             tap.take(self.id, lane.raw_id, lane.rate, arrived, stamp, pcm, silent)
+        if (handler := self.call.handler) is not None:
+            handler.hear(lane.raw_id, lane.rate, arrived, stamp, pcm, silent)
         placements = lane.audio.take(stamp, arrived, pcm, silent, self)
         lane.wave.take(pcm, placements)
         for placement in placements:
@@ -262,6 +268,8 @@ class MediaSession:
         counts = self.counts
         counts.closed_at, counts.close_code, counts.close_reason = at, code, reason
         self.call.sessions.remove(self)
+        if self.call.handler is not None:
+            self.journal.note(self.call.handler.remark("socket closed"))
         return self.journal.seal(
             code,
             reason,

@@ -31,6 +31,7 @@ from streaming.call_audio import CallAudio
 from streaming.call_details import DetailPublisher
 from streaming.capacity import Capacity
 from streaming.guard import Guard
+from streaming.handlers.house import Handlers
 from streaming.ingest import MediaSession, Opening
 from streaming.journal import Journal, JournalWriter, free_bytes
 from streaming.listen import Desk
@@ -82,6 +83,11 @@ class Recorder:
         self._ended: list[MediaSession] = []
         self._wake = asyncio.Event()
         self.guard = Guard(self.archive, self._wake.set)
+        self.handlers = Handlers(
+            self.archive,
+            self._wake.set,
+            grace=settings.HANDLER_GRACE_SECONDS,
+        )
         self._tasks: list[asyncio.Task[None]] = []
         self._is_ending = False
         # Why no further socket was taken when that was last looked at.
@@ -113,6 +119,7 @@ class Recorder:
         for call in self.calls.values():
             for session in list(call.sessions):
                 self.close(session, 1012, "the ingest process ended")
+        await self.handlers.stop(self.calls)
         await asyncio.to_thread(self.journals.close)
         await self.desk.stop()
         try:
@@ -182,6 +189,7 @@ class Recorder:
         self.calls[call_id] = call
         session = MediaSession(call, connection_id, journal, opening)
         session.superseded = superseded
+        self.handlers.opened(call, facts)
         self.desk.opened(call)
 
         def heard() -> None:
@@ -218,6 +226,7 @@ class Recorder:
             session.call.idle_since = time.monotonic()
             session.call.hush()
             self.guard.dismiss(session.call)
+            self.handlers.closed(session.call)
         self._wake.set()
 
     # The live view.
