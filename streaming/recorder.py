@@ -36,6 +36,8 @@ from streaming.ingest import MediaSession, Opening
 from streaming.journal import Journal, JournalWriter, free_bytes
 from streaming.listen import Desk
 from streaming.live import LivePublisher, call_snapshot
+from streaming.outbound.desk import SpeakingDesk
+from streaming.outbound.voice import Told
 from streaming.resume import call_of, is_behind, windows
 
 log = logging.getLogger(__name__)
@@ -78,6 +80,8 @@ class Recorder:
             node=settings.NODE,
             journals=settings.JOURNAL_DIR,
         )
+        self.told = Told()
+        self.speaking = SpeakingDesk(self.calls, self.told)
         self._packets_closed = 0
         self._counted = (time.monotonic(), 0)
         self._ended: list[MediaSession] = []
@@ -104,6 +108,7 @@ class Recorder:
             settings.JOURNAL_DIR.mkdir(parents=True, exist_ok=True)
             self.capacity.lag.start()
             self.desk.start()
+            self.speaking.start()
             self._tasks = [
                 asyncio.create_task(self._show(), name="recorder-live"),
                 asyncio.create_task(self._write(), name="recorder-rows"),
@@ -116,6 +121,7 @@ class Recorder:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.speaking.stop()
         for call in self.calls.values():
             for session in list(call.sessions):
                 self.close(session, 1012, "the ingest process ended")
@@ -188,7 +194,12 @@ class Recorder:
         journal = self._journal(call_id, connection_id, opening)
         self.calls[call_id] = call
         session = MediaSession(call, connection_id, journal, opening)
-        session.superseded = superseded
+        session.superseded, session.told = superseded, self.told
+        if facts or known is None:
+            call.may_speak = settings.MEDIA_AUTH == "off" or bool(
+                facts and facts.is_bidirectional
+            )
+        call.has_news = self._wake.set
         self.handlers.opened(call, facts)
         self.desk.opened(call)
 
@@ -346,6 +357,7 @@ class Recorder:
         ended, self._ended = self._ended, []
         for session in ended:
             self._put(session.call, [session], time.monotonic())
+        self.archive.put(self.told.batch())
 
     def _put(
         self, call: CallAudio, sessions: Iterable[MediaSession], now: float
