@@ -381,6 +381,14 @@ ALARM_COMMANDS = env.flag(
     purpose="Alarm: an order to ACS failed or timed out.",
 )
 
+# --- Handlers ---------------------------------------------------------------------
+HANDLER_GRACE_SECONDS = env.number(
+    "ACSSTREAM_HANDLER_GRACE_SECONDS",
+    10,
+    most=3600,
+    purpose="A call's handler outlives its last media socket by this: ACS redials.",
+)
+
 # --- Pages ------------------------------------------------------------------------
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "static_root"

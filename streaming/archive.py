@@ -182,6 +182,10 @@ class Archive:
         """Return which of the calls are to be streamed now; None if nobody knows."""
         return await self._ask(partial(services.calls_wanted, calls), patience)
 
+    async def ask(self, work: Callable[[], T], patience: float) -> T | None:
+        """Run a handler's database work; None if it fails or takes too long."""
+        return await self._ask(work, patience)
+
     async def _ask(self, work: Callable[[], T], patience: float) -> T | None:
         try:
             async with asyncio.timeout(patience):

@@ -23,6 +23,7 @@ from streaming.outbound.voice import Told, Voice
 from streaming.protocol import US
 
 if TYPE_CHECKING:
+    from streaming.handlers.running import Running
     from streaming.ingest import MediaSession
     from streaming.listen_tap import Tap
 
@@ -78,6 +79,8 @@ class CallAudio:
         self.has_news: Callable[[], None] = _nobody_cares
         # While somebody listens; asked once per packet.
         self.tap: Tap | None = None
+        # What hears the call and speaks into it, if its profile names anything.
+        self.handler: Running | None = None
         # When its first socket opened here: by the wall, and by a monotonic clock.
         self._anchor: tuple[datetime, float] | None = None
 

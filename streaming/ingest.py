@@ -5,7 +5,7 @@ of its call (`CallAudio`) and counts everything. Nothing here waits.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -25,7 +25,7 @@ from streaming.chunks import ChunkIndex, TrackChunks
 from streaming.journal import Journal
 from streaming.outbound.speaker import Send
 from streaming.outbound.voice import Told
-from streaming.protocol import MIXED, US, AudioData, AudioMetadata
+from streaming.protocol import MIXED, US, AudioData, AudioMetadata, DtmfData
 from streaming.protocol.session import (
     AudioReceived,
     DtmfReceived,
@@ -141,9 +141,7 @@ class MediaSession:
             case MetadataReceived(metadata):
                 return self._metadata(metadata, frame, arrival_us)
             case DtmfReceived(dtmf):
-                stamp = _microseconds(dtmf.timestamp)
-                self.journal.dtmf(frame, arrival_us, stamp)
-                self._tones.add(dtmf, arrival_us)
+                self._dtmf(dtmf, frame, arrival_us)
             case TranscriptionReceived():
                 self.journal.transcription(frame, arrival_us)
             case UnknownReceived():
@@ -156,6 +154,14 @@ class MediaSession:
             case AudioReceived():
                 raise AssertionError("audio was taken before")
         return None
+
+    def _dtmf(self, dtmf: DtmfData, frame: str | bytes, arrival_us: int) -> None:
+        stamp = _microseconds(dtmf.timestamp)
+        self.journal.dtmf(frame, arrival_us, stamp)
+        self._tones.add(dtmf, arrival_us)
+        if self.call.handler is not None:
+            # The key itself, whatever is masked elsewhere: it is kept nowhere.
+            self.call.handler.press(dtmf.data, dtmf.participant_raw_id or MIXED)
 
     def take_too_big(self, frame: str | bytes, arrival_us: int) -> Refused:
         """Keep a message that is too long to be read, and refuse its socket."""
@@ -194,6 +200,8 @@ class MediaSession:
             started_at=self.opening.opened_at + timedelta(microseconds=arrival_us),
         )
         self._attach()
+        if self.call.handler is not None:
+            self.call.handler.begin(metadata.sample_rate)
         # A redial: the newer socket has the call; those dialled before it are told to
         # go, never one that was dialled later and has not spoken yet.
         for older in takewhile(lambda other: other is not self, self.call.sessions):
@@ -259,14 +267,21 @@ class MediaSession:
             self.call.clock.note(arrived - stamp)
         if (tap := self.call.tap) is not None:
             tap.take(self.id, lane.raw_id, lane.rate, arrived, stamp, pcm, silent)
+        if (handler := self.call.handler) is not None:
+            handler.hear(lane.raw_id, lane.rate, arrived, stamp, pcm, silent)
         placements = lane.audio.take(stamp, arrived, pcm, silent, self)
         lane.wave.take(pcm, placements)
+        self._place(lane, placements)
+        return None
+
+    def _place(
+        self, lane: "_Lane", placements: "Iterable[Placement[MediaSession]]"
+    ) -> None:
         for placement in placements:
             if placement.ref is self and placement.start is not None:
                 lane.chunks.add(placement.start, placement.samples, placement.silent)
             else:
                 self._place_aside(lane, placement)
-        return None
 
     def _lane(self, named: str | None, arrival_us: int) -> "_Lane | None":
         """Return who speaks under that name at the present rate; None if too many."""
@@ -316,6 +331,8 @@ class MediaSession:
         counts = self.counts
         counts.closed_at, counts.close_code, counts.close_reason = at, code, reason
         self.call.sessions.remove(self)
+        if self.call.handler is not None:
+            self.remark(self.call.handler.remark("socket closed"))
         return self.journal.seal(
             code,
             reason,

@@ -31,6 +31,7 @@ from streaming.call_audio import CallAudio
 from streaming.call_details import DetailPublisher
 from streaming.capacity import Capacity
 from streaming.guard import Guard
+from streaming.handlers.house import Handlers
 from streaming.ingest import MediaSession, Opening
 from streaming.journal import Journal, JournalWriter, free_bytes
 from streaming.listen import Desk
@@ -86,6 +87,11 @@ class Recorder:
         self._ended: list[MediaSession] = []
         self._wake = asyncio.Event()
         self.guard = Guard(self.archive, self._wake.set)
+        self.handlers = Handlers(
+            self.archive,
+            self._wake.set,
+            grace=settings.HANDLER_GRACE_SECONDS,
+        )
         self._tasks: list[asyncio.Task[None]] = []
         self._is_ending = False
         # Why no further socket was taken when that was last looked at.
@@ -119,6 +125,7 @@ class Recorder:
         for call in self.calls.values():
             for session in list(call.sessions):
                 self.close(session, 1012, "the ingest process ended")
+        await self.handlers.stop(self.calls)
         await asyncio.to_thread(self.journals.close)
         await self.desk.stop()
         try:
@@ -171,6 +178,27 @@ class Recorder:
         if reason := self.no_room():
             raise NoRoomError(reason)
         self.start()
+        call = self._call(call_id, facts)
+        opened_at = call.now(opening.opened_at, time.monotonic())
+        opening = replace(opening, opened_at=opened_at)
+        connection_id = uuid4()
+        journal = self._journal(call_id, connection_id, opening)
+        self.calls[call_id] = call
+        session = MediaSession(call, connection_id, journal, opening)
+        session.superseded, session.told = superseded, self.told
+        self.handlers.opened(call, facts)
+        self.desk.opened(call)
+
+        def heard() -> None:
+            self._put(call, [session], time.monotonic())
+            self._wake.set()
+
+        session.heard = heard
+        heard()
+        return session
+
+    def _call(self, call_id: UUID, facts: CallFacts | None) -> CallAudio:
+        """Return a call as this process has it, or as rows tell of it."""
         known = self.calls.get(call_id)
         if known is None or is_behind(known, facts):
             moment = Moment(time.monotonic(), datetime.now(UTC))
@@ -181,27 +209,12 @@ class Recorder:
                 call.stops = windows(facts.stops)
         if known is None or facts:
             self.guard.admit(call, facts)
-        opened_at = call.now(opening.opened_at, time.monotonic())
-        opening = replace(opening, opened_at=opened_at)
-        connection_id = uuid4()
-        journal = self._journal(call_id, connection_id, opening)
-        self.calls[call_id] = call
-        session = MediaSession(call, connection_id, journal, opening)
-        session.superseded, session.told = superseded, self.told
         if facts or known is None:
             call.may_speak = settings.MEDIA_AUTH == "off" or bool(
                 facts and facts.is_bidirectional
             )
         call.has_news = self._wake.set
-        self.desk.opened(call)
-
-        def heard() -> None:
-            self._put(call, [session], time.monotonic())
-            self._wake.set()
-
-        session.heard = heard
-        heard()
-        return session
+        return call
 
     def _journal(self, call_id: UUID, connection_id: UUID, opening: Opening) -> Journal:
         header = JournalHeader(
@@ -229,6 +242,7 @@ class Recorder:
             session.call.idle_since = time.monotonic()
             session.call.hush()
             self.guard.dismiss(session.call)
+            self.handlers.closed(session.call)
         self._wake.set()
 
     # The live view.
