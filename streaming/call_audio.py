@@ -61,10 +61,17 @@ class CallAudio:
         self.overtalk_ms = 0
         self._overtalk = Overtalk()
         self.idle_since: float | None = None
+        # Until the database has said that keys may be kept, they are not.
+        self.masks_tones = True
+        self.is_masking_known = False
         # While somebody listens; asked once per packet.
         self.tap: Tap | None = None
         # When its first socket opened here: by the wall, and by a monotonic clock.
         self._anchor: tuple[datetime, float] | None = None
+
+    def mask(self, *, masks_tones: bool) -> None:
+        """Learn whether the keys that are pressed in the call are masked."""
+        self.masks_tones, self.is_masking_known = masks_tones, True
 
     def now(self, wall: datetime, monotonic: float) -> datetime:
         """Return the time as this call counts it: by the wall at its first socket.

@@ -21,7 +21,15 @@ from calls.tone_index import ToneIndex
 from streaming.call_audio import CallAudio, TrackKey
 from streaming.chunks import ChunkIndex, TrackChunks
 from streaming.journal import Journal
-from streaming.protocol import MIXED, AudioData, AudioMetadata
+from streaming.protocol import (
+    MASK,
+    MIXED,
+    AudioData,
+    AudioMetadata,
+    DtmfData,
+    mask_keys,
+    mentions_keys,
+)
 from streaming.protocol.session import (
     AudioReceived,
     DtmfReceived,
@@ -131,13 +139,11 @@ class MediaSession:
             case MetadataReceived(metadata):
                 return self._metadata(metadata, frame, arrival_us)
             case DtmfReceived(dtmf):
-                stamp = _microseconds(dtmf.timestamp)
-                self.journal.dtmf(frame, arrival_us, stamp)
-                self._tones.add(dtmf, arrival_us)
+                self._tone(dtmf, frame, arrival_us)
             case TranscriptionReceived():
                 self.journal.transcription(frame, arrival_us)
             case UnknownReceived():
-                self.journal.unknown(frame, arrival_us)
+                self.journal.unknown(self._kept(frame), arrival_us)
             case MalformedReceived(reason):
                 self._malformed(reason, frame, arrival_us)
             case Refused(reason) as refused:
@@ -163,7 +169,21 @@ class MediaSession:
         """Keep a message that nobody can use: all that was received is kept."""
         self.counts.malformed += 1
         self.counts.last_fault = reason
-        self.journal.malformed(frame, arrival_us)
+        self.journal.malformed(self._kept(frame), arrival_us)
+
+    def _kept(self, frame: str | bytes) -> str | bytes:
+        """Return a frame nobody can use as it may be kept: it may hold a key."""
+        if self.call.masks_tones and mentions_keys(frame):
+            return mask_keys(frame)
+        return frame
+
+    def _tone(self, dtmf: DtmfData, frame: str | bytes, arrival_us: int) -> None:
+        """Keep a key that was pressed; which one, unless the call masks it."""
+        if self.call.masks_tones:
+            frame = mask_keys(frame)
+            dtmf = DtmfData(MASK, dtmf.timestamp, dtmf.participant_raw_id)
+        self.journal.dtmf(frame, arrival_us, _microseconds(dtmf.timestamp))
+        self._tones.add(dtmf, arrival_us)
 
     def _metadata(
         self, metadata: AudioMetadata, frame: str | bytes, arrival_us: int

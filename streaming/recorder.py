@@ -35,7 +35,7 @@ from streaming.ingest import MediaSession, Opening
 from streaming.journal import Journal, JournalWriter, free_bytes
 from streaming.listen import Desk
 from streaming.live import LivePublisher, call_snapshot
-from streaming.resume import call_of, is_behind, windows
+from streaming.resume import call_of, is_behind, masking_learn, windows
 
 log = logging.getLogger(__name__)
 
@@ -173,6 +173,7 @@ class Recorder:
             call = known
             if facts:
                 call.stops = windows(facts.stops)
+                call.mask(masks_tones=facts.masks_tones)
         if known is None or facts:
             self.guard.admit(call, facts)
         opened_at = call.now(opening.opened_at, time.monotonic())
@@ -302,6 +303,7 @@ class Recorder:
             self.process_id, streams=self.streams, refused=self.refused.total()
         )
         await self._stops()
+        await masking_learn(self.archive, self.calls.values())
         await self.guard.learn(list(self.calls.values()), is_first=False)
         self.guard.tell()
         self._put_ended()
