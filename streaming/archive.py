@@ -34,12 +34,13 @@ from calls.drafts import (
     CallFacts,
     ChunkDraft,
     ConnectionDraft,
+    SegmentDraft,
     StopWindow,
     SubscriptionDraft,
     ToneDraft,
     TrackDraft,
 )
-from calls.lifecycle import streaming_refused
+from calls.lifecycle import streaming_refused, transcription_refused
 
 log = logging.getLogger(__name__)
 K = TypeVar("K")
@@ -51,6 +52,7 @@ MAX_SOCKETS = 50_000
 MAX_TRACKS = 10_000
 MAX_TONES = 50_000
 MAX_ALARMS = 10_000
+MAX_SEGMENTS = 50_000
 READERS = 2
 
 
@@ -77,6 +79,7 @@ class Archive:
         self._chunks: dict[tuple[UUID, UUID, int], ChunkDraft] = {}
         self._tones: dict[UUID, ToneDraft] = {}
         self._alarms: dict[UUID, AlarmDraft] = {}
+        self._segments: dict[UUID, SegmentDraft] = {}
 
     @property
     def waiting(self) -> int:
@@ -88,6 +91,7 @@ class Archive:
             + len(self._chunks)
             + len(self._tones)
             + len(self._alarms)
+            + len(self._segments)
         )
 
     def put(self, batch: ArchiveBatch) -> None:
@@ -106,6 +110,8 @@ class Archive:
             self._keep(self._tones, tone.id, tone, MAX_TONES)
         for alarm in batch.alarms:
             self._keep(self._alarms, alarm.id, alarm, MAX_ALARMS)
+        for segment in batch.segments:
+            self._keep(self._segments, segment.id, segment, MAX_SEGMENTS)
 
     def _keep(self, waiting: dict[K, T], key: K, draft: T, most: int) -> None:
         if key in waiting or len(waiting) < most:
@@ -121,6 +127,7 @@ class Archive:
         self._connections, self._subscriptions = {}, {}
         self._tracks, self._chunks = {}, {}
         self._tones, self._alarms = {}, {}
+        self._segments = {}
         is_written = False
         try:
             answer = await self._write(partial(_store, batch))
@@ -140,6 +147,7 @@ class Archive:
             chunks=list(self._chunks.values()),
             tones=list(self._tones.values()),
             alarms=list(self._alarms.values()),
+            segments=list(self._segments.values()),
         )
 
     def _put_back(self, batch: ArchiveBatch) -> None:
@@ -165,6 +173,12 @@ class Archive:
         """Return which of the calls are to be streamed now; None if nobody knows."""
         return await self._ask(partial(services.calls_wanted, calls), patience)
 
+    async def transcripts_wanted(
+        self, calls: Collection[UUID], patience: float
+    ) -> set[UUID] | None:
+        """Return which of the calls are to be transcribed; None if nobody knows."""
+        return await self._ask(partial(services.transcripts_wanted, calls), patience)
+
     async def _ask(self, work: Callable[[], T], patience: float) -> T | None:
         try:
             async with asyncio.timeout(patience):
@@ -186,6 +200,10 @@ class Archive:
     async def note_refusal(self, call_id: UUID, reason: str) -> None:
         """Let a call tell that its media socket was refused, and why."""
         await self._write(partial(streaming_refused, call_id, reason))
+
+    async def note_transcription_refusal(self, call_id: UUID, reason: str) -> None:
+        """Let a call tell that its transcription socket was refused, and why."""
+        await self._write(partial(transcription_refused, call_id, reason))
 
     async def leave(self, process_id: UUID, at: datetime) -> None:
         """Say that this process ends in good order."""
