@@ -18,6 +18,7 @@ from calls.history.media import (
     streaming_entries,
 )
 from calls.history.rows import CallRows, rows_of
+from calls.history.spoken import spoken_entries
 
 __all__ = [
     "SHOWN",
@@ -43,6 +44,7 @@ SOURCES: tuple[Source, ...] = (
     participant_entries,
     connection_entries,
     streaming_entries,
+    spoken_entries,
     recording_entries,
     alarm_entries,
     audit_entries,

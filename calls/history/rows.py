@@ -16,6 +16,7 @@ from calls.models import (
     StreamCommand,
     Subscription,
     Track,
+    Utterance,
 )
 from calls.sockets import SocketRow, socket_rows
 
@@ -38,6 +39,7 @@ class CallRows:
     subscriptions: Sequence[Subscription]
     recordings: Sequence[Recording]
     alarms: Sequence[Alarm]
+    utterances: Sequence[Utterance]
     unread: int
 
     def name(self, raw_id: str) -> str:
@@ -82,6 +84,9 @@ def rows_of(call: Call, *, limit: int | None = None) -> CallRows:
             call.alarms.select_related(
                 "acknowledged_by", "assignee", "closed_by"
             ).order_by("opened_at")
+        ),
+        utterances=list(
+            call.utterances.select_related("command__asked_by").order_by("queued_at")
         ),
         unread=max(unread, 0),
     )
