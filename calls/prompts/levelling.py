@@ -1,9 +1,10 @@
 """Bringing prompts to one loudness. Pure: samples in, samples out.
 
 The measure is the active level: the RMS of the stretches in which something is said.
-Of frames of 20 ms those count that are louder than -50 dBFS and no more than 15 dB
-below the average of those, so that pauses do not make a slow speaker quiet (ITU-T P.56
-has the same idea). Levels are dBFS as in `calls.audio.levels`.
+Of frames of 20 ms those count that are no more than 15 dB below the average of those
+that count, so that pauses do not make a slow speaker quiet (ITU-T P.56 has the same
+idea). What never exceeds -50 dBFS is silence. Levels are dBFS as in
+`calls.audio.levels`.
 
 The loudest samples are held at -1 dBFS by a limiter that looks ahead and lowers whole
 waves, never cuts them. It lowers by 6 dB at most: what has sharper peaks than that
@@ -23,9 +24,12 @@ Sound = npt.NDArray[np.float32]
 
 TARGET_DBFS: Final = -20.0
 CEILING_DBFS: Final = -1.0
-# Quieter frames are silence, whatever is in them.
 SILENT_DBFS: Final = -50.0
+# Quieter frames count in no case.
+FAINTEST_DBFS: Final = -70.0
 PAUSE_DB: Final = 15.0
+# Each look leaves out more of the pauses; after so many there are none left.
+LOOKS: Final = 4
 MOST_LIMITING_DB: Final = 6.0
 # Beyond it, noise would be raised with the voice.
 MOST_GAIN_DB: Final = 30.0
@@ -51,10 +55,11 @@ def loudness(sound: Sound, rate: int) -> Loudness:
     whole = len(sound) - len(sound) % frame
     frames = sound[:whole].reshape(-1, frame)
     powers = np.einsum("ij,ij->i", frames, frames, dtype=np.float64) / frame
-    loud = powers[powers > _power(SILENT_DBFS)]
-    if not len(loud):
+    if powers.max(initial=0.0) <= _power(SILENT_DBFS):
         return Loudness(None, _dbfs(peak))
-    active = loud[loud > loud.mean() * _power(-PAUSE_DB)]
+    active = powers[powers > _power(FAINTEST_DBFS)]
+    for _ in range(LOOKS):
+        active = active[active > active.mean() * _power(-PAUSE_DB)]
     return Loudness(10 * math.log10(active.mean()), _dbfs(peak))
 
 

@@ -124,10 +124,10 @@ def _blocks(sound: Any, most_seconds: float) -> Iterator[Sound]:
             raise NotAPromptError(Fault.TOO_LONG)
         # Floating-point files may hold what is no number.
         yield np.nan_to_num(block.mean(axis=1), posinf=1.0, neginf=-1.0).clip(-4, 4)
-    if not frames:
-        raise NotAPromptError(Fault.EMPTY)
     if _is_cut(sound, frames):
         raise NotAPromptError(Fault.CORRUPT)
+    if not frames:
+        raise NotAPromptError(Fault.EMPTY)
 
 
 def _is_cut(sound: Any, frames: int) -> bool:
