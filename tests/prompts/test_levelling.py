@@ -34,7 +34,7 @@ def brought(sound: Sound) -> Sound:
 def test_brings_a_voice_within_half_a_decibel_of_the_target_however_loud_it_was(
     gain: float,
 ) -> None:
-    said = voice() * np.float32(10 ** (gain / 20))
+    said = voice(2.0) * np.float32(10 ** (gain / 20))
 
     heard = brought(said)
 

@@ -40,8 +40,9 @@ PLAY, STOP = CommandKind.PLAY_PROMPT, CommandKind.STOP_AUDIO
 class Ingest:
     """An ingest process, as far as it hears what it is told."""
 
-    def __init__(self, client: "redis.Redis[bytes]") -> None:
-        self._heard = client.pubsub(ignore_subscribe_messages=True)
+    def __init__(self, client: redis.Redis) -> None:
+        pubsub: Any = client.pubsub
+        self._heard = pubsub(ignore_subscribe_messages=True)
         self._heard.subscribe(SPEAK)
         # The answer to the subscription.
         self._heard.get_message(timeout=10)

@@ -2,6 +2,7 @@
 
 import io
 import struct
+import sys
 from contextlib import suppress
 from typing import Any
 
@@ -152,7 +153,7 @@ def test_a_decoder_is_told_no_secrets(
     spy.write_text(f"#!/bin/sh\nenv > {tmp_path}/told\n")
     spy.chmod(0o700)
     monkeypatch.setenv("ACSSTREAM_ACS_ACCESS_KEY", "c2VjcmV0")
-    monkeypatch.setattr(preparing.sys, "executable", str(spy))
+    monkeypatch.setattr(sys, "executable", str(spy))
 
     refusal(SMALL["wav"])
 
