@@ -336,6 +336,20 @@ FINISH_GRACE = env.number(
     purpose="Seconds without a socket after which a call's audio is finished, and ACS"
     " is asked whether the call is over if nobody has said so.",
 )
+PROMPT_MAX_SECONDS = env.number(
+    "ACSSTREAM_PROMPT_MAX_SECONDS",
+    180,
+    least=1,
+    # What may wait to be heard in a call.
+    most=300,
+    purpose="How long a prompt for calls may be, in seconds; 300 at most.",
+)
+PROMPT_MAX_MB = env.whole(
+    "ACSSTREAM_PROMPT_MAX_MB",
+    32,
+    least=1,
+    purpose="How large a file may be that is sent as a prompt, in MB.",
+)
 STORAGE_BACKEND = env.text(
     "ACSSTREAM_STORAGE_BACKEND",
     "django.core.files.storage.FileSystemStorage",

@@ -22,14 +22,20 @@ def sentence(entry: AuditEntry) -> str:
 def argument_words(arguments: Any) -> str:
     """Return a command's arguments for people: "target +1 206 555 0100, locale de-DE".
 
-    Whatever names a party is shown as one; numbers in groups.
+    Whatever names a party is shown as one; numbers in groups. What has a name beside
+    its key is shown by its name.
     """
     if not isinstance(arguments, dict):
         return ""
-    return ", ".join(
-        f"{str(name).replace('_', ' ').removesuffix(' raw id')} {_argument(value)}"
+    shown = {
+        str(name).removesuffix("_name"): value
         # PostgreSQL keeps the members of an object in an order of its own.
         for name, value in sorted(arguments.items())
+        if f"{name}_name" not in arguments
+    }
+    return ", ".join(
+        f"{name.replace('_', ' ').removesuffix(' raw id')} {_argument(value)}"
+        for name, value in shown.items()
         if value not in (None, "", [], {})
     )
 
@@ -136,6 +142,7 @@ SENTENCES: dict[AuditAction, Callable[[AuditEntry], str]] = {
     AuditAction.COMMAND_REFUSED: _refused,
     AuditAction.SETTING_CHANGED: _change,
     AuditAction.USER_CHANGED: _change,
+    AuditAction.PROMPT_CHANGED: _change,
     AuditAction.RECORDING_PLAYED: lambda one: (
         f"played the recording {one.object_title}"
     ),

@@ -15,6 +15,7 @@ from calls import (
 from calls.history.views import timeline_json, timeline_page
 from calls.listen_views import call_listeners
 from calls.markers import markers_json
+from calls.prompts.views import prompt_audio
 
 urlpatterns: list[URLPattern] = [
     path(
@@ -42,6 +43,7 @@ urlpatterns: list[URLPattern] = [
         recording_views.recording_manifest,
         name="manifest",
     ),
+    path("prompts/<uuid:prompt_id>/audio", prompt_audio, name="prompt_audio"),
     *(
         path(
             f"calls/<uuid:call_id>/stereo.{form}",
