@@ -41,14 +41,14 @@ class Says(Func):
 
     def as_sqlite(
         self, compiler: Any, connection: Any, **_: Any
-    ) -> tuple[str, list[str]]:
+    ) -> tuple[str, tuple[str | int, ...]]:
         """Return the condition by way of the FTS5 table."""
         key, params = compiler.compile(self.get_source_expressions()[1])
         wanted = " AND ".join(map(_match, self.asked.wanted))
         unwanted = " OR ".join(map(_match, self.asked.unwanted))
         query = f"({wanted}) NOT ({unwanted})" if unwanted else wanted
         found = 'SELECT "segment" FROM "calls_segmentwords" WHERE "text" MATCH %s'
-        return f"({key} IN ({found}))", [*params, query]
+        return f"({key} IN ({found}))", (*params, query)
 
 
 def _tsquery(term: Term) -> str:
