@@ -100,6 +100,18 @@ def _reviewed(entry: AuditEntry) -> str:
     return str(entry.details.get("did", "reviewed the call"))
 
 
+def _transcript(entry: AuditEntry) -> str:
+    """Details: `did` (read, searched, exported), `words` looked for, the `format`."""
+    match entry.details.get("did"):
+        case "searched":
+            return f"searched transcripts for “{entry.details.get('words', '')}”"
+        case "exported":
+            form = str(entry.details.get("format", "")).upper()
+            return f"exported the call's transcript as {form}"
+        case _:
+            return "read the call's transcript"
+
+
 def _change(entry: AuditEntry) -> str:
     details = entry.details
     told = f"{details.get('how', 'changed')} {_kind(entry)} “{entry.object_title}”"
@@ -152,6 +164,7 @@ SENTENCES: dict[AuditAction, Callable[[AuditEntry], str]] = {
     AuditAction.RECORDINGS_EXPORTED: _exported,
     AuditAction.LISTENING_STARTED: lambda _: "began to listen to the call",
     AuditAction.LISTENING_ENDED: _listened,
+    AuditAction.TRANSCRIPT_READ: _transcript,
     AuditAction.ALARM_CHANGED: _handled,
     AuditAction.CALL_REVIEWED: _reviewed,
     AuditAction.SIGNED_IN: lambda _: "signed in",

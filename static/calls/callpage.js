@@ -90,6 +90,7 @@ if (root.dataset.socket) {
     lanes.take(message);
     showFacts(root, message);
     showPeople(root, message);
+    document.dispatchEvent(new CustomEvent("call:told", { detail: message }));
     if (wasLive && !message.call.live) {
       wasLive = false;
       end();
