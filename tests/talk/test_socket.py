@@ -17,7 +17,7 @@ from calls.live import redis_async
 from calls.models import AuditEntry, Call, CallState, StreamingState, Utterance
 from calls.talkers import talker, talker_async, word_take
 from streaming import talking
-from streaming.listening import ENDED, FORBIDDEN, RUBBISH
+from streaming.listening import ENDED, FORBIDDEN, MAX_FAULTS, RUBBISH
 from streaming.talk_press import Press
 from streaming.talk_rights import TalkRights
 from streaming.talk_speech import Speech
@@ -396,7 +396,7 @@ async def test_closes_on_who_sends_nothing_but_rubbish_as_audio() -> None:
     call = await live_call()
     async with ingest() as heard, mouth(call.pk, await browser_of(operator)) as one:
         await one.open()
-        for _ in range(talking.MAX_FAULTS):
+        for _ in range(MAX_FAULTS):
             await one.ws.send_to(bytes_data=frame(0)[:-1])
         await one.until(lambda: one.code)
     assert one.code == RUBBISH
