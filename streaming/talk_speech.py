@@ -22,7 +22,7 @@ from streaming.talk_rights import TalkRights
 log = logging.getLogger(__name__)
 
 # A browser that says nothing for so long, while the button is held, is gone.
-SILENT_SECONDS: Final = 3.0
+SILENT_SECONDS: Final = 1.5
 
 
 class Speech:
