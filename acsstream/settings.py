@@ -306,6 +306,16 @@ LEASE_SECONDS = env.whole(
     purpose="An ingest process that has not renewed its lease for so long is dead.",
 )
 
+# --- Speaking into calls ----------------------------------------------------------
+TALK_SECONDS = env.number(
+    "ACSSTREAM_TALK_SECONDS",
+    60,
+    least=1,
+    most=3600,
+    purpose="Somebody at the console speaks into a call for so long at most, without"
+    " letting go of the button.",
+)
+
 # --- Control and archive ----------------------------------------------------------
 ACS_RATE = env.number(
     "ACSSTREAM_ACS_RATE",
