@@ -381,6 +381,14 @@ ALARM_COMMANDS = env.flag(
     purpose="Alarm: an order to ACS failed or timed out.",
 )
 
+# --- Handlers ---------------------------------------------------------------------
+HANDLER_GRACE_SECONDS = env.number(
+    "ACSSTREAM_HANDLER_GRACE_SECONDS",
+    10,
+    most=3600,
+    purpose="A call's handler outlives its last media socket by this: ACS redials.",
+)
+
 # --- The realtime service: what the handler `realtime` relays calls to --------------
 REALTIME_SERVICE = env.choice(
     "ACSSTREAM_REALTIME_SERVICE",
@@ -391,7 +399,7 @@ REALTIME_SERVICE = env.choice(
 REALTIME_URL = env.text(
     "ACSSTREAM_REALTIME_URL",
     "https://api.openai.com/v1",
-    purpose="The service's API; https://<resource>.openai.azure.com/openai/v1 on Azure.",
+    purpose="Its API; https://<resource>.openai.azure.com/openai/v1 on Azure.",
 )
 REALTIME_KEY = env.text(
     "ACSSTREAM_REALTIME_KEY", purpose="Its key. Empty: no call is relayed."

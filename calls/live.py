@@ -66,6 +66,19 @@ class LiveAlarm(TypedDict):
     at_us: int | None
 
 
+class LiveHandler(TypedDict):
+    """What hears a live call and speaks into it, and how it fares."""
+
+    name: str
+    state: str
+    frames: int
+    dropped: int
+    # The longest time for which it kept the loop to itself.
+    longest_ms: int
+    # What is wrong with it now, in words.
+    trouble: str
+
+
 class LiveCall(TypedDict):
     """One live call, as one process sees it."""
 
@@ -82,6 +95,7 @@ class LiveCall(TypedDict):
     tracks: list[LiveTrack]
     # A process of an older release does not say.
     alarms: NotRequired[list[LiveAlarm]]
+    handler: NotRequired[LiveHandler | None]
 
 
 class LiveJournal(TypedDict):

@@ -40,7 +40,7 @@ from calls.models.call import LIVE_STATES, ArchiveState
 from calls.models.control import STARTS, STOPS
 from calls.segments import segments_store
 from calls.tones import tones_store
-from calls.utterances import utterances_store
+from calls.utterances import outcomes_store, utterances_store
 
 log = logging.getLogger(__name__)
 
@@ -146,6 +146,7 @@ def batch_store(batch: ArchiveBatch, *, is_finishing: bool = False) -> None:
         alarms_store(batch.alarms)
         utterances_store(batch.utterances)
         segments_store(batch.segments)
+    outcomes_store(batch.outcomes)
     # Nearly all sockets of nearly all batches say again what is known.
     streaming = set(
         Call.objects.filter(

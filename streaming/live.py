@@ -63,6 +63,7 @@ def call_snapshot(call: "CallAudio") -> LiveCall:
         "overtalk_ms": call.overtalk_ms,
         "tracks": tracks,
         "alarms": [_alarm(one.draft()) for one in call.watch.lasting],
+        "handler": call.handler.snapshot() if call.handler else None,
     }
 
 

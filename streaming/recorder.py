@@ -31,10 +31,13 @@ from streaming.call_audio import CallAudio
 from streaming.call_details import DetailPublisher
 from streaming.capacity import Capacity
 from streaming.guard import Guard
+from streaming.handlers.house import Handlers
 from streaming.ingest import MediaSession, Opening
 from streaming.journal import Journal, JournalWriter, free_bytes
 from streaming.listen import Desk
 from streaming.live import LivePublisher, call_snapshot
+from streaming.outbound.desk import SpeakingDesk
+from streaming.outbound.voice import Told
 from streaming.resume import call_of, is_behind, windows
 
 log = logging.getLogger(__name__)
@@ -77,11 +80,18 @@ class Recorder:
             node=settings.NODE,
             journals=settings.JOURNAL_DIR,
         )
+        self.told = Told()
+        self.speaking = SpeakingDesk(self.calls, self.told)
         self._packets_closed = 0
         self._counted = (time.monotonic(), 0)
         self._ended: list[MediaSession] = []
         self._wake = asyncio.Event()
         self.guard = Guard(self.archive, self._wake.set)
+        self.handlers = Handlers(
+            self.archive,
+            self._wake.set,
+            grace=settings.HANDLER_GRACE_SECONDS,
+        )
         self._tasks: list[asyncio.Task[None]] = []
         self._is_ending = False
         # Why no further socket was taken when that was last looked at.
@@ -98,6 +108,7 @@ class Recorder:
             settings.JOURNAL_DIR.mkdir(parents=True, exist_ok=True)
             self.capacity.lag.start()
             self.desk.start()
+            self.speaking.start()
             self._tasks = [
                 asyncio.create_task(self._show(), name="recorder-live"),
                 asyncio.create_task(self._write(), name="recorder-rows"),
@@ -110,9 +121,11 @@ class Recorder:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.speaking.stop()
         for call in self.calls.values():
             for session in list(call.sessions):
                 self.close(session, 1012, "the ingest process ended")
+        await self.handlers.stop(self.calls)
         await asyncio.to_thread(self.journals.close)
         await self.desk.stop()
         try:
@@ -181,7 +194,13 @@ class Recorder:
         journal = self._journal(call_id, connection_id, opening)
         self.calls[call_id] = call
         session = MediaSession(call, connection_id, journal, opening)
-        session.superseded = superseded
+        session.superseded, session.told = superseded, self.told
+        if facts or known is None:
+            call.may_speak = settings.MEDIA_AUTH == "off" or bool(
+                facts and facts.is_bidirectional
+            )
+        call.has_news = self._wake.set
+        self.handlers.opened(call, facts)
         self.desk.opened(call)
 
         def heard() -> None:
@@ -218,6 +237,7 @@ class Recorder:
             session.call.idle_since = time.monotonic()
             session.call.hush()
             self.guard.dismiss(session.call)
+            self.handlers.closed(session.call)
         self._wake.set()
 
     # The live view.
@@ -337,6 +357,7 @@ class Recorder:
         ended, self._ended = self._ended, []
         for session in ended:
             self._put(session.call, [session], time.monotonic())
+        self.archive.put(self.told.batch())
 
     def _put(
         self, call: CallAudio, sessions: Iterable[MediaSession], now: float

@@ -151,7 +151,7 @@ class Answer:
         await self._session.add(item)
 
     def _place(self, item: Item, *, whole: bool = False) -> dict[str, Any]:
-        """Return where in the answer an item is; it is named unless it is sent whole."""
+        """Return where in the answer an item is; named unless it is sent whole."""
         place = {"response_id": self.id, "output_index": self._output.index(item)}
         return place if whole else {**place, "item_id": item.id}
 
