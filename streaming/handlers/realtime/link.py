@@ -11,6 +11,7 @@ from typing import Any, Final
 from openai.resources.realtime.realtime import AsyncRealtimeConnection
 from websockets.exceptions import ConnectionClosed
 
+from calls.audio.pcm import SLOT_US
 from streaming.handlers.realtime.conversation import (
     PADDING_MS,
     SETTINGS_EVENT,
@@ -18,7 +19,7 @@ from streaming.handlers.realtime.conversation import (
 )
 from streaming.handlers.realtime.errors import ServiceError
 from streaming.handlers.realtime.events import Message
-from streaming.handlers.realtime.mixing import SLOT_US, Slot
+from streaming.handlers.realtime.mixing import Slot
 from streaming.handlers.realtime.options import RealtimeOptions
 from streaming.handlers.realtime.resampling import SERVICE_RATE, Resampler
 from streaming.handlers.realtime.service import Service, backoff

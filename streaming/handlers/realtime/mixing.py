@@ -6,23 +6,20 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-import numpy.typing as npt
-
+from calls.audio.pcm import SLOT_US, Samples, decode, encode, mix
 from streaming.handlers.interface import HeardAudio
 
-SLOT_US: Final = 20_000
 # A packet this near to where its speaker's next one belongs is contiguous.
 TOLERANCE_US: Final = 60_000
 # How many slots a participant who is late is waited for.
 PATIENCE: Final = 2
+# Who was not heard for so many slots is not waited for.
+PRESENT: Final = 10
 # The longest silence that is relayed where nothing was heard: turn detection needs a
 # pause to hear that somebody ended, and nobody needs more than that.
 MAX_GAP: Final = 50
 # Slots: what is later than that is not late, the clock was set.
 MAX_BACK: Final = 250
-
-Samples = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +42,11 @@ class Mixer:
         self._base_us = 0
         self._is_begun = False
         self._next = 0
-        self._slots: dict[int, Samples] = {}
-        self._in_slot: dict[int, set[str]] = {}
+        # What was heard in slots to come, by participant.
+        self._slots: dict[int, dict[str, Samples]] = {}
         self._expected: dict[str, int] = {}
-        self._speakers: set[str] = set()
+        # The last slot of each participant, also where it came too late.
+        self._last: dict[str, int] = {}
         self.late = 0
 
     def hear(self, audio: HeardAudio) -> Iterator[Slot]:
@@ -58,16 +56,16 @@ class Mixer:
         if not self._is_begun:
             self._is_begun, self._base_us = True, audio.stamp_us
         slot = self._place(audio)
+        self._last[audio.raw_id] = max(slot, self._last.get(audio.raw_id, slot))
         if slot < self._next:
             self.late += 1
             return
-        self._skip_to(slot)
-        samples = np.frombuffer(audio.pcm, dtype="<i2").astype(np.int32)
-        self._slots[slot] = (
-            self._slots[slot] + samples if slot in self._slots else samples
-        )
-        self._in_slot.setdefault(slot, set()).add(audio.raw_id)
-        while self._is_complete(max(self._slots, default=-1)):
+        if slot - self._next > MAX_GAP:
+            while self._slots:
+                yield self._take()
+            self._next = slot - MAX_GAP
+        self._slots.setdefault(slot, {})[audio.raw_id] = decode(audio.pcm)
+        while self._slots and self._is_complete(max(self._slots)):
             yield self._take()
 
     def _place(self, audio: HeardAudio) -> int:
@@ -75,6 +73,7 @@ class Mixer:
             # The clock was set back: what comes goes on where the stream is.
             self._base_us = audio.stamp_us - self._next * SLOT_US
             self._expected.clear()
+            self._last.clear()
         offset_us = audio.stamp_us - self._base_us
         expected = self._expected.get(audio.raw_id)
         if expected is None or abs(offset_us - expected * SLOT_US) > TOLERANCE_US:
@@ -82,27 +81,20 @@ class Mixer:
         self._expected[audio.raw_id] = expected + 1
         return expected
 
-    def _skip_to(self, slot: int) -> None:
-        """Leave out what of a long gap nobody needs."""
-        if not self._slots and slot - self._next > MAX_GAP:
-            self._next = slot - MAX_GAP
-
     def _is_complete(self, newest: int) -> bool:
-        if newest < self._next:
-            return False
+        """Say whether nobody who was heard lately has more to say in the next slot."""
         if newest - self._next >= PATIENCE:
             return True
-        here = self._in_slot.get(self._next, set())
-        return bool(here) and here >= self._speakers
+        present = (last for last in self._last.values() if newest - last < PRESENT)
+        return all(last >= self._next for last in present)
 
     def _take(self) -> Slot:
-        samples = self._slots.pop(self._next, None)
-        self._speakers = self._in_slot.pop(self._next, set())
+        parts = self._slots.pop(self._next, {})
         stamp_us = self._base_us + self._next * SLOT_US
         self._next += 1
-        if samples is None:
+        if not parts:
             return Slot(bytes(self._frame_bytes), stamp_us)
-        return Slot(np.clip(samples, -32768, 32767).astype("<i2").tobytes(), stamp_us)
+        return Slot(encode(mix([*parts.values()])), stamp_us)
 
 
 class InputClock:
