@@ -183,7 +183,7 @@ class Archive:
         return await self._ask(partial(services.calls_wanted, calls), patience)
 
     async def ask(self, work: Callable[[], T], patience: float) -> T | None:
-        """Run a handler's database work; None if it fails or takes over `patience` s."""
+        """Run a handler's database work; None if it fails or takes too long."""
         return await self._ask(work, patience)
 
     async def _ask(self, work: Callable[[], T], patience: float) -> T | None:

@@ -5,7 +5,7 @@ of its call (`CallAudio`) and counts everything. Nothing here waits.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -25,7 +25,7 @@ from streaming.chunks import ChunkIndex, TrackChunks
 from streaming.journal import Journal
 from streaming.outbound.speaker import Send
 from streaming.outbound.voice import Told
-from streaming.protocol import MIXED, US, AudioData, AudioMetadata
+from streaming.protocol import MIXED, US, AudioData, AudioMetadata, DtmfData
 from streaming.protocol.session import (
     AudioReceived,
     DtmfReceived,
@@ -141,11 +141,7 @@ class MediaSession:
             case MetadataReceived(metadata):
                 return self._metadata(metadata, frame, arrival_us)
             case DtmfReceived(dtmf):
-                stamp = _microseconds(dtmf.timestamp)
-                self.journal.dtmf(frame, arrival_us, stamp)
-                self._tones.add(dtmf, arrival_us)
-                if self.call.handler is not None:
-                    self.call.handler.press(dtmf.data, dtmf.participant_raw_id or MIXED)
+                self._dtmf(dtmf, frame, arrival_us)
             case TranscriptionReceived():
                 self.journal.transcription(frame, arrival_us)
             case UnknownReceived():
@@ -158,6 +154,14 @@ class MediaSession:
             case AudioReceived():
                 raise AssertionError("audio was taken before")
         return None
+
+    def _dtmf(self, dtmf: DtmfData, frame: str | bytes, arrival_us: int) -> None:
+        stamp = _microseconds(dtmf.timestamp)
+        self.journal.dtmf(frame, arrival_us, stamp)
+        self._tones.add(dtmf, arrival_us)
+        if self.call.handler is not None:
+            # The key itself, whatever is masked elsewhere: it is kept nowhere.
+            self.call.handler.press(dtmf.data, dtmf.participant_raw_id or MIXED)
 
     def take_too_big(self, frame: str | bytes, arrival_us: int) -> Refused:
         """Keep a message that is too long to be read, and refuse its socket."""
@@ -267,12 +271,17 @@ class MediaSession:
             handler.hear(lane.raw_id, lane.rate, arrived, stamp, pcm, silent)
         placements = lane.audio.take(stamp, arrived, pcm, silent, self)
         lane.wave.take(pcm, placements)
+        self._place(lane, placements)
+        return None
+
+    def _place(
+        self, lane: "_Lane", placements: "Iterable[Placement[MediaSession]]"
+    ) -> None:
         for placement in placements:
             if placement.ref is self and placement.start is not None:
                 lane.chunks.add(placement.start, placement.samples, placement.silent)
             else:
                 self._place_aside(lane, placement)
-        return None
 
     def _lane(self, named: str | None, arrival_us: int) -> "_Lane | None":
         """Return who speaks under that name at the present rate; None if too many."""

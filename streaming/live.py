@@ -10,6 +10,7 @@ Redis may be absent: the recorder does not notice, and the live view says so.
 """
 
 import logging
+import time
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -23,11 +24,19 @@ from redis.exceptions import RedisError
 from calls.audio.ledger import State
 from calls.audio.pcm import samples_to_us
 from calls.drafts import AlarmDraft
-from calls.live import LIVE_KEY, LiveAlarm, LiveCall, LiveProcess, LiveTrack
+from calls.live import (
+    LIVE_KEY,
+    LiveAlarm,
+    LiveCall,
+    LiveHandler,
+    LiveProcess,
+    LiveTrack,
+)
 from calls.watching import WATCHED_KEY, WATCHED_SECONDS
 
 if TYPE_CHECKING:
     from streaming.call_audio import CallAudio, HeardTrack
+    from streaming.handlers.running import Running
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +72,18 @@ def call_snapshot(call: "CallAudio") -> LiveCall:
         "overtalk_ms": call.overtalk_ms,
         "tracks": tracks,
         "alarms": [_alarm(one.draft()) for one in call.watch.lasting],
-        "handler": call.handler.snapshot() if call.handler else None,
+        "handler": _handler(call.handler) if call.handler else None,
+    }
+
+
+def _handler(handler: "Running") -> LiveHandler:
+    return {
+        "name": handler.name,
+        "state": handler.state.value,
+        "frames": handler.frames,
+        "dropped": handler.dropped,
+        "longest_ms": round(handler.longest * 1000),
+        "trouble": handler.trouble(time.monotonic()),
     }
 
 

@@ -178,16 +178,7 @@ class Recorder:
         if reason := self.no_room():
             raise NoRoomError(reason)
         self.start()
-        known = self.calls.get(call_id)
-        if known is None or is_behind(known, facts):
-            moment = Moment(time.monotonic(), datetime.now(UTC))
-            call = call_of(call_id, facts, moment)
-        else:
-            call = known
-            if facts:
-                call.stops = windows(facts.stops)
-        if known is None or facts:
-            self.guard.admit(call, facts)
+        call = self._call(call_id, facts)
         opened_at = call.now(opening.opened_at, time.monotonic())
         opening = replace(opening, opened_at=opened_at)
         connection_id = uuid4()
@@ -195,11 +186,6 @@ class Recorder:
         self.calls[call_id] = call
         session = MediaSession(call, connection_id, journal, opening)
         session.superseded, session.told = superseded, self.told
-        if facts or known is None:
-            call.may_speak = settings.MEDIA_AUTH == "off" or bool(
-                facts and facts.is_bidirectional
-            )
-        call.has_news = self._wake.set
         self.handlers.opened(call, facts)
         self.desk.opened(call)
 
@@ -210,6 +196,25 @@ class Recorder:
         session.heard = heard
         heard()
         return session
+
+    def _call(self, call_id: UUID, facts: CallFacts | None) -> CallAudio:
+        """Return a call as this process has it, or as rows tell of it."""
+        known = self.calls.get(call_id)
+        if known is None or is_behind(known, facts):
+            moment = Moment(time.monotonic(), datetime.now(UTC))
+            call = call_of(call_id, facts, moment)
+        else:
+            call = known
+            if facts:
+                call.stops = windows(facts.stops)
+        if known is None or facts:
+            self.guard.admit(call, facts)
+        if facts or known is None:
+            call.may_speak = settings.MEDIA_AUTH == "off" or bool(
+                facts and facts.is_bidirectional
+            )
+        call.has_news = self._wake.set
+        return call
 
     def _journal(self, call_id: UUID, connection_id: UUID, opening: Opening) -> Journal:
         header = JournalHeader(

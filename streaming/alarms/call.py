@@ -94,9 +94,7 @@ class CallWatch:
         for (raw_id, _), track in tracks.items():
             self._people[raw_id] = Person(track, moment.now, is_known=True)
 
-    def end(
-        self, now: float, wall: datetime, handler: "Running | None" = None
-    ) -> bool:
+    def end(self, now: float, wall: datetime, handler: "Running | None" = None) -> bool:
         """Clear everything: no socket is open any more. True if anything was raised.
 
         What is wrong with its handler by then is told all the same.

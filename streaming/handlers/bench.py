@@ -134,7 +134,7 @@ class Bench:
     async def settled(self) -> None:
         """Wait until the handler has taken all there is, or has ended."""
         async with asyncio.timeout(PATIENCE):
-            while not (self.running.is_idle or self.running.is_over):
+            while not (self.running.is_idle or self.running.is_over):  # noqa: ASYNC110
                 await asyncio.sleep(0)
 
 
@@ -142,7 +142,12 @@ class _Doors:
     """The call of a bench: its voice is a play-out queue, its clock the bench's."""
 
     def __init__(
-        self, bench: Bench, prompts: Mapping[str, bytes], refusal: str, *, is_one_way: bool
+        self,
+        bench: Bench,
+        prompts: Mapping[str, bytes],
+        refusal: str,
+        *,
+        is_one_way: bool,
     ) -> None:
         self.call_id = uuid4()
         self.rate = bench.rate

@@ -1,7 +1,6 @@
 """The handlers of an ingest process, from a call's first socket to its last."""
 
 import asyncio
-import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +32,7 @@ class Handlers:
         self._endings: set[asyncio.Task[None]] = set()
 
     def opened(self, call: "CallAudio", facts: CallFacts | None) -> None:
-        """Take a call whose socket has opened; go on with its handler, if it has one."""
+        """Take a call whose socket has opened; a handler that it has goes on."""
         if timer := self._leaving.pop(call.call_id, None):
             timer.cancel()
         if call.handler is None and facts is not None and facts.handler:

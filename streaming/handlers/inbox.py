@@ -53,7 +53,9 @@ class Inbox:
         if type(heard) is HeardAudio:
             arrivals = self._arrivals
             arrivals.append(arrived_us)
-            while len(arrivals) > MAX_FRAMES or arrived_us - arrivals[0] > MAX_BEHIND_US:
+            while (
+                len(arrivals) > MAX_FRAMES or arrived_us - arrivals[0] > MAX_BEHIND_US
+            ):
                 self._drop_oldest(HeardAudio)
                 arrivals.popleft()
         elif len(self._waiting) - len(self._arrivals) > MAX_TONES:

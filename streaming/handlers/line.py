@@ -17,7 +17,7 @@ MAX_SEGMENTS: Final = 20_000
 ONE_WAY: Final = "it speaks, and the profile does not let audio be sent"
 
 
-class PromptMissing(HandlerFault, LookupError):
+class PromptMissing(HandlerFault, LookupError):  # noqa: N818 told to people
     """A prompt that is not in the library, or whose audio is gone."""
 
 

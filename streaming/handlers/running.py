@@ -14,12 +14,11 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Final
 
-from calls.live import LiveHandler
 from streaming.handlers.inbox import HeardTone, Inbox
 from streaming.handlers.interface import Handler, HeardAudio
 from streaming.handlers.line import CallLine, Doors
 from streaming.handlers.loading import HandlerFault, handler_of
-from streaming.handlers.speech import SpeechDetector
+from streaming.handlers.speech import SpeechDetector, SpeechOptions
 from streaming.handlers.stretches import timed
 from streaming.protocol import US
 
@@ -75,6 +74,7 @@ class Running:
         self._wake = wake
         self._inbox = Inbox()
         self._handler: Handler | None = None
+        self._speech = SpeechOptions()
         self._detectors: dict[str, SpeechDetector] | None = None
         self._task: asyncio.Task[None] | None = None
         self._why = ""
@@ -107,17 +107,6 @@ class Running:
             words: until for words, until in self._troubles.items() if until > now
         }
         return next(reversed(self._troubles), "")
-
-    def snapshot(self) -> LiveHandler:
-        """Return what the live view shows of it."""
-        return {
-            "name": self.name,
-            "state": self.state.value,
-            "frames": self.frames,
-            "dropped": self.dropped,
-            "longest_ms": round(self.longest * 1000),
-            "trouble": self.trouble(time.monotonic()),
-        }
 
     def remark(self, what: str, **more: Any) -> dict[str, Any]:
         """Return a note for a journal: what happened to it, and its figures."""
@@ -210,7 +199,7 @@ class Running:
             await self._live()
         except HandlerFault as fault:
             self._failed(str(fault))
-        except (Exception, SystemExit) as exc:
+        except (Exception, SystemExit) as exc:  # noqa: BLE001 somebody else's code
             self._failed(_in_words(exc))
         except asyncio.CancelledError:
             task = asyncio.current_task()
@@ -226,7 +215,7 @@ class Running:
     async def _live(self) -> None:
         handler = self._handler = await self._load(self.name, self._options)
         if type(handler).on_speech_started is not Handler.on_speech_started:
-            self._detectors = {}
+            self._speech, self._detectors = _speech(self._options), {}
         self.state = HandlerState.RUNNING
         await self._do(handler.on_open(self._line))
         while (heard := await self._inbox.next()) is not None:
@@ -250,7 +239,7 @@ class Running:
     ) -> bool:
         detector = detectors.get(audio.raw_id)
         if detector is None:
-            detector = SpeechDetector.of(self._line.rate, self._options)
+            detector = SpeechDetector(self._line.rate, self._speech)
             detectors[audio.raw_id] = detector
         return detector.take(audio.pcm)
 
@@ -261,7 +250,7 @@ class Running:
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self._do(self._handler.on_close(self._fault))
-        except (Exception, SystemExit):
+        except (Exception, SystemExit):  # noqa: BLE001 somebody else's code
             log.warning("call %s: handler %s failed twice", self._id, self.name)
 
     async def _do(self, work: Coroutine[Any, Any, None]) -> None:
@@ -282,6 +271,13 @@ class Running:
         log.error("call %s: handler %s has ended: %s", self._id, self.name, why)
         self._remark(self.remark("failed", why=why))
         self._wake()
+
+
+def _speech(options: Mapping[str, Any]) -> SpeechOptions:
+    try:
+        return SpeechOptions.of(options)
+    except ValueError as exc:
+        raise HandlerFault(f"its options make no sense: {exc}") from exc
 
 
 def _in_words(exc: BaseException) -> str:

@@ -112,4 +112,6 @@ def level_dbfs(pcm: bytes) -> float:
     if not len(samples):
         return FLOOR_DBFS
     power = float(samples @ samples) / len(samples)
-    return max(10 * math.log10(power / FULL_SCALE**2), FLOOR_DBFS) if power else FLOOR_DBFS
+    return (
+        max(10 * math.log10(power / FULL_SCALE**2), FLOOR_DBFS) if power else FLOOR_DBFS
+    )

@@ -34,6 +34,6 @@ def timed(
         except GeneratorExit:
             work.close()
             raise
-        except BaseException as exc:
+        except BaseException as exc:  # noqa: BLE001 handed on
             # A cancellation, for `work` to hear of.
             go_on, told = work.throw, exc
