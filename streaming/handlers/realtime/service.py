@@ -25,9 +25,8 @@ MAX_MESSAGE: Final = 16 * 1024 * 1024
 LONGEST_BACKOFF: Final = 8.0
 
 # The websockets package logs headers and messages at DEBUG: the key, and what was said.
-_quiet = logging.getLogger("acsstream.realtime.wire")
-_quiet.addHandler(logging.NullHandler())
-_quiet.propagate = False
+# A logger of no hierarchy, which no configuration can turn on.
+_mute = logging.Logger("realtime", logging.CRITICAL + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ class Service:
             "ping_timeout": PING_SECONDS,
             "max_size": MAX_MESSAGE,
             "compression": None,
-            "logger": _quiet,
+            "logger": _mute,
         }
         manager = client.realtime.connect(
             model=self.model,
