@@ -26,7 +26,7 @@ LONGEST_BACKOFF: Final = 8.0
 
 # The websockets package logs headers and messages at DEBUG: the key, and what was said.
 # A logger of no hierarchy, which no configuration can turn on.
-_mute = logging.Logger("realtime", logging.CRITICAL + 1)
+_mute = logging.Logger("realtime", logging.CRITICAL + 1)  # noqa: LOG001
 
 
 @dataclass(frozen=True, slots=True)
