@@ -39,6 +39,7 @@ from calls.models import (
 from calls.models.call import LIVE_STATES, ArchiveState
 from calls.models.control import STARTS, STOPS
 from calls.segments import segments_store
+from calls.tone_masking import masks_tones
 from calls.tones import tones_store
 from calls.utterances import outcomes_store, utterances_store
 
@@ -49,7 +50,7 @@ def call_facts(call_id: UUID) -> CallFacts:
     """Return what is stored of a call, for an ingest process that takes it up."""
     call = Call.objects.select_related("profile").filter(pk=call_id).first()
     if call is None:
-        return CallFacts(is_known=False)
+        return CallFacts(is_known=False, masks_tones=masks_tones(None))
     tracks = [track_draft(track) for track in call.tracks.select_related("participant")]
     facts = CallFacts(
         True,
@@ -59,6 +60,7 @@ def call_facts(call_id: UUID) -> CallFacts:
         alarms=alarms_of(call_id, now=timezone.now()),
     )
     profile = call.profile
+    facts = replace(facts, masks_tones=masks_tones(profile))
     if profile is None:
         return facts
     return replace(
@@ -67,7 +69,6 @@ def call_facts(call_id: UUID) -> CallFacts:
         handler=profile.handler,
         handler_options=profile.handler_options,
         is_bidirectional=profile.bidirectional,
-        masks_tones=profile.masks_tones,
     )
 
 

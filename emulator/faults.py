@@ -73,6 +73,12 @@ class Faults(Options):
         "every start of transcription fails with this sub-code, or never happens",
         ("works", "8581", "never"),
     )
+    recognition: str = option(
+        "works",
+        "of every tone it is told only that it failed; or recognition is accepted and "
+        "never happens",
+        ("works", "fails", "never"),
+    )
     slow_reader_ms: int = option(0, "pause after each message read from the app")
     answer: str = option(
         "connected",

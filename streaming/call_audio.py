@@ -77,12 +77,19 @@ class CallAudio:
         self.voice: Voice | None = None
         # Called when something of what we said is to be written soon.
         self.has_news: Callable[[], None] = _nobody_cares
+        # Until the database has said that keys may be kept, they are not.
+        self.masks_tones = True
+        self.is_masking_known = False
         # While somebody listens; asked once per packet.
         self.tap: Tap | None = None
         # What hears the call and speaks into it, if its profile names anything.
         self.handler: Running | None = None
         # When its first socket opened here: by the wall, and by a monotonic clock.
         self._anchor: tuple[datetime, float] | None = None
+
+    def mask(self, *, masks_tones: bool) -> None:
+        """Learn whether the keys that are pressed in the call are masked."""
+        self.masks_tones, self.is_masking_known = masks_tones, True
 
     def now(self, wall: datetime, monotonic: float) -> datetime:
         """Return the time as this call counts it: by the wall at its first socket.
@@ -97,6 +104,13 @@ class CallAudio:
             self._anchor = max(wall, heard), monotonic
         began, then = self._anchor
         return began + timedelta(seconds=monotonic - then)
+
+    @property
+    def callers(self) -> dict[TrackKey, HeardTrack]:
+        """Return the tracks but for what we said ourselves."""
+        return {
+            key: track for key, track in self.tracks.items() if not track.audio.is_ours
+        }
 
     def at_us(self, monotonic_us: int) -> int:
         """Return the call's own time, µs since 1970, of a monotonic moment."""

@@ -38,7 +38,7 @@ from streaming.listen import Desk
 from streaming.live import LivePublisher, call_snapshot
 from streaming.outbound.desk import SpeakingDesk
 from streaming.outbound.voice import Told
-from streaming.resume import call_of, is_behind, windows
+from streaming.resume import call_of, is_behind, masking_learn, windows
 
 log = logging.getLogger(__name__)
 
@@ -207,6 +207,7 @@ class Recorder:
             call = known
             if facts:
                 call.stops = windows(facts.stops)
+                call.mask(masks_tones=facts.masks_tones)
         if known is None or facts:
             self.guard.admit(call, facts)
         if facts or known is None:
@@ -327,6 +328,7 @@ class Recorder:
             self.process_id, streams=self.streams, refused=self.refused.total()
         )
         await self._stops()
+        await masking_learn(self.archive, self.calls.values())
         await self.guard.learn(list(self.calls.values()), is_first=False)
         self.guard.tell()
         self._put_ended()

@@ -18,6 +18,7 @@ from calls.history.media import (
     streaming_entries,
 )
 from calls.history.rows import CallRows, rows_of
+from calls.history.tones import tone_entries
 
 __all__ = [
     "SHOWN",
@@ -41,6 +42,7 @@ SOURCES: tuple[Source, ...] = (
     command_entries,
     event_entries,
     participant_entries,
+    tone_entries,
     connection_entries,
     streaming_entries,
     recording_entries,

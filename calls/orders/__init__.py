@@ -3,7 +3,7 @@
 A new command is a `CommandKind` and an entry in the table of the module it belongs to.
 """
 
-from calls.orders import coming, ending, people, streaming, transcription
+from calls.orders import coming, ending, people, streaming, tones, transcription
 from calls.orders.order import (
     Arguments,
     CommandRefused,
@@ -18,6 +18,7 @@ ORDERS: dict[str, Order] = {
     **coming.ORDERS,
     **streaming.ORDERS,
     **transcription.ORDERS,
+    **tones.ORDERS,
     **people.ORDERS,
     **ending.ORDERS,
 }

@@ -12,13 +12,11 @@ import pytest
 from calls.alarms.kinds import Kind
 from calls.alarms.thresholds import Thresholds
 from streaming.handlers import Handler, HeardAudio, Line
-from streaming.handlers.bench import Bench, Doors
-from streaming.handlers.inbox import MAX_FRAMES, MAX_TONES
-from streaming.handlers.running import HandlerState, Running
+from streaming.handlers.bench import Doors
+from streaming.handlers.running import Running
 from streaming.ingest import MediaSession
 from tests.streaming.desk import OPENED, Desk, records
-from tests.streaming.house import eventually
-from tests.streaming.wire import ALICE, BOB, audio, dtmf, metadata, voice
+from tests.streaming.wire import ALICE, BOB, audio, metadata
 
 PACKETS = 200
 
