@@ -413,6 +413,27 @@ HANDLER_GRACE_SECONDS = env.number(
     purpose="A call's handler outlives its last media socket by this: ACS redials.",
 )
 
+# --- The realtime service: what the handler `realtime` relays calls to --------------
+REALTIME_SERVICE = env.choice(
+    "ACSSTREAM_REALTIME_SERVICE",
+    "openai",
+    ("openai", "azure"),
+    purpose="Whose realtime service it is: Azure wants its key as api-key.",
+)
+REALTIME_URL = env.text(
+    "ACSSTREAM_REALTIME_URL",
+    "https://api.openai.com/v1",
+    purpose="Its API; https://<resource>.openai.azure.com/openai/v1 on Azure.",
+)
+REALTIME_KEY = env.text(
+    "ACSSTREAM_REALTIME_KEY", purpose="Its key. Empty: no call is relayed."
+)
+REALTIME_MODEL = env.text(
+    "ACSSTREAM_REALTIME_MODEL",
+    "gpt-realtime-2.1",
+    purpose="The model, or Azure's deployment, unless a profile names another.",
+)
+
 # --- Pages ------------------------------------------------------------------------
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "static_root"
