@@ -78,6 +78,19 @@ class LiveAlarm(TypedDict):
     at_us: int | None
 
 
+class LiveHandler(TypedDict):
+    """What hears a live call and speaks into it, and how it fares."""
+
+    name: str
+    state: str
+    frames: int
+    dropped: int
+    # The longest time for which it kept the loop to itself.
+    longest_ms: int
+    # What is wrong with it now, in words.
+    trouble: str
+
+
 class LiveCall(TypedDict):
     """One live call, as one process sees it."""
 
@@ -97,6 +110,7 @@ class LiveCall(TypedDict):
     # None: we may speak and are silent. Absent: nothing can be said into this call.
     speaking: NotRequired[LiveSpeaking | None]
     underruns: NotRequired[int]
+    handler: NotRequired[LiveHandler | None]
 
 
 class LiveJournal(TypedDict):

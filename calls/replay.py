@@ -19,6 +19,7 @@ from calls.audio.timeline import Placement
 from calls.audio.track import TrackAudio
 from calls.drafts import (
     ChunkDraft,
+    SegmentDraft,
     SubscriptionDraft,
     ToneDraft,
     TrackDraft,
@@ -28,6 +29,7 @@ from calls.journal import NO_PARTICIPANT, JournalError, Kind, Record
 from calls.journal_walk import JournalCount, Walk, moment, speaker, walk_together
 from calls.said import Said
 from calls.tone_index import ToneIndex
+from calls.transcripts.replay import TranscriptReplay
 from streaming.protocol import US, AudioMetadata, DecodeError, DtmfData, decode
 
 __all__ = [
@@ -73,6 +75,7 @@ class CallReplay:
         # By socket: the DTMF tones that came over it.
         self._tones: dict[UUID, ToneIndex] = {}
         self._said = Said(call_id)
+        self._transcript = TranscriptReplay(call_id)
         self._placed = placed
         self._aside = aside
 
@@ -113,6 +116,10 @@ class CallReplay:
     def utterances(self) -> list[UtteranceDraft]:
         """Return what we said, as far as it got."""
         return self._said.drafts()
+
+    def segments(self) -> Iterator[SegmentDraft]:
+        """Return what was said in words, of all journals."""
+        yield from self._transcript.segments
 
     def _metadata(self, count: JournalCount, record: Record) -> None:
         count.messages += 1
@@ -189,6 +196,7 @@ class CallReplay:
     def _other(self, count: JournalCount, record: Record) -> None:
         if record.kind == Kind.NOTE:
             self._said.note(count, record)
+            self._transcript.remark(count, record)
         if record.kind in (Kind.PARTICIPANT, Kind.SEAL, Kind.NOTE):
             return
         count.messages += 1
@@ -198,6 +206,8 @@ class CallReplay:
             count.unknown += 1
         elif record.kind == Kind.DTMF:
             self._tone(count, record)
+        elif record.kind == Kind.TRANSCRIPTION:
+            self._transcript.take(count, record)
         self._aside(count, record)
 
     def _tone(self, count: JournalCount, record: Record) -> None:

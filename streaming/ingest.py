@@ -5,7 +5,7 @@ of its call (`CallAudio`) and counts everything. Nothing here waits.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -25,7 +25,16 @@ from streaming.chunks import ChunkIndex, TrackChunks
 from streaming.journal import Journal
 from streaming.outbound.speaker import Send
 from streaming.outbound.voice import Told
-from streaming.protocol import MIXED, US, AudioData, AudioMetadata
+from streaming.protocol import (
+    MASK,
+    MIXED,
+    US,
+    AudioData,
+    AudioMetadata,
+    DtmfData,
+    mask_keys,
+    mentions_keys,
+)
 from streaming.protocol.session import (
     AudioReceived,
     DtmfReceived,
@@ -141,13 +150,11 @@ class MediaSession:
             case MetadataReceived(metadata):
                 return self._metadata(metadata, frame, arrival_us)
             case DtmfReceived(dtmf):
-                stamp = _microseconds(dtmf.timestamp)
-                self.journal.dtmf(frame, arrival_us, stamp)
-                self._tones.add(dtmf, arrival_us)
+                self._dtmf(dtmf, frame, arrival_us)
             case TranscriptionReceived():
                 self.journal.transcription(frame, arrival_us)
             case UnknownReceived():
-                self.journal.unknown(frame, arrival_us)
+                self.journal.unknown(self._kept(frame), arrival_us)
             case MalformedReceived(reason):
                 self._malformed(reason, frame, arrival_us)
             case Refused(reason) as refused:
@@ -156,6 +163,17 @@ class MediaSession:
             case AudioReceived():
                 raise AssertionError("audio was taken before")
         return None
+
+    def _dtmf(self, dtmf: DtmfData, frame: str | bytes, arrival_us: int) -> None:
+        """Keep a key that was pressed; which one, unless the call masks it."""
+        if self.call.handler is not None:
+            # The key itself, whatever is masked elsewhere: it is kept nowhere.
+            self.call.handler.press(dtmf.data, dtmf.participant_raw_id or MIXED)
+        if self.call.masks_tones:
+            frame = mask_keys(frame)
+            dtmf = DtmfData(MASK, dtmf.timestamp, dtmf.participant_raw_id)
+        self.journal.dtmf(frame, arrival_us, _microseconds(dtmf.timestamp))
+        self._tones.add(dtmf, arrival_us)
 
     def take_too_big(self, frame: str | bytes, arrival_us: int) -> Refused:
         """Keep a message that is too long to be read, and refuse its socket."""
@@ -173,7 +191,13 @@ class MediaSession:
         """Keep a message that nobody can use: all that was received is kept."""
         self.counts.malformed += 1
         self.counts.last_fault = reason
-        self.journal.malformed(frame, arrival_us)
+        self.journal.malformed(self._kept(frame), arrival_us)
+
+    def _kept(self, frame: str | bytes) -> str | bytes:
+        """Return a frame nobody can use as it may be kept: it may hold a key."""
+        if self.call.masks_tones and mentions_keys(frame):
+            return mask_keys(frame)
+        return frame
 
     def _metadata(
         self, metadata: AudioMetadata, frame: str | bytes, arrival_us: int
@@ -194,6 +218,8 @@ class MediaSession:
             started_at=self.opening.opened_at + timedelta(microseconds=arrival_us),
         )
         self._attach()
+        if self.call.handler is not None:
+            self.call.handler.begin(metadata.sample_rate)
         # A redial: the newer socket has the call; those dialled before it are told to
         # go, never one that was dialled later and has not spoken yet.
         for older in takewhile(lambda other: other is not self, self.call.sessions):
@@ -259,14 +285,21 @@ class MediaSession:
             self.call.clock.note(arrived - stamp)
         if (tap := self.call.tap) is not None:
             tap.take(self.id, lane.raw_id, lane.rate, arrived, stamp, pcm, silent)
+        if (handler := self.call.handler) is not None:
+            handler.hear(lane.raw_id, lane.rate, arrived, stamp, pcm, silent)
         placements = lane.audio.take(stamp, arrived, pcm, silent, self)
         lane.wave.take(pcm, placements)
+        self._place(lane, placements)
+        return None
+
+    def _place(
+        self, lane: "_Lane", placements: "Iterable[Placement[MediaSession]]"
+    ) -> None:
         for placement in placements:
             if placement.ref is self and placement.start is not None:
                 lane.chunks.add(placement.start, placement.samples, placement.silent)
             else:
                 self._place_aside(lane, placement)
-        return None
 
     def _lane(self, named: str | None, arrival_us: int) -> "_Lane | None":
         """Return who speaks under that name at the present rate; None if too many."""
@@ -316,6 +349,8 @@ class MediaSession:
         counts = self.counts
         counts.closed_at, counts.close_code, counts.close_reason = at, code, reason
         self.call.sessions.remove(self)
+        if self.call.handler is not None:
+            self.remark(self.call.handler.remark("socket closed"))
         return self.journal.seal(
             code,
             reason,

@@ -10,6 +10,7 @@ Redis may be absent: the recorder does not notice, and the live view says so.
 """
 
 import logging
+import time
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -27,6 +28,7 @@ from calls.live import (
     LIVE_KEY,
     LiveAlarm,
     LiveCall,
+    LiveHandler,
     LiveProcess,
     LiveSpeaking,
     LiveTrack,
@@ -37,6 +39,7 @@ from streaming.protocol import US
 
 if TYPE_CHECKING:
     from streaming.call_audio import CallAudio, HeardTrack
+    from streaming.handlers.running import Running
 
 log = logging.getLogger(__name__)
 
@@ -73,11 +76,23 @@ def call_snapshot(call: "CallAudio") -> LiveCall:
         "overtalk_ms": call.overtalk_ms,
         "tracks": tracks,
         "alarms": [_alarm(one.draft()) for one in call.watch.lasting],
+        "handler": _handler(call.handler) if call.handler else None,
     }
     if call.speaker is not None:
         shown["speaking"] = _speaking(call.speaker)
         shown["underruns"] = call.speaker.playout.underruns
     return shown
+
+
+def _handler(handler: "Running") -> LiveHandler:
+    return {
+        "name": handler.name,
+        "state": handler.state.value,
+        "frames": handler.frames,
+        "dropped": handler.dropped,
+        "longest_ms": round(handler.longest * 1000),
+        "trouble": handler.trouble(time.monotonic()),
+    }
 
 
 def _speaking(speaker: Speaker) -> LiveSpeaking | None:
