@@ -133,7 +133,11 @@ def _turn(
         if name in report["stops_ns"]
     ]
     if handler and len(report["stop_ms"]) < len(asked_ns):
-        raise RuntimeError("an order to be silent did not arrive")
+        stops, echoes = len(report["stop_ms"]), len(report["there_ms"])
+        sys.stderr.write(
+            f"{stops} of {len(asked_ns)} orders to be silent arrived,"
+            f" {echoes} echoes of {report['packets']} packets\n"
+        )
     return used / (lasted * 50 * calls.streams) * 1e6, report
 
 

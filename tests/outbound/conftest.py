@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import io
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ import soundfile
 from redis import Redis
 
 from calls import identity, speaking
+from calls.audio.ledger import Ledger
 from tests.alarms.conftest import app, build, client, make_bench, migrated, speech
 from tests.emulator.conftest import Bench, MakeBench
 from tests.streaming.conftest import on_daphne
@@ -95,13 +97,19 @@ class Stage:
                 return report
             await asyncio.sleep(0.05)
 
-    async def heard(self) -> bytes:
-        """Return what the call heard, pauses included."""
+    async def heard(self) -> list[bytes]:
+        """Return what the call heard, cut at pauses and stops."""
         url = f"{self.bench.emulator.url}/emulator/calls/{self.call['id']}/heard.wav"
         async with self.bench.session.get(url) as response:
             content = io.BytesIO(await response.read())
         samples, _ = soundfile.read(content, dtype="int16")
-        return np.asarray(samples).astype("<i2").tobytes()
+        pcm = np.asarray(samples).astype("<i2").tobytes()
+        told = (await self.outbound())["utterances"]
+        starts = [(each["at_ms"] - told[0]["at_ms"]) * 32 for each in told]
+        return [
+            pcm[start : start + each["ms"] * 32]
+            for start, each in zip(starts, told, strict=True)
+        ]
 
     def states(self) -> list[str]:
         """Return how far each utterance is, in order."""
@@ -115,8 +123,8 @@ class Stage:
         path = f"/emulator/calls/{self.call['id']}/{what}"
         return await self.bench.post(path, **how)
 
-    def archived(self) -> tuple[bytes, dict[str, Any]]:
-        """Have the call's recordings made; return our own audio and its row."""
+    def archived(self) -> tuple[list[bytes], dict[str, Any]]:
+        """Return our own side as it is kept, pauses left out, and its row."""
         query = (
             "select r.audio, t.* from calls_recording r"
             " join calls_track t on t.id = r.track_id"
@@ -126,7 +134,9 @@ class Stage:
         [row] = self.house.rows(query)
         path: Path = self.house.folder / "recordings" / row["audio"]
         samples, _ = soundfile.read(path, dtype="int16")
-        return np.asarray(samples).astype("<i2").tobytes(), row
+        pcm = np.asarray(samples).astype("<i2").tobytes()
+        runs = Ledger.from_json(json.loads(row["ledger"])).talk_runs()
+        return [pcm[start * 2 : end * 2] for start, end in runs], row
 
 
 MakeStage = Callable[..., Awaitable[Stage]]
