@@ -102,7 +102,8 @@ def rows_read(call_id: UUID) -> CallRows | None:
         list(call.recordings.order_by("pk")),
         list(Loss.objects.filter(connection__call_id=call_id).order_by("pk")),
         _indexed(chunks, "track_id"),
-        _indexed(chunks, "connection_id"),
+        # What we said came over no socket.
+        _indexed(chunks.exclude(track__participant__raw_id=US), "connection_id"),
     )
 
 

@@ -97,8 +97,15 @@ class Stage:
                 return report
             await asyncio.sleep(0.05)
 
-    async def heard(self) -> list[bytes]:
-        """Return what the call heard, cut at pauses and stops."""
+    async def heard(self, last: bytes) -> list[bytes]:
+        """Return what the call heard, once it has heard `last`, cut at pauses."""
+        while True:
+            pieces = await self._pieces()
+            if last in pieces[-1]:
+                return pieces
+            await asyncio.sleep(0.05)
+
+    async def _pieces(self) -> list[bytes]:
         url = f"{self.bench.emulator.url}/emulator/calls/{self.call['id']}/heard.wav"
         async with self.bench.session.get(url) as response:
             content = io.BytesIO(await response.read())
