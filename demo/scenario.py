@@ -1,4 +1,4 @@
-"""The demo's calls: six kinds, rung through the emulator's control API.
+"""The demo's calls: ten kinds, rung through the emulator's control API.
 
 What happens in a call comes from both sides, as in life: the far side hangs up and
 redials (the emulator's plan), an operator starts and stops streaming (orders through
@@ -7,10 +7,21 @@ the console).
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID
 
-from calls.models import AnswerRule, Call, CommandKind, StreamingProfile
+from calls.models import (
+    AnswerRule,
+    Call,
+    CommandKind,
+    Prompt,
+    StreamingProfile,
+    TranscriptionStart,
+)
+from calls.prompts.preparing import prompt_prepare
+from calls.prompts.storing import prompt_add
+from demo.conversation import Conversation
 from demo.loopback import HttpError, Operator, json_of
 
 RING_STAGGER = 0.5
@@ -39,6 +50,11 @@ class Kind:
     keys: tuple[When, str] | None = None
     colleague: bool = False
     special: Literal["", "late", "pause", "redial"] = ""
+    # What hears the call and answers, and the prompt that an operator plays.
+    handler: str = ""
+    handler_options: Mapping[str, Any] = field(default_factory=dict)
+    prompt: str = ""
+    transcribed: bool = False
     # Faults of the emulator that raise alarms, if the call is long enough for them.
     faults: Mapping[str, float] = field(default_factory=dict)
 
@@ -46,6 +62,15 @@ class Kind:
     def starts_by_itself(self) -> bool:
         """Say whether streaming starts when the call is answered."""
         return self.special != "late"
+
+    @property
+    def expected(self) -> Conversation:
+        """Return what is to be heard and read of the call beside its recordings."""
+        return Conversation(
+            speaks=bool(self.handler or self.prompt),
+            transcribed=self.transcribed,
+            realtime=self.handler == "realtime",
+        )
 
 
 MIXED, UNMIXED = StreamingProfile.Channels.MIXED, StreamingProfile.Channels.UNMIXED
@@ -93,7 +118,26 @@ KINDS = (
         special="redial",
         faults={"dead_from": 4, "dead_seconds": 13},
     ),
+    Kind(
+        "a prompt played into it",
+        "4:+18005550107",
+        UNMIXED,
+        HZ_16,
+        orders=((0.3, CommandKind.PLAY_PROMPT),),
+        prompt="Recording notice",
+    ),
+    Kind("an echo on the line", "4:+18005550108", MIXED, HZ_16, handler="echo"),
+    Kind("transcribed", "4:+18005550109", UNMIXED, HZ_16, transcribed=True),
+    Kind(
+        "talks with an AI",
+        "4:+18005550110",
+        UNMIXED,
+        HZ_24,
+        handler="realtime",
+        handler_options={"greeting": "Greet the caller.", "participants": "phones"},
+    ),
 )
+PROMPTS = Path(__file__).parent / "prompts"
 
 
 def policy_create() -> None:
@@ -108,6 +152,13 @@ def policy_create() -> None:
                 "sample_rate": kind.sample_rate,
                 "start_at_answer": kind.starts_by_itself,
                 "dtmf_tones": kind.keys is not None,
+                "bidirectional": kind.expected.speaks,
+                "handler": kind.handler,
+                "handler_options": dict(kind.handler_options),
+                "transcription": TranscriptionStart.AT_ANSWER
+                if kind.transcribed
+                else TranscriptionStart.OFF,
+                "intermediate_results": kind.transcribed,
             },
         )
         AnswerRule.objects.get_or_create(
@@ -118,6 +169,16 @@ def policy_create() -> None:
                 "profile": profile,
             },
         )
+
+
+def prompts_create() -> None:
+    """Fill the library of prompts with the samples."""
+    for path in sorted(PROMPTS.glob("*.flac")):
+        name = path.stem.replace("-", " ").capitalize()
+        if not Prompt.objects.filter(name=name).exists():
+            with path.open("rb") as file:
+                prepared = prompt_prepare(iter(lambda: file.read(1 << 16), b""))
+            prompt_add(Prompt(name=name), prepared, source_name=path.name)
 
 
 @dataclass
@@ -191,12 +252,17 @@ class Ringing:
             if late < 0 or self.is_over:
                 return
             try:
-                operator.order(self.call_id, kind)
+                operator.order(self.call_id, kind, **self._given(kind))
             except HttpError as refused:
                 if late < ORDER_PATIENCE:
                     return
                 self.problems.append(f"{kind.label}: the console refused: {refused}")
             del self._orders[0]
+
+    def _given(self, kind: CommandKind) -> dict[str, str]:
+        if kind != CommandKind.PLAY_PROMPT:
+            return {}
+        return {"prompt": str(Prompt.objects.get(name=self.kind.prompt).pk)}
 
     def conclude(self) -> None:
         """Note what did not happen although it was planned."""
