@@ -20,6 +20,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from calls.load import LiveLoad
+from streaming.protocol import US
 
 LIVE_KEY = "acsstream:live"
 POKE_CHANNEL = "acsstream:changed"
@@ -52,6 +53,17 @@ class LiveTrack(TypedDict):
     jitter_ms: float
     last_packet_at: float
     is_talking: bool
+
+
+class LiveSpeaking(TypedDict):
+    """What is being said into a call by us: the item that is heard now."""
+
+    # Of the prompt, the user or the handler.
+    name: str
+    kind: str
+    played_ms: int
+    # Of all that waits, this item's rest included.
+    queued_ms: int
 
 
 class LiveAlarm(TypedDict):
@@ -96,6 +108,9 @@ class LiveCall(TypedDict):
     # A process of an older release does not say.
     alarms: NotRequired[list[LiveAlarm]]
     handler: NotRequired[LiveHandler | None]
+    # None: we may speak and are silent. Absent: nothing can be said into this call.
+    speaking: NotRequired[LiveSpeaking | None]
+    underruns: NotRequired[int]
 
 
 class LiveJournal(TypedDict):
@@ -120,6 +135,11 @@ class LiveProcess(TypedDict):
     # A process of an older release does not say.
     load: NotRequired[LiveLoad]
     calls: list[LiveCall]
+
+
+def callers_of(call: LiveCall) -> list[LiveTrack]:
+    """Return the tracks of a live call but for what we said ourselves."""
+    return [track for track in call["tracks"] if track["raw_id"] != US]
 
 
 def redis_sync() -> redis.Redis:

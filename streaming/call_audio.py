@@ -98,6 +98,13 @@ class CallAudio:
         began, then = self._anchor
         return began + timedelta(seconds=monotonic - then)
 
+    @property
+    def callers(self) -> dict[TrackKey, HeardTrack]:
+        """Return the tracks but for what we said ourselves."""
+        return {
+            key: track for key, track in self.tracks.items() if not track.audio.is_ours
+        }
+
     def at_us(self, monotonic_us: int) -> int:
         """Return the call's own time, µs since 1970, of a monotonic moment."""
         if self._anchor is None:

@@ -92,6 +92,8 @@ class CallWatch:
             condition = self._condition(Kind(draft.kind), draft.raw_id)
             condition.carry_on(draft, moment)
         for (raw_id, _), track in tracks.items():
+            if track.audio.is_ours:
+                continue
             self._people[raw_id] = Person(track, moment.now, is_known=True)
 
     def end(self, now: float, wall: datetime, handler: "Running | None" = None) -> bool:
@@ -165,7 +167,7 @@ class CallWatch:
     def _overtalk_since(self, since_us: int, call: "CallAudio") -> int:
         tracks = [
             (track.audio.timeline.origin or 0, track.audio.ledger)
-            for track in call.tracks.values()
+            for track in call.callers.values()
         ]
         return overtalk_us(tracks, since_us)
 
@@ -327,9 +329,8 @@ class CallWatch:
 
 
 def _newest(call: "CallAudio") -> "Iterator[tuple[tuple[str, int], HeardTrack]]":
-    """Yield the tracks; of one participant at several rates, the one heard last."""
-    if len({raw_id for raw_id, _ in call.tracks}) == len(call.tracks):
-        return iter(call.tracks.items())
-    return iter(
-        sorted(call.tracks.items(), key=lambda item: item[1].audio.last_arrival_us)
-    )
+    """Yield the callers' tracks; of one caller at several rates, the one heard last."""
+    callers = call.callers
+    if len({raw_id for raw_id, _ in callers}) == len(callers):
+        return iter(callers.items())
+    return iter(sorted(callers.items(), key=lambda item: item[1].audio.last_arrival_us))

@@ -107,11 +107,13 @@ class SpeechDetector:
 
 
 def level_dbfs(pcm: bytes) -> float:
-    """Return the level of whole 16-bit samples; `FLOOR_DBFS` for silence or nothing."""
+    """Return the level of whole 16-bit samples, hum and offset below 50 Hz left out.
+
+    `FLOOR_DBFS` for silence or nothing.
+    """
     samples = np.frombuffer(pcm, "<i2").astype(np.float32)
     if not len(samples):
         return FLOOR_DBFS
-    power = float(samples @ samples) / len(samples)
-    return (
-        max(10 * math.log10(power / FULL_SCALE**2), FLOOR_DBFS) if power else FLOOR_DBFS
-    )
+    samples -= samples.mean()
+    power = float(samples @ samples) / len(samples) / FULL_SCALE**2
+    return max(10 * math.log10(power), FLOOR_DBFS) if power else FLOOR_DBFS

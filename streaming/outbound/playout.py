@@ -15,7 +15,7 @@ from uuid import UUID
 
 FRAME_US: Final = 20_000
 # How far sending is ahead of hearing.
-LEAD_US: Final = 160_000
+LEAD_US: Final = 200_000
 # What one item may hold that is not sent yet: a whole prompt, or a long answer.
 MAX_WAITING_US: Final = 300_000_000
 # Who speaks live is heard now or not at all: of what waits longer the oldest goes.

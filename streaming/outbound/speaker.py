@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 from streaming.outbound.playout import Frame, Item, ItemKind, ItemState, Playout
 from streaming.protocol import encode_audio, encode_stop_audio
 
-# Two frames at a time: sending is then 120 to 160 ms ahead of hearing.
+# Two frames at a time: sending is then 160 to 200 ms ahead of hearing.
 TICK_SECONDS: Final = 0.04
 # Without a socket audio waits so long for a redial.
 NO_SOCKET_SECONDS: Final = 10.0

@@ -81,7 +81,14 @@ from .messages import (
     TranscriptionMetadata,
     Unknown,
 )
-from .participants import MIXED, US, ParticipantKind, display, participant_kind
+from .participants import (
+    MIXED,
+    NOBODY,
+    US,
+    ParticipantKind,
+    display,
+    participant_kind,
+)
 from .session import (
     AudioReceived,
     DtmfReceived,
@@ -96,6 +103,7 @@ from .session import (
 
 __all__ = [
     "MIXED",
+    "NOBODY",
     "TONES",
     "US",
     "AudioData",
