@@ -107,6 +107,7 @@ def profile_words(profile: StreamingProfile) -> list[str]:
         else "Audio goes one way only.",
         f"Send {'' if profile.dtmf_tones else 'no '}DTMF tones.",
         _transcription(profile),
+        *([f"Let “{profile.handler}” hear it."] if profile.handler else []),
     ]
 
 

@@ -46,7 +46,7 @@ class Handlers:
 
         return Running(
             facts.handler,
-            facts.handler_options,
+            facts.handler_options if isinstance(facts.handler_options, Mapping) else {},
             CallDoors(call, self._archive, self._wake),
             remark=remark,
             wake=self._wake,
