@@ -29,10 +29,12 @@ def voice(name: str) -> Samples:
 def noise(seconds: float, dbfs: float, *, is_pink: bool = False) -> Samples:
     """Return white noise, or what rumbles as rooms do, at a level."""
     count = int(seconds * RATE)
-    spectrum = np.fft.rfft(np.random.default_rng(7).standard_normal(count))
+    # As long as an FFT is quick with.
+    long = 1 << count.bit_length()
+    spectrum = np.fft.rfft(np.random.default_rng(7).standard_normal(long))
     if is_pink:
         spectrum /= np.sqrt(np.maximum(np.arange(len(spectrum)), 1))
-    wave = np.fft.irfft(spectrum, count)
+    wave = np.fft.irfft(spectrum, long)[:count]
     return (wave / wave.std() * 32_768 * 10 ** (dbfs / 20)).astype(np.int16)
 
 
