@@ -107,10 +107,10 @@ class LiveCall(TypedDict):
     tracks: list[LiveTrack]
     # A process of an older release does not say.
     alarms: NotRequired[list[LiveAlarm]]
-    handler: NotRequired[LiveHandler | None]
     # None: we may speak and are silent. Absent: nothing can be said into this call.
     speaking: NotRequired[LiveSpeaking | None]
     underruns: NotRequired[int]
+    handler: NotRequired[LiveHandler | None]
 
 
 class LiveJournal(TypedDict):

@@ -175,6 +175,8 @@ class MediaStream:
         if socket is None or not self.options.dtmf or not self._sending.is_set():
             return False
         at = self._timeline.stamp(self._timeline.slot(), 3).decode()
+        if self._behaviour.dtmf_socket == "lost":
+            return True
         try:
             for tone in tones:
                 message = frames.dtmf(tone, self._behaviour, at=at, raw_id=raw_id)

@@ -25,7 +25,16 @@ from streaming.chunks import ChunkIndex, TrackChunks
 from streaming.journal import Journal
 from streaming.outbound.speaker import Send
 from streaming.outbound.voice import Told
-from streaming.protocol import MIXED, US, AudioData, AudioMetadata, DtmfData
+from streaming.protocol import (
+    MASK,
+    MIXED,
+    US,
+    AudioData,
+    AudioMetadata,
+    DtmfData,
+    mask_keys,
+    mentions_keys,
+)
 from streaming.protocol.session import (
     AudioReceived,
     DtmfReceived,
@@ -145,7 +154,7 @@ class MediaSession:
             case TranscriptionReceived():
                 self.journal.transcription(frame, arrival_us)
             case UnknownReceived():
-                self.journal.unknown(frame, arrival_us)
+                self.journal.unknown(self._kept(frame), arrival_us)
             case MalformedReceived(reason):
                 self._malformed(reason, frame, arrival_us)
             case Refused(reason) as refused:
@@ -156,12 +165,15 @@ class MediaSession:
         return None
 
     def _dtmf(self, dtmf: DtmfData, frame: str | bytes, arrival_us: int) -> None:
-        stamp = _microseconds(dtmf.timestamp)
-        self.journal.dtmf(frame, arrival_us, stamp)
-        self._tones.add(dtmf, arrival_us)
+        """Keep a key that was pressed; which one, unless the call masks it."""
         if self.call.handler is not None:
             # The key itself, whatever is masked elsewhere: it is kept nowhere.
             self.call.handler.press(dtmf.data, dtmf.participant_raw_id or MIXED)
+        if self.call.masks_tones:
+            frame = mask_keys(frame)
+            dtmf = DtmfData(MASK, dtmf.timestamp, dtmf.participant_raw_id)
+        self.journal.dtmf(frame, arrival_us, _microseconds(dtmf.timestamp))
+        self._tones.add(dtmf, arrival_us)
 
     def take_too_big(self, frame: str | bytes, arrival_us: int) -> Refused:
         """Keep a message that is too long to be read, and refuse its socket."""
@@ -179,7 +191,13 @@ class MediaSession:
         """Keep a message that nobody can use: all that was received is kept."""
         self.counts.malformed += 1
         self.counts.last_fault = reason
-        self.journal.malformed(frame, arrival_us)
+        self.journal.malformed(self._kept(frame), arrival_us)
+
+    def _kept(self, frame: str | bytes) -> str | bytes:
+        """Return a frame nobody can use as it may be kept: it may hold a key."""
+        if self.call.masks_tones and mentions_keys(frame):
+            return mask_keys(frame)
+        return frame
 
     def _metadata(
         self, metadata: AudioMetadata, frame: str | bytes, arrival_us: int

@@ -68,8 +68,9 @@ in any released API and come out as `Unknown`, so their arrival would be counted
 private preview of 2022, which had no envelope, is not read.
 """
 
-from ._wire import TONES
+from ._wire import TONES, read_tone
 from .codec import decode, encode_audio, encode_stop_audio
+from .masking import MASK, mask_keys, mentions_keys
 from .messages import (
     AudioData,
     AudioMetadata,
@@ -102,6 +103,7 @@ from .session import (
 )
 
 __all__ = [
+    "MASK",
     "MIXED",
     "NOBODY",
     "TONES",
@@ -129,5 +131,8 @@ __all__ = [
     "display",
     "encode_audio",
     "encode_stop_audio",
+    "mask_keys",
+    "mentions_keys",
     "participant_kind",
+    "read_tone",
 ]
