@@ -7,6 +7,8 @@ alarm, in the call.
 import re
 from typing import Any, Final
 
+# What a journal calls a note on what a handler did.
+HANDLER_EVENT: Final = "handler"
 SHIPPED: Final = ("echo", "prompt", "realtime")
 _PATH: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
 

@@ -6,6 +6,7 @@ a malformed frame) goes to the `aside` callback, so that nothing received is thr
 away with the journal.
 """
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -24,6 +25,7 @@ from calls.drafts import (
     ToneDraft,
     TrackDraft,
 )
+from calls.handler_names import HANDLER_EVENT
 from calls.journal import NO_PARTICIPANT, JournalError, Kind, Record
 from calls.journal_walk import JournalCount, Walk, moment, speaker, walk_together
 from calls.tone_index import ToneIndex
@@ -187,6 +189,9 @@ class CallReplay:
     def _other(self, count: JournalCount, record: Record) -> None:
         if record.kind == Kind.NOTE:
             self._transcript.remark(count, record)
+            if json.loads(record.text).get("event") == HANDLER_EVENT:
+                # Auditors ask what else heard a call when its journals are gone.
+                self._aside(count, record)
         if record.kind in (Kind.PARTICIPANT, Kind.SEAL, Kind.NOTE):
             return
         count.messages += 1

@@ -13,6 +13,7 @@ import pytest
 from calls.alarms.kinds import Kind
 from calls.drafts import AlarmDraft, CallFacts
 from calls.journal_format import Kind as Recorded
+from calls.replay import CallReplay
 from streaming.archive import Archive
 from streaming.handlers.house import Handlers
 from streaming.handlers.running import Running
@@ -173,6 +174,23 @@ async def test_who_is_slow_hears_the_present_and_the_rest_is_told(
     assert f"{house.running.dropped} packets" in alarm.words
     *_, last = notes(house.hang_up(session))
     assert (last["what"], last["dropped"]) == ("socket closed", house.running.dropped)
+
+
+async def test_what_a_handler_did_is_kept_beside_the_recordings(house: House) -> None:
+    session = await house.dial(f"{HERE}.Crashes")
+    await house.talk(session, 20)
+    await eventually(lambda: house.note.closed)
+    house.hang_up(session)
+
+    kept: list[dict[str, Any]] = []
+    again = CallReplay(
+        house.call.call_id,
+        placed=lambda *_: None,
+        aside=lambda _, record: kept.append(json.loads(record.text)),
+    )
+    again.run(house.desk.folder.glob("*.journal"))
+    assert [note["what"] for note in kept] == ["began", "failed", "socket closed"]
+    assert {note["name"] for note in kept} == {f"{HERE}.Crashes"}
 
 
 async def test_who_holds_up_the_loop_is_named(house: House) -> None:
