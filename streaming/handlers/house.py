@@ -1,7 +1,9 @@
 """The handlers of an ingest process, from a call's first socket to its last."""
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from calls.drafts import CallFacts
@@ -63,9 +65,16 @@ class Handlers:
         self._leaving.pop(call.call_id, None)
         handler, call.handler = call.handler, None
         if handler is not None:
-            ending = asyncio.create_task(handler.end("the call's sockets have closed"))
+            ending = asyncio.create_task(self._end(call, handler))
             self._endings.add(ending)
             ending.add_done_callback(self._endings.discard)
+
+    async def _end(self, call: "CallAudio", handler: Running) -> None:
+        await handler.end("the call's sockets have closed")
+        if not call.sessions:
+            # Nobody looks at the call any more: what went wrong at last is told now.
+            call.watch.end(time.monotonic(), datetime.now(UTC), handler)
+            self._wake()
 
     async def stop(self, calls: "Mapping[UUID, CallAudio]") -> None:
         """End all handlers: the process ends."""

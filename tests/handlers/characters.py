@@ -54,6 +54,14 @@ class Waits(Note):
         await asyncio.Event().wait()
 
 
+class Lingers(Note):
+    """Fails only at its very end."""
+
+    async def on_close(self, reason: str) -> None:
+        await super().on_close(reason)
+        raise RuntimeError("4711")
+
+
 class Blocks(Note):
     async def on_audio(self, audio: HeardAudio) -> None:
         await super().on_audio(audio)

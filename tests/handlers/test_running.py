@@ -249,6 +249,22 @@ async def test_after_the_grace_the_handler_closes_and_a_later_socket_has_another
     await house.close()
 
 
+async def test_who_fails_after_the_last_socket_is_told_all_the_same(
+    tmp_path: Path,
+) -> None:
+    house = House(tmp_path, grace=0.01)
+    session = await house.dial(f"{HERE}.Lingers")
+    house.hang_up(session)
+    house.call.watch.end(time.monotonic(), OPENED)
+    told: list[AlarmDraft] = []
+
+    await eventually(lambda: told.extend(house.call.watch.drafts()) or told)
+
+    assert "RuntimeError in on_close" in told[0].words
+    assert told[0].cleared_at is not None
+    await house.close()
+
+
 async def test_hears_audio_and_keys_in_order_and_silence_as_zeros(
     house: House,
 ) -> None:
