@@ -34,6 +34,7 @@ from streaming.guard import Guard
 from streaming.handlers.house import Handlers
 from streaming.ingest import MediaSession, Opening
 from streaming.journal import Journal, JournalWriter, free_bytes
+from streaming.late_facts import ask_again
 from streaming.listen import Desk
 from streaming.live import LivePublisher, call_snapshot
 from streaming.outbound.desk import SpeakingDesk
@@ -359,6 +360,7 @@ class Recorder:
         )
         await self._stops()
         await masking_learn(self.archive, self.calls.values())
+        await ask_again(self)
         await self.guard.learn(list(self.calls.values()), is_first=False)
         self.guard.tell()
         self.transcripts.put(everything=True)

@@ -30,13 +30,17 @@ class Handlers:
         self._archive = archive
         self._wake = wake
         self._grace = grace
-        self._leaving: dict[UUID, asyncio.TimerHandle] = {}
+        self._leaving: dict[UUID, tuple[asyncio.TimerHandle, CallAudio]] = {}
         self._endings: set[asyncio.Task[None]] = set()
 
     def opened(self, call: "CallAudio", facts: CallFacts | None) -> None:
         """Take a call whose socket has opened; a handler that it has goes on."""
-        if timer := self._leaving.pop(call.call_id, None):
+        timer, known = self._leaving.pop(call.call_id, (None, call))
+        if timer is not None:
             timer.cancel()
+        if known is not call:
+            # The call went on elsewhere, and with another handler, and came back.
+            self._leave(known)
         if call.handler is None and facts is not None and facts.handler:
             call.handler = self._running(call, facts)
 
@@ -59,7 +63,7 @@ class Handlers:
         if call.handler is not None and call.call_id not in self._leaving:
             loop = asyncio.get_running_loop()
             timer = loop.call_later(self._grace, self._leave, call)
-            self._leaving[call.call_id] = timer
+            self._leaving[call.call_id] = timer, call
 
     def _leave(self, call: "CallAudio") -> None:
         self._leaving.pop(call.call_id, None)
@@ -78,7 +82,7 @@ class Handlers:
 
     async def stop(self, calls: "Mapping[UUID, CallAudio]") -> None:
         """End all handlers: the process ends."""
-        for timer in self._leaving.values():
+        for timer, _ in self._leaving.values():
             timer.cancel()
         self._leaving.clear()
         ended = [
