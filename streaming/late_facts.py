@@ -10,7 +10,10 @@ PATIENCE: Final = 1.0
 
 
 async def ask_again(house: "Recorder") -> None:
-    """Let calls of which nothing is known have what their profiles say after all."""
+    """Let calls of which nothing is known have what their profiles say after all.
+
+    Until then all their keys are masked, and nothing hears them or speaks into them.
+    """
     strangers = [
         call
         for call in house.calls.values()
@@ -19,6 +22,7 @@ async def ask_again(house: "Recorder") -> None:
     for call in strangers:
         facts = await house.archive.facts(call.call_id, PATIENCE)
         if facts is None:
+            # The others would fare no better.
             return
         if not call.sessions:
             continue

@@ -39,7 +39,7 @@ from streaming.listen import Desk
 from streaming.live import LivePublisher, call_snapshot
 from streaming.outbound.desk import SpeakingDesk
 from streaming.outbound.voice import Told
-from streaming.resume import call_of, is_behind, masking_learn, windows
+from streaming.resume import call_of, is_behind, windows
 from streaming.room import NoRoomError
 from streaming.transcription.desk import TranscriptDesk
 
@@ -359,7 +359,6 @@ class Recorder:
             self.process_id, streams=self.streams, refused=self.refused.total()
         )
         await self._stops()
-        await masking_learn(self.archive, self.calls.values())
         await ask_again(self)
         await self.guard.learn(list(self.calls.values()), is_first=False)
         self.guard.tell()
