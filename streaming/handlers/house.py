@@ -52,7 +52,7 @@ class Handlers:
 
         return Running(
             facts.handler,
-            facts.handler_options if isinstance(facts.handler_options, Mapping) else {},
+            _options(facts.handler_options),
             CallDoors(call, self._archive, self._wake),
             remark=remark,
             wake=self._wake,
@@ -91,3 +91,8 @@ class Handlers:
             if call.handler is not None
         ]
         await asyncio.gather(*ended, *self._endings)
+
+
+def _options(given: object) -> Mapping[str, Any]:
+    """Return a profile's options; what is no object in its row says nothing."""
+    return given if isinstance(given, Mapping) else {}

@@ -35,7 +35,8 @@ def noise(seconds: float, dbfs: float, *, is_pink: bool = False) -> Samples:
     if is_pink:
         spectrum /= np.sqrt(np.maximum(np.arange(len(spectrum)), 1))
     wave = np.fft.irfft(spectrum, long)[:count]
-    return (wave / wave.std() * 32_768 * 10 ** (dbfs / 20)).astype(np.int16)
+    level = 32_768 * 10 ** (dbfs / 20)
+    return np.asarray(wave / wave.std() * level, np.int16)
 
 
 def frames(samples: Samples) -> list[bytes]:
