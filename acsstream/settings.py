@@ -306,6 +306,16 @@ LEASE_SECONDS = env.whole(
     purpose="An ingest process that has not renewed its lease for so long is dead.",
 )
 
+# --- Speaking into calls ----------------------------------------------------------
+TALK_SECONDS = env.number(
+    "ACSSTREAM_TALK_SECONDS",
+    60,
+    least=1,
+    most=3600,
+    purpose="Somebody at the console speaks into a call for so long at most, without"
+    " letting go of the button.",
+)
+
 # --- Control and archive ----------------------------------------------------------
 ACS_RATE = env.number(
     "ACSSTREAM_ACS_RATE",
@@ -335,6 +345,20 @@ FINISH_GRACE = env.number(
     least=0,
     purpose="Seconds without a socket after which a call's audio is finished, and ACS"
     " is asked whether the call is over if nobody has said so.",
+)
+PROMPT_MAX_SECONDS = env.number(
+    "ACSSTREAM_PROMPT_MAX_SECONDS",
+    180,
+    least=1,
+    # What may wait to be heard in a call.
+    most=300,
+    purpose="How long a prompt for calls may be, in seconds; 300 at most.",
+)
+PROMPT_MAX_MB = env.whole(
+    "ACSSTREAM_PROMPT_MAX_MB",
+    32,
+    least=1,
+    purpose="How large a file may be that is sent as a prompt, in MB.",
 )
 STORAGE_BACKEND = env.text(
     "ACSSTREAM_STORAGE_BACKEND",

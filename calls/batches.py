@@ -101,6 +101,7 @@ def calls_ensure(drafts: Sequence[ConnectionDraft]) -> None:
     first: dict[UUID, ConnectionDraft] = {}
     for draft in sorted(drafts, key=lambda draft: draft.opened_at):
         first.setdefault(draft.call_id, draft)
+    media = {draft.call_id for draft in drafts if draft.kind == "media"}
     known = set(Call.objects.filter(pk__in=first).values_list("pk", flat=True))
     Call.objects.bulk_create(
         [
@@ -110,7 +111,7 @@ def calls_ensure(drafts: Sequence[ConnectionDraft]) -> None:
                 state=CallState.CONNECTED,
                 rang_at=draft.opened_at,
                 connected_at=draft.opened_at,
-                desired_streaming=True,
+                desired_streaming=call_id in media,
             )
             for call_id, draft in first.items()
             if call_id not in known
@@ -201,6 +202,7 @@ def _connection(draft: ConnectionDraft) -> Connection:
     return Connection(
         id=draft.id,
         call_id=draft.call_id,
+        kind=draft.kind,
         subscription_id=_subscription_key(draft.call_id, draft.subscription_id)
         if draft.subscription_id
         else None,

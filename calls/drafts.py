@@ -39,6 +39,8 @@ class ConnectionDraft:
     closed_at: datetime | None = None
     close_code: int | None = None
     close_reason: str = ""
+    # As `Connection.Kind`: a transcription socket says nothing of streaming.
+    kind: str = "media"
     is_torn: bool = False
 
 

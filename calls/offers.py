@@ -7,7 +7,7 @@ that is under way, however many calls and kinds there are.
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -126,6 +126,8 @@ def dialog_of(button: Button) -> OfferedFields:
                 "help": field.help,
                 "required": field.required,
                 "quick": field.quick,
+                "control": field.control,
+                "choices": [asdict(one) for one in field.choices],
                 "offered": list(field.offered),
             }
             for field in button.fields

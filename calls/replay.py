@@ -17,10 +17,17 @@ from calls.audio.ledger import State
 from calls.audio.pcm import BYTES_PER_SAMPLE, SLOTS_PER_SECOND
 from calls.audio.timeline import Placement
 from calls.audio.track import TrackAudio
-from calls.drafts import ChunkDraft, SubscriptionDraft, ToneDraft, TrackDraft
+from calls.drafts import (
+    ChunkDraft,
+    SegmentDraft,
+    SubscriptionDraft,
+    ToneDraft,
+    TrackDraft,
+)
 from calls.journal import NO_PARTICIPANT, JournalError, Kind, Record
 from calls.journal_walk import JournalCount, Walk, moment, speaker, walk_together
 from calls.tone_index import ToneIndex
+from calls.transcripts.replay import TranscriptReplay
 from streaming.protocol import US, AudioMetadata, DecodeError, DtmfData, decode
 
 __all__ = [
@@ -65,6 +72,7 @@ class CallReplay:
         self.counts: list[JournalCount] = []
         # By socket: the DTMF tones that came over it.
         self._tones: dict[UUID, ToneIndex] = {}
+        self._transcript = TranscriptReplay(call_id)
         self._placed = placed
         self._aside = aside
 
@@ -101,6 +109,10 @@ class CallReplay:
         """Return the DTMF tones of all journals."""
         for index in self._tones.values():
             yield from index.drafts()
+
+    def segments(self) -> Iterator[SegmentDraft]:
+        """Return what was said in words, of all journals."""
+        yield from self._transcript.segments
 
     def _metadata(self, count: JournalCount, record: Record) -> None:
         count.messages += 1
@@ -173,6 +185,8 @@ class CallReplay:
             self._placed(raw_id, rate, placement)
 
     def _other(self, count: JournalCount, record: Record) -> None:
+        if record.kind == Kind.NOTE:
+            self._transcript.remark(count, record)
         if record.kind in (Kind.PARTICIPANT, Kind.SEAL, Kind.NOTE):
             return
         count.messages += 1
@@ -182,6 +196,8 @@ class CallReplay:
             count.unknown += 1
         elif record.kind == Kind.DTMF:
             self._tone(count, record)
+        elif record.kind == Kind.TRANSCRIPTION:
+            self._transcript.take(count, record)
         self._aside(count, record)
 
     def _tone(self, count: JournalCount, record: Record) -> None:

@@ -34,7 +34,10 @@ def tails_mark(
     Only if the last socket ended without a close by ACS. A participant whose packets
     had ended before the socket broke had left. Returns how many tracks have a tail.
     """
-    last = max(counts, key=lambda count: count.header.opened_at_us)
+    media = (count for count in counts if count.header.socket == "media")
+    last = max(media, key=lambda count: count.header.opened_at_us, default=None)
+    if last is None:
+        return 0
     if last.is_sealed and last.close_code in ORDERLY:
         return 0
     end = _end_of_streaming(call_id)

@@ -42,7 +42,7 @@ from calls.drafts import (
     TrackDraft,
     UtteranceDraft,
 )
-from calls.lifecycle import streaming_refused
+from calls.lifecycle import streaming_refused, transcription_refused
 
 log = logging.getLogger(__name__)
 K = TypeVar("K")
@@ -186,6 +186,12 @@ class Archive:
         """Run a handler's database work; None if it fails or takes too long."""
         return await self._ask(work, patience)
 
+    async def transcripts_wanted(
+        self, calls: Collection[UUID], patience: float
+    ) -> set[UUID] | None:
+        """Return which of the calls are to be transcribed; None if nobody knows."""
+        return await self._ask(partial(services.transcripts_wanted, calls), patience)
+
     async def _ask(self, work: Callable[[], T], patience: float) -> T | None:
         try:
             async with asyncio.timeout(patience):
@@ -207,6 +213,10 @@ class Archive:
     async def note_refusal(self, call_id: UUID, reason: str) -> None:
         """Let a call tell that its media socket was refused, and why."""
         await self._write(partial(streaming_refused, call_id, reason))
+
+    async def note_transcription_refusal(self, call_id: UUID, reason: str) -> None:
+        """Let a call tell that its transcription socket was refused, and why."""
+        await self._write(partial(transcription_refused, call_id, reason))
 
     async def leave(self, process_id: UUID, at: datetime) -> None:
         """Say that this process ends in good order."""

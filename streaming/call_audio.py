@@ -11,11 +11,13 @@ from uuid import UUID
 
 from calls.audio.ledger import Overtalk
 from calls.audio.levels import Level
+from calls.audio.pcm import samples_to_us
 from calls.audio.track import TrackAudio, Window
 from calls.audio.wave import Wave
 from calls.drafts import TrackDraft
 from calls.journal_format import EPOCH, microseconds
 from calls.replay import track_draft
+from calls.transcripts.hearing import CallTranscript
 from streaming.alarms import CallWatch
 from streaming.capture_clock import CaptureClock
 from streaming.outbound import Speaker
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from streaming.handlers.running import Running
     from streaming.ingest import MediaSession
     from streaming.listen_tap import Tap
+    from streaming.transcription.session import TranscriptionSession
 
 # ACS sends the four most dominant speakers; they rotate, but a call has not this many.
 MAX_TRACKS = 250
@@ -66,6 +69,10 @@ class CallAudio:
         self.watch = CallWatch(call_id)
         self.tracks: dict[TrackKey, HeardTrack] = {}
         self.sessions: list[MediaSession] = []
+        # Its transcription: what was said, its sockets, how often text has come.
+        self.transcript = CallTranscript(call_id)
+        self.scribes: list[TranscriptionSession] = []
+        self.told = 0
         self.stops: Sequence[Window] = ()
         self.overtalk_ms = 0
         self._overtalk = Overtalk()
@@ -134,6 +141,26 @@ class CallAudio:
         if self.voice is None:
             self.voice = Voice(self, rate, told)
         return self.voice
+
+    def lag_us(self) -> int | None:
+        """Return by how much audio arrives later than it was captured; None: unknown.
+
+        Of the network, of ACS, and of two clocks that differ: all of it also lies
+        between what transcription says and when it says it.
+        """
+        lags = [
+            track.audio.last_arrival_us - origin - samples_to_us(timeline.end, rate)
+            for (_, rate), track in self.tracks.items()
+            if (origin := (timeline := track.audio.timeline).origin) is not None
+        ]
+        return min(lags, default=None) if self.sessions else None
+
+    def take_over(self, other: "CallAudio") -> None:
+        """Go on with the transcription of a call that rows know more of by now."""
+        self.transcript, self.scribes = other.transcript, other.scribes
+        self.told = other.told
+        for scribe in self.scribes:
+            scribe.call = self
 
     def track(self, raw_id: str, rate: int) -> HeardTrack | None:
         """Return the track of a participant, made on first use; None if too many."""
