@@ -10,9 +10,33 @@ from typing import Any
 
 import aiohttp
 
+from calls import identity
+from tests.streaming.house import House
+
 CALLER = "4:+12065550100"
 FRAME_SECONDS = 0.02
 FRAME = 640
+
+MAKE_CALL = """
+from calls.models import Call, StreamingProfile
+profile, _ = StreamingProfile.objects.get_or_create(
+    name="assistant",
+    defaults={{
+        "bidirectional": True, "handler": "realtime", "handler_options": {options}
+    }},
+)
+Call.objects.create(
+    id="{call}", connection_id="{connection}", profile=profile, state="connected"
+)
+"""
+
+
+def relayed_call(house: House, connection: str, options: dict[str, Any]) -> None:
+    """Put a call into a house's database whose profile has it relayed."""
+    call = identity.call_id(connection)
+    script = MAKE_CALL.format(options=options, call=call, connection=connection)
+    done = house.manage("shell", "--no-imports", "-c", script)
+    assert done.returncode == 0, done.stderr
 
 
 @dataclass

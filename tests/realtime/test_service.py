@@ -32,7 +32,7 @@ class Client:
         """Read until an event of this kind; return it."""
         async with asyncio.timeout(PATIENCE):
             while True:
-                event = await self._socket.receive_json()
+                event: dict[str, Any] = await self._socket.receive_json()
                 self.heard.append(event)
                 if event["type"] == kind:
                     return event

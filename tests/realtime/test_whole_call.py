@@ -9,7 +9,7 @@ import aiohttp
 from calls import identity
 from emulator.realtime.plan import Turn
 from emulator.realtime.server import RealtimeServer
-from tests.realtime.acs import CALLER, Acs
+from tests.realtime.acs import CALLER, Acs, relayed_call
 from tests.realtime.conftest import KEY, eventually
 from tests.realtime.sounds import speech
 from tests.streaming.conftest import build, client, migrated
@@ -21,22 +21,6 @@ CONNECTION = "411f0b00-5f2d-4a3c-9d55-1c9c5a3f0e01"
 WORDS = [f"w{number:03d}" for number in range(34)]
 # Sending is so far ahead of hearing at most: the lead, a frame begun and one sent late.
 LEAD_MS = 240
-MAKE_CALL = """
-from calls.models import Call, StreamingProfile
-profile = StreamingProfile.objects.create(
-    name="assistant", bidirectional=True, handler="realtime", handler_options={options}
-)
-Call.objects.create(
-    id="{call}", connection_id="{connection}", profile=profile, state="connected"
-)
-"""
-
-
-def relayed(house: House, options: dict[str, str]) -> None:
-    call = identity.call_id(CONNECTION)
-    script = MAKE_CALL.format(options=options, call=call, connection=CONNECTION)
-    done = house.manage("shell", "--no-imports", "-c", script)
-    assert done.returncode == 0, done.stderr
 
 
 async def test_a_caller_talks_with_the_service_and_interrupts_it(
@@ -51,7 +35,7 @@ async def test_a_caller_talks_with_the_service_and_interrupts_it(
     house = build(
         ACSSTREAM_REALTIME_URL=f"{service.url}/v1", ACSSTREAM_REALTIME_KEY=KEY
     )
-    relayed(house, {"greeting": "Hello"})
+    relayed_call(house, CONNECTION, {"greeting": "Hello"})
     house.start()
 
     call_id = identity.call_id(CONNECTION)
