@@ -53,6 +53,20 @@ def segment_id(connection: UUID, number: int) -> UUID:
     return uuid5(connection, f"segment/{number}")
 
 
+def told_id(call: UUID, raw_id: str, offset: int, text: str, before: int) -> UUID:
+    """Return the key of a piece of text by what ACS said of it.
+
+    Told again, over whichever socket and to whichever process, it is the same piece.
+    `before`: how many such pieces began at another time, before it.
+    """
+    return uuid5(call, f"told/{raw_id}/{offset}/{before}/{text}")
+
+
+def speaking_id(connection: UUID, raw_id: str) -> UUID:
+    """Return the key of what somebody is saying just now, while it is unfinished."""
+    return uuid5(connection, f"speaking/{raw_id}")
+
+
 def alarm_id(key: str, raised_at: datetime) -> UUID:
     """Return the key of the alarm that the condition `key` raised at that time."""
     return uuid5(NAMESPACE, f"alarm/{key}/{raised_at.astimezone(UTC).isoformat()}")

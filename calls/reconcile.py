@@ -189,7 +189,9 @@ def _doubtful_first(now: datetime) -> CallQuerySet:
     own = {"call": OuterRef("pk")}
     wanted = Q(desired_streaming=True) & ~Q(streaming_state=StreamingState.STREAMING)
     unwanted = Q(desired_streaming=False, streaming_state__in=_GOES_ON)
-    open_sockets = Connection.objects.filter(closed_at=None, **own)
+    open_sockets = Connection.objects.filter(
+        kind=Connection.Kind.MEDIA, closed_at=None, **own
+    )
     is_doubtful = (
         Q(state__in=(CallState.RINGING, CallState.ANSWERING))
         | wanted
@@ -238,5 +240,6 @@ def _last_sign(call: Call) -> datetime | None:
     """Return when ACS closed the last socket, if it would have kept it till the end."""
     if not call.desired_streaming:
         return None
-    last = call.connections.order_by("closed_at").last()
+    media = call.connections.filter(kind=Connection.Kind.MEDIA)
+    last = media.order_by("closed_at").last()
     return last.closed_at if last else None

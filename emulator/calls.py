@@ -110,8 +110,10 @@ class MediaOptions:
 class TranscriptionOptions:
     """The `transcriptionOptions` of a request."""
 
+    transport_url: str
     locale: str
     start: bool
+    intermediate: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,9 +83,13 @@ class Line:
             call, clock=exchange.clock, announce=announce, spawn=self.spawn
         )
         self.transcription = Transcription(
-            call.transcription_options,
-            fault=call.plan.faults.transcription,
+            call,
+            clock=exchange.clock,
+            dialler=Dialler(exchange.session, exchange.issuer),
+            speech=exchange.speech,
+            present=self.people.audible,
             announce=announce,
+            spawn=self.spawn,
         )
         self.recognition = Recognition(
             fault=call.plan.faults.recognition, announce=announce
@@ -298,7 +302,6 @@ class Line:
         was_connected = call.state is CallState.CONNECTED
         call.state, call.ending = CallState.DISCONNECTED, ending
         call.lasted = call.timeline.elapsed() if call.timeline else None
-        self.transcription.end()
         self.spawn(self._wind_up(result, code, was_connected=was_connected))
 
     async def _wind_up(
@@ -307,6 +310,8 @@ class Line:
         try:
             if was_connected:
                 await self._end_media(code)
+                hangup = self._plan.behaviour.hangup_code
+                await self.transcription.hang_up(hangup if code is None else code)
                 await self._news.began.wait()
             self._news.release()
             self._news.announce("CallDisconnected", {"resultInformation": result})

@@ -292,6 +292,7 @@ class MediaStream:
         # peer's close frame, and what is still under way would be lost.
         reader.cancel()
         await asyncio.gather(reader, return_exceptions=True)
+        self._outbound.lose_socket(self._timeline.elapsed())
         _raise_unless_lost(pump)
         return order
 

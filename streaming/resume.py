@@ -16,6 +16,7 @@ from streaming.alarms.condition import Moment
 from streaming.archive import Archive
 from streaming.call_audio import CallAudio, HeardTrack
 from streaming.ingest import MediaSession
+from streaming.protocol import US
 
 # The database has so many seconds to say whether keys are masked.
 PATIENCE = 1.0
@@ -65,8 +66,13 @@ def is_behind(call: CallAudio, facts: CallFacts | None) -> bool:
     """
     if facts is None or call.sessions:
         return False
-    here = sum(track.audio.packets for track in call.tracks.values())
-    return sum(draft.packets for draft in facts.tracks) > here
+    here = sum(
+        track.audio.packets
+        for (raw_id, _), track in call.tracks.items()
+        if raw_id != US
+    )
+    heard = (draft.packets for draft in facts.tracks if draft.raw_id != US)
+    return sum(heard) > here
 
 
 def _track_of(draft: TrackDraft) -> HeardTrack:
@@ -80,5 +86,6 @@ def _track_of(draft: TrackDraft) -> HeardTrack:
             microseconds(draft.first_packet_at),
             microseconds(draft.last_packet_at),
         ),
+        is_ours=draft.raw_id == US,
     )
     return HeardTrack(audio, packets_reported=audio.packets)

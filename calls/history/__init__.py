@@ -18,6 +18,7 @@ from calls.history.media import (
     streaming_entries,
 )
 from calls.history.rows import CallRows, rows_of
+from calls.history.spoken import spoken_entries
 from calls.history.tones import tone_entries
 
 __all__ = [
@@ -45,6 +46,7 @@ SOURCES: tuple[Source, ...] = (
     tone_entries,
     connection_entries,
     streaming_entries,
+    spoken_entries,
     recording_entries,
     alarm_entries,
     audit_entries,

@@ -18,6 +18,7 @@ class EntryKind(StrEnum):
     STREAMING = "streaming"
     CONNECTION = "connection"
     RECORDING = "recording"
+    SPOKEN = "spoken"
     ALARM = "alarm"
     AUDIT = "audit"
 
@@ -36,6 +37,7 @@ LABELS = {
     EntryKind.STREAMING: "Streaming",
     EntryKind.CONNECTION: "Sockets",
     EntryKind.RECORDING: "Recordings",
+    EntryKind.SPOKEN: "Said by us",
     EntryKind.ALARM: "Alarms",
     EntryKind.AUDIT: "Staff",
 }

@@ -17,6 +17,7 @@ from calls.models import (
     Subscription,
     Tone,
     Track,
+    Utterance,
 )
 from calls.sockets import SocketRow, socket_rows
 
@@ -40,6 +41,7 @@ class CallRows:
     recordings: Sequence[Recording]
     alarms: Sequence[Alarm]
     tones: Sequence[Tone]
+    utterances: Sequence[Utterance]
     unread: int
 
     def name(self, raw_id: str) -> str:
@@ -88,5 +90,8 @@ def rows_of(call: Call, *, limit: int | None = None) -> CallRows:
             ).order_by("opened_at")
         ),
         tones=read_tones[::-1],
+        utterances=list(
+            call.utterances.select_related("command__asked_by").order_by("queued_at")
+        ),
         unread=max(unread, 0),
     )

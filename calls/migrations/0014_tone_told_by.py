@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """Adds a column."""
 
-    dependencies = [("calls", "0010_conversation")]
+    dependencies = [("calls", "0013_transcript_search")]
 
     operations = [
         migrations.AddField(

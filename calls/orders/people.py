@@ -16,7 +16,7 @@ from calls.orders.order import (
     mark_of,
     not_connected,
 )
-from streaming.protocol import MIXED
+from streaming.protocol import NOBODY
 
 INVITATION_SECONDS = 30
 HOLDS = (CommandKind.HOLD, CommandKind.UNHOLD)
@@ -29,8 +29,8 @@ def present_read(call: Call, given: Given) -> Arguments:
     raw_id = str(given.get("participant") or "")
     if not raw_id:
         raise CommandRefused("Say which participant.")
-    if raw_id == MIXED:
-        raise CommandRefused("Mixed audio is no participant.")
+    if raw_id in NOBODY:
+        raise CommandRefused("That audio is no participant's.")
     if not call.participants.filter(raw_id=raw_id, left_at=None).exists():
         raise CommandRefused("That participant is not in the call.")
     return {"participant": raw_id}

@@ -82,7 +82,14 @@ from .messages import (
     TranscriptionMetadata,
     Unknown,
 )
-from .participants import MIXED, US, ParticipantKind, display, participant_kind
+from .participants import (
+    MIXED,
+    NOBODY,
+    US,
+    ParticipantKind,
+    display,
+    participant_kind,
+)
 from .session import (
     AudioReceived,
     DtmfReceived,
@@ -98,6 +105,7 @@ from .session import (
 __all__ = [
     "MASK",
     "MIXED",
+    "NOBODY",
     "TONES",
     "US",
     "AudioData",
