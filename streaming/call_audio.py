@@ -22,7 +22,7 @@ from streaming.alarms import CallWatch
 from streaming.capture_clock import CaptureClock
 from streaming.outbound import Speaker
 from streaming.outbound.voice import Told, Voice
-from streaming.protocol import US
+from streaming.protocol import US, mask_keys, mentions_keys
 
 if TYPE_CHECKING:
     from streaming.handlers.running import Running
@@ -97,6 +97,12 @@ class CallAudio:
     def mask(self, *, masks_tones: bool) -> None:
         """Learn whether the keys that are pressed in the call are masked."""
         self.masks_tones, self.is_masking_known = masks_tones, True
+
+    def kept(self, frame: str | bytes) -> str | bytes:
+        """Return a frame that nobody can read as it may be kept: it may hold a key."""
+        if self.masks_tones and mentions_keys(frame):
+            return mask_keys(frame)
+        return frame
 
     def now(self, wall: datetime, monotonic: float) -> datetime:
         """Return the time as this call counts it: by the wall at its first socket.

@@ -33,7 +33,6 @@ from streaming.protocol import (
     AudioMetadata,
     DtmfData,
     mask_keys,
-    mentions_keys,
 )
 from streaming.protocol.session import (
     AudioReceived,
@@ -154,7 +153,7 @@ class MediaSession:
             case TranscriptionReceived():
                 self.journal.transcription(frame, arrival_us)
             case UnknownReceived():
-                self.journal.unknown(self._kept(frame), arrival_us)
+                self.journal.unknown(self.call.kept(frame), arrival_us)
             case MalformedReceived(reason):
                 self._malformed(reason, frame, arrival_us)
             case Refused(reason) as refused:
@@ -191,13 +190,7 @@ class MediaSession:
         """Keep a message that nobody can use: all that was received is kept."""
         self.counts.malformed += 1
         self.counts.last_fault = reason
-        self.journal.malformed(self._kept(frame), arrival_us)
-
-    def _kept(self, frame: str | bytes) -> str | bytes:
-        """Return a frame nobody can use as it may be kept: it may hold a key."""
-        if self.call.masks_tones and mentions_keys(frame):
-            return mask_keys(frame)
-        return frame
+        self.journal.malformed(self.call.kept(frame), arrival_us)
 
     def _metadata(
         self, metadata: AudioMetadata, frame: str | bytes, arrival_us: int
