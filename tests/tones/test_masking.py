@@ -32,7 +32,7 @@ from tests.streaming.wire import ALICE, audio, dtmf, metadata
 # Words that nothing else says; digits by themselves are in every time.
 SPELLED = ("seven", "asterisk", "eight")
 # A key where a frame, a callback or a row would have it.
-SHAPES = re.compile(rb'"(data|tone|tones|key)"\s*:\s*\[?\s*"?(?!x")[0-9*#A-Za-z]')
+SHAPES = re.compile(rb'"(data|tone|tones|key)"\s*:\s*"?[0-9*#A-Da-d]"?\s*[,}]')
 HIDDEN = [
     '{"kind":"DtmfData","dtmfData":{"data":7}}',
     '{"kind":"DtmfData","dtmfData":{"tones":["seven"]}}',
