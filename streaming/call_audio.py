@@ -20,6 +20,7 @@ from calls.replay import track_draft
 from calls.transcripts.hearing import CallTranscript
 from streaming.alarms import CallWatch
 from streaming.capture_clock import CaptureClock
+from streaming.handlers.pressed import PressedKeys
 from streaming.outbound import Speaker
 from streaming.outbound.voice import Told, Voice
 from streaming.protocol import US, mask_keys, mentions_keys
@@ -91,6 +92,7 @@ class CallAudio:
         self.tap: Tap | None = None
         # What hears the call and speaks into it, if its profile names anything.
         self.handler: Running | None = None
+        self.keys = PressedKeys()
         # When its first socket opened here: by the wall, and by a monotonic clock.
         self._anchor: tuple[datetime, float] | None = None
 

@@ -165,13 +165,17 @@ class MediaSession:
 
     def _dtmf(self, dtmf: DtmfData, frame: str | bytes, arrival_us: int) -> None:
         """Keep a key that was pressed; which one, unless the call masks it."""
-        if self.call.handler is not None:
-            # The key itself, whatever is masked elsewhere: it is kept nowhere.
-            self.call.handler.press(dtmf.data, dtmf.participant_raw_id or MIXED)
+        stamp = _microseconds(dtmf.timestamp)
+        if (handler := self.call.handler) is not None:
+            raw_id = dtmf.participant_raw_id or ""
+            at_us = stamp or self._opened_us + arrival_us
+            if self.call.keys.from_socket(dtmf.data, raw_id, at_us):
+                # The key itself, whatever is masked elsewhere: it is kept nowhere.
+                handler.press(dtmf.data, raw_id or MIXED)
         if self.call.masks_tones:
             frame = mask_keys(frame)
             dtmf = DtmfData(MASK, dtmf.timestamp, dtmf.participant_raw_id)
-        self.journal.dtmf(frame, arrival_us, _microseconds(dtmf.timestamp))
+        self.journal.dtmf(frame, arrival_us, stamp)
         self._tones.add(dtmf, arrival_us)
 
     def take_too_big(self, frame: str | bytes, arrival_us: int) -> Refused:
