@@ -17,7 +17,7 @@ from calls.history.export import timeline_of
 from calls.journal_format import microseconds
 from calls.models import Call, CommandKind, StreamCommand
 from calls.orders.tones import RECEIVED
-from calls.tones import tones_store
+from calls.tones import tone_markers, tones_store
 from tests.control.test_races import ROUNDS, at_once
 from tests.control.wire import CALLER, START, call_made, cloud_event, post_callback
 
@@ -146,6 +146,18 @@ def test_a_callback_of_nobody_s_order_is_a_tone_of_nobody() -> None:
     post_callback(call, event, shaped, cloud_event(RECEIVED, 2, tone=5))
 
     assert rows(call) == [("#", "", "callback"), ("D", "4:+1", "callback")]
+
+
+def test_a_masked_key_is_a_bullet_to_everybody() -> None:
+    call = call_made()
+    tones_store([sent(call, 1, "x", 1.5), sent(call, 2, "9", 2)])
+    call.origin_us = ZERO
+
+    seen = tone_markers(call, shows_digits=True)
+    hidden = tone_markers(call, shows_digits=False)
+
+    assert [one["label"] for one in seen] == ["Tone •", "Tone 9"]
+    assert [one["label"] for one in hidden] == ["Tone •", "Tone"]
 
 
 def test_the_timeline_tells_who_pressed_and_never_what() -> None:
