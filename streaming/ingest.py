@@ -169,7 +169,10 @@ class MediaSession:
         if (handler := self.call.handler) is not None:
             raw_id = dtmf.participant_raw_id or ""
             at_us = stamp or self._opened_us + arrival_us
-            if self.call.keys.from_socket(dtmf.data, raw_id, at_us):
+            # No callback tells of a masked key, so that none is remembered.
+            if self.call.masks_tones or self.call.keys.from_socket(
+                dtmf.data, raw_id, at_us
+            ):
                 # The key itself, whatever is masked elsewhere: it is kept nowhere.
                 handler.press(dtmf.data, raw_id or MIXED)
         if self.call.masks_tones:

@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -103,22 +104,22 @@ async def test_a_masked_key_is_in_no_byte(
         LOG_LEVEL="DEBUG",
     ).start()
     call = manage(house, CALL)
-    events = json.dumps([told(tone, n) for n, tone in enumerate(EVERYTHING[:3], 1)])
-
     ws = await house.dial(client, UUID(call))
     await ws.send_str(metadata())
     await ws.send_str(audio(0))
-    posted = asyncio.to_thread(manage, house, POST.format(call=call, events=events))
-    poster = asyncio.create_task(posted)
     for tone in EVERYTHING:
         await ws.send_str(dtmf(tone))
     for frame in HIDDEN:
         await ws.send_str(frame)
-    await poster
-    await eventually(lambda: len(tones(house)) == len(EVERYTHING) + 3)
+    events = [told(tone, number) for number, tone in enumerate(EVERYTHING[:3], 1)]
+    at = datetime.now(UTC) + timedelta(seconds=1)
+    stamped = json.dumps([event | {"time": at.isoformat()} for event in events])
+    await asyncio.to_thread(manage, house, POST.format(call=call, events=stamped))
+    await eventually(lambda: len(tones(house)) == len(EVERYTHING))
     await eventually(lambda: call.encode() in ear.heard())
     house.end(signal.SIGKILL)
     assert {tone for tone, _ in tones(house)} == {"x"}
+    assert [source for _, source in tones(house)].count("both") == 3
     assert house.journals
     assert_no_key(kept(house) + ear.heard())
 
