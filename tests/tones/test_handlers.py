@@ -1,6 +1,7 @@
 """A handler hears each key once: from the socket, or from a callback of it."""
 
 import asyncio
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -17,8 +18,11 @@ from streaming.call_audio import CallAudio
 from streaming.handlers.keys import KeyDesk
 from streaming.handlers.pressed import PressedKeys
 from streaming.handlers.running import Running
+from streaming.protocol import MASK
 from tests.control.wire import CALLER, START, call_made, post_callback
+from tests.streaming.desk import Desk
 from tests.streaming.house import eventually
+from tests.streaming.wire import ALICE, dtmf
 from tests.tones.test_settling import recognised, told
 
 MS = 1_000
@@ -33,6 +37,9 @@ class Heard:
 
     def press(self, tone: str, raw_id: str) -> None:
         self.keys.append((tone, raw_id))
+
+    def remark(self, what: str) -> dict[str, str]:
+        return {"event": "handler", "what": what}
 
 
 @given(
@@ -102,3 +109,18 @@ def with_handler(*, masks_tones: bool) -> tuple[Call, StreamCommand]:
     )
     call = call_made(profile=profile)
     return call, recognised(call)
+
+
+def test_only_the_handler_hears_the_key_of_a_call_that_masks(tmp_path: Path) -> None:
+    heard = Heard()
+    with Desk(tmp_path) as desk:
+        desk.call.mask(masks_tones=True)
+        desk.call.handler = cast(Running, heard)
+        session = desk.socket()
+        for at in range(2):
+            session.take(dtmf("seven"), at)
+        kept = desk.seal(session).read_bytes()
+
+    assert heard.keys == [("7", ALICE)] * 2
+    assert b"seven" not in kept
+    assert [one.tone for one in session.tone_drafts()] == [MASK] * 2
