@@ -159,6 +159,7 @@ def policy_create() -> None:
                 if kind.transcribed
                 else TranscriptionStart.OFF,
                 "intermediate_results": kind.transcribed,
+                "tone_recognition": kind.keys is not None,
             },
         )
         AnswerRule.objects.get_or_create(
