@@ -85,7 +85,9 @@ class ProfileAdmin(ConsoleAdmin):
             {
                 "description": "From where on something is an alarm in these calls."
                 " Empty: as everywhere else, which is shown. 0: no such alarm.",
-                "fields": tuple(zip(FIELDS[::2], FIELDS[1::2], strict=True)),
+                "fields": tuple(
+                    FIELDS[first : first + 2] for first in range(0, len(FIELDS), 2)
+                ),
             },
         ),
     )

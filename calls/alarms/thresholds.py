@@ -16,6 +16,8 @@ for their calls. 0 turns an alarm off. Why the defaults are what they are:
   dB less is hard to understand beside any noise.
 - Clipping: loud speech touches the limit now and then; one sample in a hundred there
   is distortion everybody hears.
+- Transcript: text comes within seconds of what was said. A minute in which people talk
+  without any is no long word.
 - Overtalk: lively talk overlaps by 5 to 10 %.
 """
 
@@ -123,6 +125,13 @@ LIMITS: Final = (
         "So many malformed messages come within a minute.",
     ),
     Limit(
+        "transcript_seconds",
+        Kind.TRANSCRIPT,
+        60,
+        "s",
+        "Transcription is wanted, people talk, and no text comes for so long.",
+    ),
+    Limit(
         "complete_percent",
         Kind.INCOMPLETE,
         100,
@@ -166,6 +175,7 @@ class Thresholds:
     quiet_dbfs: float = BY_NAME["quiet_dbfs"].default
     overtalk_percent: float = BY_NAME["overtalk_percent"].default
     malformed_count: float = BY_NAME["malformed_count"].default
+    transcript_seconds: float = BY_NAME["transcript_seconds"].default
     complete_percent: float = BY_NAME["complete_percent"].default
     node_percent: float = BY_NAME["node_percent"].default
     disk_days: float = BY_NAME["disk_days"].default
