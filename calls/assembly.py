@@ -176,7 +176,7 @@ class Assembly:
         # The index anew for these sockets: live rows may lack late packets.
         AudioChunk.objects.filter(connection_id__in=sockets).delete()
         chunks_store(self.replay.chunks())
-        tones_store(self.replay.tones())
+        tones_store(list(self.replay.tones()))
         segments_store(self.replay.segments())
         ledgers = {
             draft.id: self.replay.tracks[key].ledger for key, draft in drafts.items()

@@ -43,6 +43,11 @@ def tone_id(connection: UUID, arrival_us: int, before: int) -> UUID:
     return uuid5(connection, f"tone/{arrival_us}/{before}")
 
 
+def told_tone_id(call: UUID, event_id: str) -> UUID:
+    """Return the key of a tone of a call that only a callback told."""
+    return uuid5(call, f"tone/{event_id}")
+
+
 def segment_id(connection: UUID, number: int) -> UUID:
     """Return the key of the `number`-th piece of text that came over a socket."""
     return uuid5(connection, f"segment/{number}")

@@ -29,6 +29,7 @@ from calls.models import (
 )
 from calls.models.call import LIVE_STATES, CallQuerySet
 from calls.roster import roster_told
+from calls.tone_recognition import tones_recognise
 
 __all__ = ["ENDED_UNHEARD", "MAX_QUESTIONS", "calls_reconcile"]
 
@@ -92,6 +93,7 @@ def call_reconcile(client: Acs, call: Call, now: datetime) -> bool:
     _streaming_compare(call, found, now)
     _transcription_compare(call, found)
     roster_told(call, client.participants(call.connection_id or ""), at=now)
+    tones_recognise(call.pk)
     return False
 
 

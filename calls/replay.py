@@ -28,7 +28,7 @@ from calls.journal import NO_PARTICIPANT, JournalError, Kind, Record
 from calls.journal_walk import JournalCount, Walk, moment, speaker, walk_together
 from calls.tone_index import ToneIndex
 from calls.transcripts.replay import TranscriptReplay
-from streaming.protocol import AudioMetadata, DecodeError, DtmfData, decode
+from streaming.protocol import US, AudioMetadata, DecodeError, DtmfData, decode
 
 __all__ = [
     "CHUNK_SECONDS",
@@ -135,18 +135,21 @@ class CallReplay:
 
     def _packet(self, count: JournalCount, record: Record) -> None:
         pcm = bytes(record.pcm)
-        count.messages += 1
-        count.packets += 1
-        count.bytes += len(pcm)
+        raw_id = speaker(count, record)
+        # What we said came over no socket.
+        is_ours = raw_id == US
+        if not is_ours:
+            count.messages += 1
+            count.packets += 1
+            count.bytes += len(pcm)
         rate = count.rate or _likely_rate(pcm)
         if not rate:
             self._aside(count, record)
             return
-        raw_id = speaker(count, record)
         count.has_mixed |= record.participant == NO_PARTICIPANT
         track = self.tracks.get((raw_id, rate))
         if track is None:
-            track = self.tracks[raw_id, rate] = TrackAudio(rate)
+            track = self.tracks[raw_id, rate] = TrackAudio(rate, is_ours=is_ours)
         placements = track.take(
             timestamp_us=record.timestamp_us,
             arrival_us=count.opened_us + record.arrival_us,

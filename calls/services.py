@@ -40,8 +40,9 @@ from calls.models import (
 from calls.models.call import LIVE_STATES, ArchiveState
 from calls.models.control import STARTS, STOPS
 from calls.segments import segments_store
+from calls.tone_masking import masks_tones
 from calls.tones import tones_store
-from calls.utterances import utterances_store
+from calls.utterances import outcomes_store, utterances_store
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ def call_facts(call_id: UUID) -> CallFacts:
     """Return what is stored of a call, for an ingest process that takes it up."""
     call = Call.objects.select_related("profile").filter(pk=call_id).first()
     if call is None:
-        return CallFacts(is_known=False)
+        return CallFacts(is_known=False, masks_tones=masks_tones(None))
     tracks = [track_draft(track) for track in call.tracks.select_related("participant")]
     facts = CallFacts(
         True,
@@ -60,6 +61,7 @@ def call_facts(call_id: UUID) -> CallFacts:
         alarms=alarms_of(call_id, now=timezone.now()),
     )
     profile = call.profile
+    facts = replace(facts, masks_tones=masks_tones(profile))
     if profile is None:
         return facts
     return replace(
@@ -68,7 +70,6 @@ def call_facts(call_id: UUID) -> CallFacts:
         handler=profile.handler,
         handler_options=profile.handler_options,
         is_bidirectional=profile.bidirectional,
-        masks_tones=profile.masks_tones,
     )
 
 
@@ -157,6 +158,7 @@ def batch_store(batch: ArchiveBatch, *, is_finishing: bool = False) -> None:
         alarms_store(batch.alarms)
         utterances_store(batch.utterances)
         segments_store(batch.segments)
+    outcomes_store(batch.outcomes)
     # Nearly all sockets of nearly all batches say again what is known.
     streaming = set(
         Call.objects.filter(

@@ -46,6 +46,8 @@ def tails_mark(
     broke_us = last.header.opened_at_us + last.last_arrival_us
     marked = 0
     for track in tracks:
+        if track.is_ours:
+            continue
         origin = track.timeline.origin
         if origin is None or broke_us - track.last_arrival_us > PATIENCE_US:
             continue

@@ -73,6 +73,12 @@ class Faults(Options):
         "every start of transcription fails with this sub-code, or never happens",
         ("works", "8581", "never"),
     )
+    recognition: str = option(
+        "works",
+        "of every tone it is told only that it failed; or recognition is accepted and "
+        "never happens",
+        ("works", "fails", "never"),
+    )
     transcript_stop_after: float = option(
         0.0, "seconds of transcription after which no text comes; the socket stays open"
     )

@@ -23,6 +23,7 @@ from emulator.calls import (
 from emulator.clock import Clock, Timeline
 from emulator.dialling import Dialler
 from emulator.identities import identifier
+from emulator.keypad import Recognition
 from emulator.media import MediaStream
 from emulator.news import News
 from emulator.options import Settings
@@ -89,6 +90,9 @@ class Line:
             present=self.people.audible,
             announce=announce,
             spawn=self.spawn,
+        )
+        self.recognition = Recognition(
+            fault=call.plan.faults.recognition, announce=announce
         )
 
     # From answered to connected
@@ -214,15 +218,19 @@ class Line:
             case "redial":
                 self._redial(given)
             case "dtmf":
-                media = self._call.media
                 raw_id = given.get("participant", self._plan.participants[0])
-                tones = given.get("tones", "")
-                if media is None or not await media.send_dtmf(tones, raw_id):
-                    raise NotPossibleError("nobody listens for tones")
+                await self._press(given.get("tones", ""), raw_id)
             case "join" | "leave":
                 self.people.change(action.do, given.get("participant", ""))
             case _:
                 raise AssertionError("the plan was checked")
+
+    async def _press(self, tones: str, raw_id: str) -> None:
+        """Press keys: told over the socket, by callbacks, or both."""
+        media = self._call.media
+        sent = media is not None and await media.send_dtmf(tones, raw_id)
+        if not (self.recognition.press(tones, raw_id) or sent):
+            raise NotPossibleError("nobody listens for tones")
 
     def _redial(self, given: dict[str, Any]) -> None:
         media = self._call.media

@@ -173,6 +173,11 @@ class Behaviour(Options):
     dtmf_details: bool = option(
         False, "DtmfData carries timestamp and participantRawID too"
     )
+    dtmf_socket: str = option(
+        "sent",
+        "lost: no tone comes over the socket although it was asked for",
+        ("sent", "lost"),
+    )
     extra_headers: str = option(
         "", "further headers of the socket, as 'Name: value; Name: value'"
     )

@@ -19,6 +19,7 @@ from django.conf import settings
 from calls.drafts import CallFacts
 from streaming.auth import Caller, Refusal, call_of, connection_fault
 from streaming.ingest import MediaSession, Opening
+from streaming.outbound.sending import sender
 from streaming.protocol.session import Refused
 from streaming.recorder import Recorder, recorder
 from streaming.room import NoRoomError
@@ -67,7 +68,7 @@ class MediaConsumer(AsyncConsumer):
         # No subprotocol: ACS asks for none.
         await send({"type": "websocket.accept"})
         try:
-            session = self._open(house, caller, admitted, scope.get("client"), send)
+            session = self._open(house, caller, admitted, scope, send)
         except NoRoomError as exc:
             # Only an accepted socket can be told a code: 1013, try again later.
             house.refused["room"] += 1
@@ -81,10 +82,11 @@ class MediaConsumer(AsyncConsumer):
         house: Recorder,
         caller: Caller,
         admitted: tuple[UUID, CallFacts | None],
-        client: tuple[str, int] | None,
+        scope: Any,
         send: Any,
     ) -> Session:
         call_id, facts = admitted
+        client = scope.get("client")
         loop = asyncio.get_running_loop()
         tasks: set[asyncio.Task[None]] = set()
 
@@ -101,6 +103,8 @@ class MediaConsumer(AsyncConsumer):
             datetime.now(UTC),
         )
         session = self._take(house, call_id, opening, facts, superseded)
+        if isinstance(session, MediaSession):
+            session.send = sender(scope, send)
         log.info("call %s: %s socket %s opened", call_id, self.name, session.id)
         return session
 

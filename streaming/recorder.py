@@ -31,11 +31,14 @@ from streaming.call_audio import CallAudio
 from streaming.call_details import DetailPublisher
 from streaming.capacity import Capacity
 from streaming.guard import Guard
+from streaming.handlers.house import Handlers
 from streaming.ingest import MediaSession, Opening
 from streaming.journal import Journal, JournalWriter, free_bytes
 from streaming.listen import Desk
 from streaming.live import LivePublisher, call_snapshot
-from streaming.resume import call_of, is_behind, windows
+from streaming.outbound.desk import SpeakingDesk
+from streaming.outbound.voice import Told
+from streaming.resume import call_of, is_behind, masking_learn, windows
 from streaming.room import NoRoomError
 from streaming.transcription.desk import TranscriptDesk
 
@@ -75,12 +78,19 @@ class Recorder:
             node=settings.NODE,
             journals=settings.JOURNAL_DIR,
         )
+        self.told = Told()
+        self.speaking = SpeakingDesk(self.calls, self.told)
         self.transcripts = TranscriptDesk(self)
         self._packets_closed = 0
         self._counted = (time.monotonic(), 0)
         self._ended: list[MediaSession] = []
         self._wake = asyncio.Event()
         self.guard = Guard(self.archive, self._wake.set)
+        self.handlers = Handlers(
+            self.archive,
+            self._wake.set,
+            grace=settings.HANDLER_GRACE_SECONDS,
+        )
         self._tasks: list[asyncio.Task[None]] = []
         self._is_ending = False
         # Why no further socket was taken when that was last looked at.
@@ -97,6 +107,7 @@ class Recorder:
             settings.JOURNAL_DIR.mkdir(parents=True, exist_ok=True)
             self.capacity.lag.start()
             self.desk.start()
+            self.speaking.start()
             self._tasks = [
                 asyncio.create_task(self._show(), name="recorder-live"),
                 asyncio.create_task(self._write(), name="recorder-rows"),
@@ -109,9 +120,11 @@ class Recorder:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.speaking.stop()
         for call in self.calls.values():
             for session in list(call.sessions):
                 self.close(session, 1012, "the ingest process ended")
+        await self.handlers.stop(self.calls)
         for scribe in self.transcripts.open:
             self.transcripts.close(scribe, 1012, "the ingest process ended")
         await self.transcripts.captions.stop()
@@ -176,7 +189,8 @@ class Recorder:
         journal = self.journal_open(call_id, connection_id, opening)
         self.calls[call_id] = call
         session = MediaSession(call, connection_id, journal, opening)
-        session.superseded = superseded
+        session.superseded, session.told = superseded, self.told
+        self.handlers.opened(call, facts)
         self.desk.opened(call)
 
         def heard() -> None:
@@ -204,8 +218,13 @@ class Recorder:
             call = known
             if facts:
                 call.stops = windows(facts.stops)
+                call.mask(masks_tones=facts.masks_tones)
         if known is None or facts:
             self.guard.admit(call, facts)
+            call.may_speak = settings.MEDIA_AUTH == "off" or bool(
+                facts and facts.is_bidirectional
+            )
+        call.has_news = self._wake.set
         return call, call.now(opened_at, time.monotonic())
 
     def wake(self) -> None:
@@ -255,6 +274,7 @@ class Recorder:
                 call.idle_since = time.monotonic()
             call.hush()
             self.guard.dismiss(call)
+            self.handlers.closed(call)
 
     # The live view.
 
@@ -338,6 +358,7 @@ class Recorder:
             self.process_id, streams=self.streams, refused=self.refused.total()
         )
         await self._stops()
+        await masking_learn(self.archive, self.calls.values())
         await self.guard.learn(list(self.calls.values()), is_first=False)
         await self.guard.learn_transcripts(list(self.calls.values()))
         self.guard.tell()
@@ -376,6 +397,7 @@ class Recorder:
         ended, self._ended = self._ended, []
         for session in ended:
             self._put(session.call, [session], time.monotonic())
+        self.archive.put(self.told.batch())
 
     def _put(
         self, call: CallAudio, sessions: Iterable[MediaSession], now: float

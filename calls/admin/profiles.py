@@ -71,6 +71,14 @@ class ProfileAdmin(ConsoleAdmin):
             },
         ),
         (
+            "Keys",
+            {
+                "description": "What callers press on their keypads. “DTMF tones” above"
+                " has the media socket tell of them.",
+                "fields": (("tone_recognition", "masks_tones"),),
+            },
+        ),
+        (
             "Transcription",
             {
                 "fields": (
@@ -166,6 +174,8 @@ class ProfileAdmin(ConsoleAdmin):
         extras = {
             "Bidirectional": row.bidirectional,
             "DTMF tones": row.dtmf_tones,
+            "Tones by callbacks": row.tone_recognition,
+            "Digits masked": row.masks_tones,
             "Own media URL": bool(row.media_url),
         }
         return ", ".join(name for name, on in extras.items() if on) or formats.NOTHING

@@ -16,6 +16,7 @@ for their calls. 0 turns an alarm off. Why the defaults are what they are:
   dB less is hard to understand beside any noise.
 - Clipping: loud speech touches the limit now and then; one sample in a hundred there
   is distortion everybody hears.
+- Handler: half a second of audio that a handler never hears is words it never hears.
 - Transcript: text comes within seconds of what was said. A minute in which people talk
   without any is no long word.
 - Overtalk: lively talk overlaps by 5 to 10 %.
@@ -125,6 +126,14 @@ LIMITS: Final = (
         "So many malformed messages come within a minute.",
     ),
     Limit(
+        "handler_drops",
+        Kind.HANDLER,
+        25,
+        "packets",
+        "A handler is too slow for so many packets within a minute. That it failed is"
+        " told unless this is 0.",
+    ),
+    Limit(
         "transcript_seconds",
         Kind.TRANSCRIPT,
         60,
@@ -175,6 +184,7 @@ class Thresholds:
     quiet_dbfs: float = BY_NAME["quiet_dbfs"].default
     overtalk_percent: float = BY_NAME["overtalk_percent"].default
     malformed_count: float = BY_NAME["malformed_count"].default
+    handler_drops: float = BY_NAME["handler_drops"].default
     transcript_seconds: float = BY_NAME["transcript_seconds"].default
     complete_percent: float = BY_NAME["complete_percent"].default
     node_percent: float = BY_NAME["node_percent"].default
