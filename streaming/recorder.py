@@ -365,6 +365,7 @@ class Recorder:
         await self._stops()
         await ask_again(self)
         await self.guard.learn(list(self.calls.values()), is_first=False)
+        await self.guard.learn_transcripts(list(self.calls.values()))
         self.guard.tell()
         self.transcripts.put(everything=True)
         self._put_ended()
