@@ -86,6 +86,23 @@ def _listened(entry: AuditEntry) -> str:
     return told if seconds is None else f"{told} after {formats.clock(seconds)}"
 
 
+def _spoke(entry: AuditEntry) -> str:
+    """Details: `interrupts`, whether what was being said was stopped for it."""
+    told = "began to speak into the call"
+    return (
+        f"{told}, over what was being played"
+        if entry.details.get("interrupts")
+        else told
+    )
+
+
+def _fell_silent(entry: AuditEntry) -> str:
+    """Details: `seconds` that were said, and `why` no more."""
+    seconds = entry.details.get("seconds")
+    told = "stopped speaking into the call"
+    return told if seconds is None else f"{told} after {seconds:.1f} s"
+
+
 def _handled(entry: AuditEntry) -> str:
     """Details: `did` (acknowledged, assigned, closed …), `to` a user, `why`."""
     details = entry.details
@@ -98,6 +115,18 @@ def _handled(entry: AuditEntry) -> str:
 def _reviewed(entry: AuditEntry) -> str:
     """Details: `did`, a sentence's rest: "rated the call 4"."""
     return str(entry.details.get("did", "reviewed the call"))
+
+
+def _transcript(entry: AuditEntry) -> str:
+    """Details: `did` (read, searched, exported), `words` looked for, the `format`."""
+    match entry.details.get("did"):
+        case "searched":
+            return f"searched transcripts for “{entry.details.get('words', '')}”"
+        case "exported":
+            form = str(entry.details.get("format", "")).upper()
+            return f"exported the call's transcript as {form}"
+        case _:
+            return "read the call's transcript"
 
 
 def _change(entry: AuditEntry) -> str:
@@ -152,6 +181,9 @@ SENTENCES: dict[AuditAction, Callable[[AuditEntry], str]] = {
     AuditAction.RECORDINGS_EXPORTED: _exported,
     AuditAction.LISTENING_STARTED: lambda _: "began to listen to the call",
     AuditAction.LISTENING_ENDED: _listened,
+    AuditAction.TRANSCRIPT_READ: _transcript,
+    AuditAction.SPEAKING_STARTED: _spoke,
+    AuditAction.SPEAKING_ENDED: _fell_silent,
     AuditAction.ALARM_CHANGED: _handled,
     AuditAction.CALL_REVIEWED: _reviewed,
     AuditAction.SIGNED_IN: lambda _: "signed in",

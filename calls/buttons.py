@@ -301,6 +301,20 @@ _KNOWN = (
         section=Section.PARTICIPANT,
     ),
     Button(
+        kind=CommandKind.START_TONES,
+        label="Hear keys",
+        icon="dialpad",
+        section=Section.PARTICIPANT,
+        note="ACS tells of the keys they press by callbacks, besides the media socket.",
+    ),
+    Button(
+        kind=CommandKind.STOP_TONES,
+        label="Stop keys",
+        icon="dialpad",
+        section=Section.PARTICIPANT,
+        note="No callback tells of their keys any more; the media socket still does.",
+    ),
+    Button(
         kind=CommandKind.REMOVE_PARTICIPANT,
         label="Remove",
         icon="person_remove",

@@ -16,6 +16,8 @@ from calls.markup import CALL_COLOURS, STREAMING_COLOURS, TONES
 from calls.models import Call, Participant, Utterance
 from calls.models.call import ArchiveState
 from calls.offers import paused_words
+from calls.transcripts.reading import SegmentJson, who_said
+from calls.transcripts.wire import Caption
 from calls.watching import CallDetail, DetailTrack
 
 # While a call is in these, its page has not come to rest.
@@ -46,6 +48,7 @@ class CallNow(TypedDict):
     streaming_tone: str
     streaming_reason: str
     desired: bool
+    transcription: str
     paused: str
     archive: str
     archive_label: str
@@ -91,6 +94,12 @@ class PersonNow(TypedDict):
     holes: NotRequired[Sequence[tuple[str, float, float]]]
 
 
+class CaptionNow(SegmentJson):
+    """Something that was said; what is not final is being said, and still guessed."""
+
+    final: bool
+
+
 class WatchedCall(TypedDict):
     """One message to a page. `over`: nothing will change by itself any more."""
 
@@ -103,6 +112,8 @@ class WatchedCall(TypedDict):
     clock: float | None
     listeners: Sequence[str]
     people: Sequence[PersonNow]
+    # What was said anew, for those who may read transcripts.
+    captions: NotRequired[Sequence[CaptionNow]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +176,7 @@ def call_now(facts: CallFacts, detail: CallDetail | None, *, at: float) -> CallN
         "streaming_tone": TONES[STREAMING_COLOURS[call.streaming_state]],
         "streaming_reason": call.streaming_reason,
         "desired": call.desired_streaming,
+        "transcription": call.transcription_state,
         "paused": facts.paused,
         "archive": call.archive_state,
         "archive_label": str(call.get_archive_state_display()),
@@ -209,4 +221,24 @@ def person_now(track: DetailTrack, facts: CallFacts, *, origin_us: int) -> Perso
         "completeness": track["completeness"],
         "offset": (track["origin_us"] - origin_us) / 1e6,
         "seconds": live["ms"] / 1e3,
+    }
+
+
+def caption_now(caption: Caption, facts: CallFacts, *, origin_us: int) -> CaptionNow:
+    """Return a caption as the page's script reads it, at its place on the clock."""
+    names = {raw_id: one.display_name for raw_id, one in facts.people.items()}
+    # Without a zero nothing has been heard yet, and so this is the beginning.
+    at_us = max(caption.start_us - origin_us, 0) if origin_us else 0
+    return {
+        "id": str(caption.id),
+        "at": round(at_us / 1e6, 3),
+        "seconds": round(caption.duration_us / 1e6, 3),
+        "raw_id": caption.raw_id,
+        "who": who_said(names, caption.raw_id),
+        "words": [(caption.text, 0, caption.duration_us // 1000)],
+        "confidence": caption.confidence,
+        "sentiment": caption.sentiment,
+        "language": caption.language,
+        "cut": caption.is_cut,
+        "final": caption.is_final,
     }

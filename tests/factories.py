@@ -38,6 +38,7 @@ from calls.models import (
     StreamingState,
     Subscription,
     Track,
+    TranscriptSegment,
     Utterance,
 )
 from calls.models.call import ArchiveState, Direction
@@ -345,3 +346,25 @@ class AlarmFactory(DjangoModelFactory[Alarm]):
     value = 12.0
     threshold = 10.0
     at_us = 1_764_000_000_000_000
+
+
+class SegmentFactory(DjangoModelFactory[TranscriptSegment]):
+    """What somebody said a second into the call, in words of 300 ms each."""
+
+    class Meta:
+        model = TranscriptSegment
+
+    id = LazyFunction(uuid.uuid4)
+    call = SubFactory(CallFactory, ended=True, has_transcript=True)
+    raw_id = LazyAttribute(lambda row: row.call.from_raw_id)
+    source = TranscriptSegment.Source.ACS
+    start_us = LazyAttribute(lambda row: (row.call.origin_us or 0) + 1_000_000)
+    text = "I would like a refund, please."
+    words = LazyAttribute(
+        lambda row: [
+            [word.strip(".,?!").lower(), number * 300_000, 300_000]
+            for number, word in enumerate(row.text.split())
+        ]
+    )
+    duration_us = LazyAttribute(lambda row: 300_000 * len(row.words))
+    language = "en-US"

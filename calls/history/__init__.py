@@ -19,6 +19,7 @@ from calls.history.media import (
 )
 from calls.history.rows import CallRows, rows_of
 from calls.history.spoken import spoken_entries
+from calls.history.tones import tone_entries
 
 __all__ = [
     "SHOWN",
@@ -42,6 +43,7 @@ SOURCES: tuple[Source, ...] = (
     command_entries,
     event_entries,
     participant_entries,
+    tone_entries,
     connection_entries,
     streaming_entries,
     spoken_entries,

@@ -14,6 +14,7 @@ class EntryKind(StrEnum):
     COMMAND = "command"
     EVENT = "event"
     PARTICIPANT = "participant"
+    TONE = "tone"
     STREAMING = "streaming"
     CONNECTION = "connection"
     RECORDING = "recording"
@@ -32,6 +33,7 @@ LABELS = {
     EntryKind.COMMAND: "Commands",
     EntryKind.EVENT: "Events of ACS",
     EntryKind.PARTICIPANT: "Participants",
+    EntryKind.TONE: "Keys",
     EntryKind.STREAMING: "Streaming",
     EntryKind.CONNECTION: "Sockets",
     EntryKind.RECORDING: "Recordings",

@@ -154,6 +154,7 @@ class TranscriptSegment(models.Model):
         ordering = ("call", "start_us", "id")
         indexes = [
             models.Index(fields=["call", "start_us"], name="segments_in_order"),
+            models.Index(fields=["-start_us"], name="segments_by_time"),
         ]
         default_permissions = ("view",)
 

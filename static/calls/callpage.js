@@ -66,6 +66,7 @@ async function archive() {
   takeParts(page);
   $("live-lanes")?.remove();
   $("listen")?.remove();
+  $("talk")?.remove();
   $("order-outcome")?.replaceChildren();
   loadRest(page);
   if (hadFocus) $("recordings").querySelector("button, a")?.focus();
@@ -90,6 +91,7 @@ if (root.dataset.socket) {
     lanes.take(message);
     showFacts(root, message);
     showPeople(root, message);
+    document.dispatchEvent(new CustomEvent("call:told", { detail: message }));
     if (wasLive && !message.call.live) {
       wasLive = false;
       end();
