@@ -129,3 +129,28 @@ def test_says_what_is_wrong_with_a_file_and_keeps_what_was_typed(
 
     expect(page.get_by_text("This is no audio file.")).to_be_visible()
     expect(page.locator("[name=name]")).to_have_value("No audio")
+
+
+def test_plays_into_a_call_until_it_is_told_to_be_silent(
+    page: Page, scene: Scene
+) -> None:
+    line = scene.console.line(scene.secret)
+    line.speak("4:+12065550100", 0, 1)
+    page.goto(f"{scene.console.url}/admin/calls/call/{scene.call}/change/")
+    page.click("[data-order=play_prompt]")
+    page.select_option("#order-dialog select", label="Long notice")
+    page.click("#order-dialog button.primary")
+
+    assert line.heard()["Kind"] == "AudioData"
+    outcome = page.locator("#order-outcome")
+    expect(outcome).to_contain_text("Play a prompt into the call: confirmed")
+    speaking = page.locator("[data-now=speaking]")
+    expect(speaking).to_contain_text("We say: Long notice")
+
+    page.click("[data-order=stop_audio]")
+    while line.heard()["Kind"] != "StopAudio":
+        pass
+    expect(outcome).to_contain_text("Stop what we play into the call: confirmed")
+    expect(speaking).to_have_text("")
+    stopped = page.locator(".console-moment", has_text="Prompt “Long notice”: stopped")
+    expect(stopped).to_contain_text("root")
