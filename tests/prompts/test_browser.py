@@ -153,4 +153,4 @@ def test_plays_into_a_call_until_it_is_told_to_be_silent(
     expect(outcome).to_contain_text("Stop what we play into the call: confirmed")
     expect(speaking).to_have_text("")
     stopped = page.locator(".console-moment", has_text="Prompt “Long notice”: stopped")
-    expect(stopped).to_contain_text("root")
+    expect(stopped).to_contain_text("stopped by root")
