@@ -7,8 +7,12 @@ the console).
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from io import StringIO
+from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID
+
+from django.core.management import call_command
 
 from calls.models import AnswerRule, Call, CommandKind, StreamingProfile
 from demo.loopback import HttpError, Operator, json_of
@@ -20,6 +24,12 @@ REDIAL_SECONDS = 1.0
 # Ten seconds of dead air and twenty of one-way audio are alarms.
 ALARM_SECONDS = 35
 CALLERS = ("Amara Diaz", "Jonas Weber", "Mei Tanaka", "Olu Adeyemi", "Lena Novak")
+
+PROMPT_FOLDER = Path(__file__).parent / "prompts"
+PROMPTS = {
+    "Recording notice": "recording-notice.flac",
+    "Please hold": "please-hold.flac",
+}
 
 When = float
 """A share of the call's length, 0 to 1."""
@@ -118,6 +128,12 @@ def policy_create() -> None:
                 "profile": profile,
             },
         )
+
+
+def library_create() -> None:
+    """Put the sample prompts into the library."""
+    for name, file in PROMPTS.items():
+        call_command("prompt_add", name, str(PROMPT_FOLDER / file), stdout=StringIO())
 
 
 @dataclass
