@@ -27,8 +27,8 @@ from demo.scenario import (
     KINDS,
     RING_STAGGER,
     Ringing,
+    library_create,
     policy_create,
-    prompts_create,
 )
 from demo.table import Row, Screen, report_of, verdict_line, verdict_lines
 from demo.verify import CallCheck, call_check
@@ -107,7 +107,7 @@ class Conductor:
         password = secrets.token_urlsafe(9)
         get_user_model().objects.create_superuser(OPERATOR, password=password)
         policy_create()
-        prompts_create()
+        library_create()
         self._sign_in(password)
         self.screen.say(
             f"\nThe console: {settings.PUBLIC_URL}/admin/\n"

@@ -7,9 +7,12 @@ the console).
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID
+
+from django.core.management import call_command
 
 from calls.models import (
     AnswerRule,
@@ -19,8 +22,6 @@ from calls.models import (
     StreamingProfile,
     TranscriptionStart,
 )
-from calls.prompts.preparing import prompt_prepare
-from calls.prompts.storing import prompt_add
 from demo.conversation import Conversation
 from demo.loopback import HttpError, Operator, json_of
 
@@ -31,6 +32,12 @@ REDIAL_SECONDS = 1.0
 # Ten seconds of dead air and twenty of one-way audio are alarms.
 ALARM_SECONDS = 35
 CALLERS = ("Amara Diaz", "Jonas Weber", "Mei Tanaka", "Olu Adeyemi", "Lena Novak")
+
+PROMPT_FOLDER = Path(__file__).parent / "prompts"
+PROMPTS = {
+    "Recording notice": "recording-notice.flac",
+    "Please hold": "please-hold.flac",
+}
 
 When = float
 """A share of the call's length, 0 to 1."""
@@ -137,7 +144,6 @@ KINDS = (
         handler_options={"greeting": "Greet the caller.", "participants": "phones"},
     ),
 )
-PROMPTS = Path(__file__).parent / "prompts"
 
 
 def policy_create() -> None:
@@ -172,14 +178,10 @@ def policy_create() -> None:
         )
 
 
-def prompts_create() -> None:
-    """Fill the library of prompts with the samples."""
-    for path in sorted(PROMPTS.glob("*.flac")):
-        name = path.stem.replace("-", " ").capitalize()
-        if not Prompt.objects.filter(name=name).exists():
-            with path.open("rb") as file:
-                prepared = prompt_prepare(iter(lambda: file.read(1 << 16), b""))
-            prompt_add(Prompt(name=name), prepared, source_name=path.name)
+def library_create() -> None:
+    """Put the sample prompts into the library."""
+    for name, file in PROMPTS.items():
+        call_command("prompt_add", name, str(PROMPT_FOLDER / file), stdout=StringIO())
 
 
 @dataclass
