@@ -16,7 +16,7 @@ from calls import audit_log
 from calls.admin.paging import BoundedPaginator
 from calls.downloads.naming import attachment
 from calls.history.views import found
-from calls.models import AuditAction, Call
+from calls.models import AuditAction
 from calls.responses import private
 from calls.transcripts.asked import LONGEST, asked_of
 from calls.transcripts.files import FORMS, file_name
@@ -75,7 +75,6 @@ def said_page(request: HttpRequest) -> HttpResponse:
     context = {
         **admin.site.each_context(request),
         "title": _("Words said"),
-        "opts": Call._meta,
         "query": query,
         "asked": asked,
         "most": LONGEST,

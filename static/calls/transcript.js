@@ -23,7 +23,7 @@ const find = new Find(root, rows, (row) => {
   follow.let();
   follow.show(row.node);
 });
-let captions = root.dataset.moving === "true" ? new Captions(rows, follow) : null;
+let captions = root.dataset.moving === "true" ? new Captions(rows) : null;
 let { state } = root.dataset;
 let hasFailed = false;
 
@@ -129,8 +129,10 @@ box.addEventListener("keydown", (event) => {
 document.addEventListener("call:told", ({ detail }) => {
   if (!captions) return;
   state = detail.call.transcription ?? state;
-  if (captions.take(detail.captions ?? []) && find.input.value) find.look();
+  const isNew = captions.take(detail.captions ?? []);
+  if (isNew && find.input.value) find.look();
   tell();
+  if (isNew) follow.to(rows.list.lastElementChild, true);
 });
 document.addEventListener("call:archived", () => {
   captions?.end();
