@@ -1,16 +1,21 @@
 """Transcripts on pages: for those who may read them, and for nobody else."""
 
+import io
+import zipfile
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from django.contrib.auth.models import Permission
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
 from calls.audit_words import sentence
 from calls.models import AuditAction, AuditEntry, Call, SavedView
-from tests.console.conftest import logged_in
+from tests.console.conftest import logged_in, stored_recording
 from tests.factories import (
     CallFactory,
     ParticipantFactory,
@@ -165,6 +170,36 @@ def test_who_read_searched_and_exported_is_on_the_audit_log(
         "exported the call's transcript as VTT",
     ]
     assert len(notes()) == 10
+
+
+def test_the_zip_of_a_call_has_the_transcript_for_who_may_read_it(
+    operator: Client, deaf: Client, call: Call
+) -> None:
+    stored_recording(np.zeros(16_000, np.int16), call=call, track=None)
+
+    def texts(client: Client) -> list[str]:
+        answer: Any = client.get(f"/calls/{call.pk}/everything.zip")
+        with zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content))) as kept:
+            return [
+                kept.read(name).decode()
+                for name in kept.namelist()
+                if "_transcript." in name
+            ]
+
+    assert [("refund" in text) for text in texts(operator)] == [True] * 4
+    assert notes() == ["exported the call's transcript as ZIP"]
+    assert texts(deaf) == []
+
+
+def test_a_call_is_exported_as_files_without_the_console(
+    call: Call, tmp_path: Path
+) -> None:
+    call_command("export_call", str(call.pk), tmp_path, verbosity=0)
+
+    names = {path.name.split("_")[-1] for path in tmp_path.glob("*/*")}
+    assert names >= {"transcript.vtt", "transcript.json", "timeline.json"}
+    with pytest.raises(CommandError, match="already"):
+        call_command("export_call", str(call.pk), tmp_path)
 
 
 def test_a_page_of_thousands_of_pieces_asks_a_handful_of_questions(
