@@ -29,8 +29,8 @@ Answer = Callable[[HttpRequest], HttpResponseBase]
 AsyncAnswer = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
 HEADER = "Content-Security-Policy"
-# Sound is heard, never spoken, and the rest of the machine is none of our business.
-PERMISSIONS = "camera=(), display-capture=(), geolocation=(), microphone=(), usb=()"
+# What of the machine is none of our business. The microphone is, on one page.
+PERMISSIONS = "camera=(), display-capture=(), geolocation=(), microphone={}, usb=()"
 
 
 class PagePolicy:
@@ -38,6 +38,13 @@ class PagePolicy:
 
     evaluates = False
     """Whether it loads Unfold's Alpine, which makes functions of text."""
+    speaks = False
+    """Whether one can speak into a call on it: it may ask for the microphone."""
+
+    @property
+    def permissions(self) -> str:
+        """Return the value of the header Permissions-Policy."""
+        return PERMISSIONS.format("(self)" if self.speaks else "()")
 
     @cached_property
     def nonce(self) -> str:
@@ -86,12 +93,13 @@ def csp_middleware(get_response: Answer | AsyncAnswer) -> Answer | AsyncAnswer:
 
 
 def _told(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-    response.headers.setdefault("Permissions-Policy", PERMISSIONS)
+    policy = page_policy(request)
+    response.headers.setdefault("Permissions-Policy", policy.permissions)
     # Django's debug pages have their styles and scripts inside.
     is_debug_page = settings.DEBUG and response.status_code in (
         HTTPStatus.NOT_FOUND,
         HTTPStatus.INTERNAL_SERVER_ERROR,
     )
     if not is_debug_page:
-        response.headers.setdefault(HEADER, str(page_policy(request)))
+        response.headers.setdefault(HEADER, str(policy))
     return response

@@ -22,14 +22,20 @@ def sentence(entry: AuditEntry) -> str:
 def argument_words(arguments: Any) -> str:
     """Return a command's arguments for people: "target +1 206 555 0100, locale de-DE".
 
-    Whatever names a party is shown as one; numbers in groups.
+    Whatever names a party is shown as one; numbers in groups. What has a name beside
+    its key is shown by its name.
     """
     if not isinstance(arguments, dict):
         return ""
-    return ", ".join(
-        f"{str(name).replace('_', ' ').removesuffix(' raw id')} {_argument(value)}"
+    shown = {
+        str(name).removesuffix("_name"): value
         # PostgreSQL keeps the members of an object in an order of its own.
         for name, value in sorted(arguments.items())
+        if f"{name}_name" not in arguments
+    }
+    return ", ".join(
+        f"{name.replace('_', ' ').removesuffix(' raw id')} {_argument(value)}"
+        for name, value in shown.items()
         if value not in (None, "", [], {})
     )
 
@@ -78,6 +84,23 @@ def _listened(entry: AuditEntry) -> str:
     seconds = entry.details.get("seconds")
     told = "stopped listening to the call"
     return told if seconds is None else f"{told} after {formats.clock(seconds)}"
+
+
+def _spoke(entry: AuditEntry) -> str:
+    """Details: `interrupts`, whether what was being said was stopped for it."""
+    told = "began to speak into the call"
+    return (
+        f"{told}, over what was being played"
+        if entry.details.get("interrupts")
+        else told
+    )
+
+
+def _fell_silent(entry: AuditEntry) -> str:
+    """Details: `seconds` that were said, and `why` no more."""
+    seconds = entry.details.get("seconds")
+    told = "stopped speaking into the call"
+    return told if seconds is None else f"{told} after {seconds:.1f} s"
 
 
 def _handled(entry: AuditEntry) -> str:
@@ -148,6 +171,7 @@ SENTENCES: dict[AuditAction, Callable[[AuditEntry], str]] = {
     AuditAction.COMMAND_REFUSED: _refused,
     AuditAction.SETTING_CHANGED: _change,
     AuditAction.USER_CHANGED: _change,
+    AuditAction.PROMPT_CHANGED: _change,
     AuditAction.RECORDING_PLAYED: lambda one: (
         f"played the recording {one.object_title}"
     ),
@@ -158,6 +182,8 @@ SENTENCES: dict[AuditAction, Callable[[AuditEntry], str]] = {
     AuditAction.LISTENING_STARTED: lambda _: "began to listen to the call",
     AuditAction.LISTENING_ENDED: _listened,
     AuditAction.TRANSCRIPT_READ: _transcript,
+    AuditAction.SPEAKING_STARTED: _spoke,
+    AuditAction.SPEAKING_ENDED: _fell_silent,
     AuditAction.ALARM_CHANGED: _handled,
     AuditAction.CALL_REVIEWED: _reviewed,
     AuditAction.SIGNED_IN: lambda _: "signed in",

@@ -16,6 +16,7 @@ from calls import (
 from calls.history.views import timeline_json, timeline_page
 from calls.listen_views import call_listeners
 from calls.markers import markers_json
+from calls.prompts.views import prompt_audio
 
 urlpatterns: list[URLPattern] = [
     path(
@@ -43,6 +44,7 @@ urlpatterns: list[URLPattern] = [
         recording_views.recording_manifest,
         name="manifest",
     ),
+    path("prompts/<uuid:prompt_id>/audio", prompt_audio, name="prompt_audio"),
     *(
         path(
             f"calls/<uuid:call_id>/stereo.{form}",

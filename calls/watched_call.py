@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from calls import formats
 from calls.markup import CALL_COLOURS, STREAMING_COLOURS, TONES
-from calls.models import Call, Participant
+from calls.models import Call, Participant, Utterance
 from calls.models.call import ArchiveState
 from calls.offers import paused_words
 from calls.transcripts.reading import SegmentJson, who_said
@@ -22,6 +22,18 @@ from calls.watching import CallDetail, DetailTrack
 
 # While a call is in these, its page has not come to rest.
 UNFINISHED = (ArchiveState.LIVE, ArchiveState.PENDING)
+# A page names no more of what waits to be said.
+SAID_MOST = 5
+
+
+class SpokenNow(TypedDict):
+    """Something that we say, or that waits for its turn. `of`: how long it is."""
+
+    name: str
+    kind: str
+    waits: bool
+    seconds: float
+    of: float | None
 
 
 class CallNow(TypedDict):
@@ -44,6 +56,7 @@ class CallNow(TypedDict):
     completeness: float | None
     overtalk_ms: int | None
     quiet: float | None
+    speaking: Sequence[SpokenNow]
 
 
 class PersonNow(TypedDict):
@@ -110,6 +123,7 @@ class CallFacts:
     call: Call
     people: Mapping[str, Participant]
     paused: str
+    utterances: Sequence[Utterance] = ()
 
     @property
     def is_over(self) -> bool:
@@ -123,7 +137,29 @@ def call_facts(call_id: UUID) -> CallFacts | None:
     if call is None:
         return None
     people = {one.raw_id: one for one in call.participants.all()}
-    return CallFacts(call, people, paused_words(call))
+    return CallFacts(call, people, paused_words(call), _said_now(call))
+
+
+def _said_now(call: Call) -> Sequence[Utterance]:
+    """Return what is being said into a call, and what waits, in order."""
+    if not call.is_live:
+        return ()
+    states = (Utterance.State.PLAYING, Utterance.State.QUEUED)
+    rows = call.utterances.filter(state__in=states).select_related("prompt")
+    return list(rows.order_by("queued_at")[:SAID_MOST])
+
+
+def _spoken_now(said: Utterance, *, at: float) -> SpokenNow:
+    waits = said.state == Utterance.State.QUEUED
+    since = 0.0 if waits or said.start_us is None else at - said.start_us / 1e6
+    length = said.prompt.duration_ms / 1e3 if said.prompt else None
+    return {
+        "name": said.name,
+        "kind": said.kind,
+        "waits": waits,
+        "seconds": max(since if length is None else min(since, length), 0.0),
+        "of": length,
+    }
 
 
 def call_now(facts: CallFacts, detail: CallDetail | None, *, at: float) -> CallNow:
@@ -148,6 +184,7 @@ def call_now(facts: CallFacts, detail: CallDetail | None, *, at: float) -> CallN
         "completeness": detail["completeness"] if detail else call.completeness,
         "overtalk_ms": detail["overtalk_ms"] if detail else call.overtalk_ms,
         "quiet": max(at - heard, 0.0) if heard and call.is_live else None,
+        "speaking": [_spoken_now(one, at=at) for one in facts.utterances],
     }
 
 

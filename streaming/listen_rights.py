@@ -4,7 +4,7 @@ All of it is synchronous and runs in a worker thread.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
@@ -34,24 +34,24 @@ class Rights:
     session: Any
     user_key: Any
     address: str
+    permissions: ClassVar[tuple[str, ...]] = PERMISSIONS
 
     def user(self) -> Any:
-        """Return the user if they may listen now, else None."""
+        """Return the user if they may do this now, else None."""
         user = viewer_of(self.session, self.user_key)
-        return user if user is not None and user.has_perms(PERMISSIONS) else None
+        return user if user is not None and user.has_perms(self.permissions) else None
 
     def note_started(self, call_id: UUID) -> None:
         """Note that the user is about to hear a call. Raises DatabaseError."""
-        self._note(AuditAction.LISTENING_STARTED, call_id, {})
+        self.note(AuditAction.LISTENING_STARTED, call_id, {})
 
     def note_ended(self, call_id: UUID, seconds: float, heard: float) -> None:
         """Note that they hear it no more. Raises DatabaseError."""
         details = {"seconds": round(seconds, 1), "heard": round(heard, 1)}
-        self._note(AuditAction.LISTENING_ENDED, call_id, details)
+        self.note(AuditAction.LISTENING_ENDED, call_id, details)
 
-    def _note(
-        self, action: AuditAction, call_id: UUID, details: dict[str, Any]
-    ) -> None:
+    def note(self, action: AuditAction, call_id: UUID, details: dict[str, Any]) -> None:
+        """Note what the user does to a call. Raises DatabaseError."""
         call = Call.objects.defer("incoming_call_context").get(pk=call_id)
         user = get_user_model().objects.get(pk=self.user_key)
         note(

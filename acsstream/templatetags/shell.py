@@ -20,6 +20,14 @@ def alpine_evaluates(context: Context) -> str:
 
 
 @register.simple_tag(takes_context=True)
+def microphone_allowed(context: Context) -> str:
+    """Let this page ask for the microphone; puts nothing on it."""
+    if isinstance(request := context.get("request"), HttpRequest):
+        page_policy(request).speaks = True
+    return ""
+
+
+@register.simple_tag(takes_context=True)
 def style_nonce(context: Context) -> str:
     """Return the nonce for styles that a script makes."""
     request = context.get("request")

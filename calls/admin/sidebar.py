@@ -75,6 +75,12 @@ GROUPS: tuple[tuple[str | Promise, tuple[Entry, ...]], ...] = (
                 "calls.view_callevent",
             ),
             (
+                _("Prompts"),
+                "campaign",
+                "calls_prompt_changelist",
+                "calls.view_prompt",
+            ),
+            (
                 _("Answering rules"),
                 "rule",
                 "calls_answerrule_changelist",

@@ -82,7 +82,7 @@ class Migration(migrations.Migration):
     """
 
     dependencies = [
-        ('calls', '0010_conversation'),
+        ('calls', '0011_prompt_level'),
     ]
 
     operations = [

@@ -66,6 +66,7 @@ async function archive() {
   takeParts(page);
   $("live-lanes")?.remove();
   $("listen")?.remove();
+  $("talk")?.remove();
   $("order-outcome")?.replaceChildren();
   loadRest(page);
   if (hadFocus) $("recordings").querySelector("button, a")?.focus();

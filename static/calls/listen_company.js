@@ -1,4 +1,4 @@
-/* Who listens to this call, told to everybody who looks at it. */
+/* Who listens to this call and who speaks into it, told to everybody who looks at it. */
 
 import { $, mark, say } from "./dom.js";
 import { _, fill, several } from "./text.js";
@@ -17,16 +17,29 @@ function show(users) {
   line.title = several("%(n)s person listens", "%(n)s people listen", users.length);
 }
 
+const voice = $("talker");
+
+function speaks(user) {
+  voice.hidden = !user;
+  const words = user === line.dataset.user ? _("You are speaking into this call.") : _("%(who)s is speaking into this call from the console.");
+  say(voice.querySelector("span:last-child"), user ? fill(words, { who: user }) : "");
+}
+
 async function ask() {
   try {
     const answer = await fetch(line.dataset.url, { headers: { Accept: "application/json" } });
-    if (answer.ok) show((await answer.json()).users ?? []);
+    if (answer.ok) {
+      const { users, speaking } = await answer.json();
+      show(users ?? []);
+      speaks(speaking);
+    }
   } catch {
     // The page's own signs say that the console cannot be reached.
   }
   setTimeout(ask, document.hidden ? HIDDEN_MS : EVERY_MS);
 }
 
-/* The listening socket knows sooner. */
+/* The sockets of listening and speaking know sooner. */
 document.addEventListener("listeners", ({ detail }) => show(detail));
+document.addEventListener("talker", ({ detail }) => speaks(detail));
 ask();

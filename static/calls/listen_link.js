@@ -1,4 +1,4 @@
-/* The socket to /ws/listen: dials, dials again, and knows the server's clock. */
+/* The socket to /ws/listen or /ws/talk: dials, dials again, knows the server's clock. */
 
 import { framesOf } from "./listen_frames.js";
 
@@ -67,6 +67,13 @@ export class Link {
 
   say(message) {
     if (this.socket.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(message));
+  }
+
+  /* Send bytes; say whether they left, or at least wait for no more than `most` others. */
+  give(bytes, most) {
+    if (this.socket.readyState !== WebSocket.OPEN || this.socket.bufferedAmount > most) return false;
+    this.socket.send(bytes);
+    return true;
   }
 
   ping() {

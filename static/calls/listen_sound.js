@@ -1,6 +1,6 @@
 /* The sound of listening: an audio context with our worklet, and nothing else.
  *
- * No microphone is opened, here or anywhere in the console. `output` is the last node
+ * It opens no microphone. `output` is the last node
  * before the loudspeaker: whoever wants to measure what is heard connects to it.
  */
 

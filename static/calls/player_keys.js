@@ -10,7 +10,7 @@ let clicked = null;
 document.addEventListener("pointerdown", ({ target }) => { clicked = target.closest("button"); });
 
 /* Whether what has the focus wants this key itself. */
-function isWanted(event) {
+export function isWanted(event) {
   const { target, key } = event;
   if (event.metaKey || event.ctrlKey || event.altKey || target.closest(FIELDS)) return true;
   if (target.closest("[type=range]")) return STEERING.includes(key);
