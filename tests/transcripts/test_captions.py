@@ -11,6 +11,7 @@ from calls.live import redis_async
 from calls.models import AuditAction, AuditEntry, Call
 from calls.transcripts.wire import Caption, captions_tell
 from streaming import captions
+from tests.console.conftest import logged_in
 from tests.factories import ParticipantFactory, UserFactory
 from tests.streaming.test_call_watch import (  # noqa: F401 fixtures
     ADA,
@@ -19,7 +20,6 @@ from tests.streaming.test_call_watch import (  # noqa: F401 fixtures
     PATIENCE,
     Page,
     call,
-    logged_in,
     looking,
     page,
     quickly,

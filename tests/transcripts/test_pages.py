@@ -62,6 +62,10 @@ def addresses(call: Call) -> list[str]:
     ]
 
 
+def at(call: Call, seconds: int) -> int:
+    return (call.origin_us or 0) + seconds * 1_000_000
+
+
 def notes() -> list[str]:
     rows = AuditEntry.objects.filter(action=AuditAction.TRANSCRIPT_READ)
     return [sentence(entry) for entry in rows.order_by("pk")]
@@ -78,7 +82,7 @@ def test_the_page_gets_who_said_what_and_when(auditor: Client, call: Call) -> No
 def test_a_running_call_s_page_can_ask_for_the_newest_pieces(
     auditor: Client, call: Call
 ) -> None:
-    newer = SegmentFactory.create(call=call, start_us=call.origin_us + 9_000_000)
+    newer = SegmentFactory.create(call=call, start_us=at(call, 9))
 
     found = auditor.get(f"{addresses(call)[0]}?newest=1").json()["segments"]
 
@@ -143,7 +147,7 @@ def test_a_found_piece_is_shown_as_text_and_leads_to_its_moment(
 
 def test_long_lists_of_what_was_said_have_pages(auditor: Client, call: Call) -> None:
     for number in range(30):
-        SegmentFactory.create(call=call, start_us=call.origin_us + number * 1_000_000)
+        SegmentFactory.create(call=call, start_us=at(call, number))
 
     first = auditor.get(f"{SAID}?q=refund")
     second = auditor.get(f"{SAID}?q=refund&p=2")

@@ -117,7 +117,7 @@ def page(browser: Browser, scene: Scene) -> Iterator[Page]:
     page = context.new_page()
     page.set_default_timeout(SOON)
     page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on("console", lambda one: one.type == "error" and faults.append(one.text))
+    page.on("console", lambda one: faults.extend([one.text] * (one.type == "error")))
     page.goto(f"{scene.console.url}/admin/login/")
     page.fill("[name=username]", "root")
     page.fill("[name=password]", "secret")
