@@ -81,8 +81,11 @@ async function load() {
 function begin() {
   const asked = new URLSearchParams(location.hash.slice(1)).get("words");
   const [, phrase, word] = asked?.match(/(?:^|\s)(?:"([^"]+)"|([^\s"-][^\s"*]*))/) ?? [];
-  if (phrase ?? word) find.ask(phrase ?? word, askedMoment() ?? 0);
-  else if (find.input.value) find.look();
+  if (phrase ?? word) {
+    find.ask(phrase ?? word, askedMoment() ?? 0);
+    // The player is there, too: it is followed from there.
+    follow.again();
+  } else if (find.input.value) find.look();
   markMoment();
 }
 
