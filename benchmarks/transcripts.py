@@ -66,7 +66,7 @@ def pages() -> Iterator[tuple[str, str]]:
         yield f"words said: {name}", f"{LIST}said/?q={query}"
     for name, query in queries.items():
         yield f"archive: {name}", f"{LIST}?said={query}"
-    yield "words said: common, page 300", f"{LIST}said/?q={COMMON}&p=300"
+    yield "words said: common, page 40", f"{LIST}said/?q={COMMON}&p=40"
     yield "archive: usual, 30 days", f"{LIST}?said={USUAL}&when=30"
     yield "archive: common, failed", f"{LIST}?said={COMMON}&state__exact=failed"
     yield "archive: common, sorted", f"{LIST}?said={COMMON}&sort=-length"
