@@ -34,8 +34,8 @@ test-postgres: $(STAMPS)/dev ## The database tests again, on a real PostgreSQL
 	@# --reuse-db: the databases go with their server, while threads still hold them.
 	$(BIN)/python -m tests.postgres $(BIN)/pytest --reuse-db $(WORKERS) -m database $(ARGS)
 
-test-suite: $(STAMPS)/dev $(STAMPS)/npm ## The whole suite, browsers included
-	$(BIN)/pytest $(WORKERS) $(ARGS)
+test-suite: $(STAMPS)/dev $(STAMPS)/npm ## All other tests, browsers included
+	$(BIN)/pytest $(WORKERS) --ignore tests/protocol --ignore tests/audio $(ARGS)
 
 faults: $(STAMPS)/dev ## Kill, stop, fill and cut what can be, and see what it cost: part of make test
 	$(BIN)/pytest $(WORKERS) tests/faults tests/journal/test_death.py tests/streaming/test_death.py $(ARGS)

@@ -39,7 +39,7 @@ class PagePolicy:
     evaluates = False
     """Whether it loads Unfold's Alpine, which makes functions of text."""
     speaks = False
-    """Whether one can speak into a call on it, so that it may ask for the microphone."""
+    """Whether one can speak into a call on it: it may ask for the microphone."""
 
     @property
     def permissions(self) -> str:

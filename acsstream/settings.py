@@ -346,6 +346,20 @@ FINISH_GRACE = env.number(
     purpose="Seconds without a socket after which a call's audio is finished, and ACS"
     " is asked whether the call is over if nobody has said so.",
 )
+PROMPT_MAX_SECONDS = env.number(
+    "ACSSTREAM_PROMPT_MAX_SECONDS",
+    180,
+    least=1,
+    # What may wait to be heard in a call.
+    most=300,
+    purpose="How long a prompt for calls may be, in seconds; 300 at most.",
+)
+PROMPT_MAX_MB = env.whole(
+    "ACSSTREAM_PROMPT_MAX_MB",
+    32,
+    least=1,
+    purpose="How large a file may be that is sent as a prompt, in MB.",
+)
 STORAGE_BACKEND = env.text(
     "ACSSTREAM_STORAGE_BACKEND",
     "django.core.files.storage.FileSystemStorage",
@@ -389,6 +403,35 @@ ALARM_COMMANDS = env.flag(
     "ACSSTREAM_ALARM_COMMANDS",
     True,
     purpose="Alarm: an order to ACS failed or timed out.",
+)
+
+# --- Handlers ---------------------------------------------------------------------
+HANDLER_GRACE_SECONDS = env.number(
+    "ACSSTREAM_HANDLER_GRACE_SECONDS",
+    10,
+    most=3600,
+    purpose="A call's handler outlives its last media socket by this: ACS redials.",
+)
+
+# --- The realtime service: what the handler `realtime` relays calls to --------------
+REALTIME_SERVICE = env.choice(
+    "ACSSTREAM_REALTIME_SERVICE",
+    "openai",
+    ("openai", "azure"),
+    purpose="Whose realtime service it is: Azure wants its key as api-key.",
+)
+REALTIME_URL = env.text(
+    "ACSSTREAM_REALTIME_URL",
+    "https://api.openai.com/v1",
+    purpose="Its API; https://<resource>.openai.azure.com/openai/v1 on Azure.",
+)
+REALTIME_KEY = env.text(
+    "ACSSTREAM_REALTIME_KEY", purpose="Its key. Empty: no call is relayed."
+)
+REALTIME_MODEL = env.text(
+    "ACSSTREAM_REALTIME_MODEL",
+    "gpt-realtime-2.1",
+    purpose="The model, or Azure's deployment, unless a profile names another.",
 )
 
 # --- Pages ------------------------------------------------------------------------

@@ -33,6 +33,7 @@ from calls.models import AudioChunk, Call, Connection, Recording
 from calls.models.call import ArchiveState
 from calls.recordings import TrackFile, folder_of, mix_store, track_store
 from calls.replay import CallReplay, JournalCount, PacketRef, moment, track_draft
+from calls.segments import segments_store
 from calls.services import batch_store, stop_windows
 from calls.storage import recording_delete
 from calls.tails import tails_mark
@@ -175,7 +176,8 @@ class Assembly:
         # The index anew for these sockets: live rows may lack late packets.
         AudioChunk.objects.filter(connection_id__in=sockets).delete()
         chunks_store(self.replay.chunks())
-        tones_store(self.replay.tones())
+        tones_store(list(self.replay.tones()))
+        segments_store(self.replay.segments())
         ledgers = {
             draft.id: self.replay.tracks[key].ledger for key, draft in drafts.items()
         }

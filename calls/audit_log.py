@@ -112,14 +112,16 @@ def command_ask(
     try:
         with transaction.atomic():
             command = control.command_ask(
-                call=call, kind=kind, asked_by=_user(request), **order
+                call=call, kind=kind, asked_by=user_of(request), **order
             )
+            # As they were read: a key alone would tell nobody what was meant.
+            read = {"arguments": command.arguments} if command.arguments else {}
             note_request(
                 AuditAction.COMMAND_ASKED,
                 request,
                 call=call,
                 obj=command,
-                details=about,
+                details=about | read,
             )
     except control.CommandRefused as refusal:
         refused = about | {"reason": str(refusal)}
@@ -137,7 +139,8 @@ def note_forbidden(
         note_request(AuditAction.COMMAND_REFUSED, request, call=call, details=details)
 
 
-def _user(request: HttpRequest) -> Any:
+def user_of(request: HttpRequest) -> Any:
+    """Return the user behind a request; None if nobody is signed in."""
     return request.user if request.user.is_authenticated else None
 
 

@@ -22,14 +22,20 @@ def sentence(entry: AuditEntry) -> str:
 def argument_words(arguments: Any) -> str:
     """Return a command's arguments for people: "target +1 206 555 0100, locale de-DE".
 
-    Whatever names a party is shown as one; numbers in groups.
+    Whatever names a party is shown as one; numbers in groups. What has a name beside
+    its key is shown by its name.
     """
     if not isinstance(arguments, dict):
         return ""
-    return ", ".join(
-        f"{str(name).replace('_', ' ').removesuffix(' raw id')} {_argument(value)}"
+    shown = {
+        str(name).removesuffix("_name"): value
         # PostgreSQL keeps the members of an object in an order of its own.
         for name, value in sorted(arguments.items())
+        if f"{name}_name" not in arguments
+    }
+    return ", ".join(
+        f"{name.replace('_', ' ').removesuffix(' raw id')} {_argument(value)}"
+        for name, value in shown.items()
         if value not in (None, "", [], {})
     )
 
@@ -111,6 +117,18 @@ def _reviewed(entry: AuditEntry) -> str:
     return str(entry.details.get("did", "reviewed the call"))
 
 
+def _transcript(entry: AuditEntry) -> str:
+    """Details: `did` (read, searched, exported), `words` looked for, the `format`."""
+    match entry.details.get("did"):
+        case "searched":
+            return f"searched transcripts for “{entry.details.get('words', '')}”"
+        case "exported":
+            form = str(entry.details.get("format", "")).upper()
+            return f"exported the call's transcript as {form}"
+        case _:
+            return "read the call's transcript"
+
+
 def _change(entry: AuditEntry) -> str:
     details = entry.details
     told = f"{details.get('how', 'changed')} {_kind(entry)} “{entry.object_title}”"
@@ -153,6 +171,7 @@ SENTENCES: dict[AuditAction, Callable[[AuditEntry], str]] = {
     AuditAction.COMMAND_REFUSED: _refused,
     AuditAction.SETTING_CHANGED: _change,
     AuditAction.USER_CHANGED: _change,
+    AuditAction.PROMPT_CHANGED: _change,
     AuditAction.RECORDING_PLAYED: lambda one: (
         f"played the recording {one.object_title}"
     ),
@@ -162,6 +181,7 @@ SENTENCES: dict[AuditAction, Callable[[AuditEntry], str]] = {
     AuditAction.RECORDINGS_EXPORTED: _exported,
     AuditAction.LISTENING_STARTED: lambda _: "began to listen to the call",
     AuditAction.LISTENING_ENDED: _listened,
+    AuditAction.TRANSCRIPT_READ: _transcript,
     AuditAction.SPEAKING_STARTED: _spoke,
     AuditAction.SPEAKING_ENDED: _fell_silent,
     AuditAction.ALARM_CHANGED: _handled,

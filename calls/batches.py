@@ -33,6 +33,7 @@ from calls.models import (
     Track,
 )
 from calls.models.call import ArchiveState
+from streaming.protocol import US
 
 log = logging.getLogger(__name__)
 
@@ -100,6 +101,7 @@ def calls_ensure(drafts: Sequence[ConnectionDraft]) -> None:
     first: dict[UUID, ConnectionDraft] = {}
     for draft in sorted(drafts, key=lambda draft: draft.opened_at):
         first.setdefault(draft.call_id, draft)
+    media = {draft.call_id for draft in drafts if draft.kind == "media"}
     known = set(Call.objects.filter(pk__in=first).values_list("pk", flat=True))
     Call.objects.bulk_create(
         [
@@ -109,7 +111,7 @@ def calls_ensure(drafts: Sequence[ConnectionDraft]) -> None:
                 state=CallState.CONNECTED,
                 rang_at=draft.opened_at,
                 connected_at=draft.opened_at,
-                desired_streaming=True,
+                desired_streaming=call_id in media,
             )
             for call_id, draft in first.items()
             if call_id not in known
@@ -130,7 +132,8 @@ def participants_ensure(drafts: Sequence[TrackDraft]) -> None:
                 id=identity.participant_id(draft.call_id, draft.raw_id),
                 call_id=draft.call_id,
                 raw_id=draft.raw_id,
-                joined_at=draft.first_packet_at,
+                # We do not join a call; we only speak into it.
+                joined_at=None if draft.raw_id == US else draft.first_packet_at,
             )
             for draft in drafts
         ],
@@ -199,6 +202,7 @@ def _connection(draft: ConnectionDraft) -> Connection:
     return Connection(
         id=draft.id,
         call_id=draft.call_id,
+        kind=draft.kind,
         subscription_id=_subscription_key(draft.call_id, draft.subscription_id)
         if draft.subscription_id
         else None,
@@ -291,7 +295,8 @@ def calls_figures_refresh(calls: Collection[UUID]) -> None:
     known = Call.objects.filter(pk__in=calls).values_list("pk", flat=True)
     figures = {call_id: CallFigures() for call_id in known}
     people = people_of(figures)
-    for track in Track.objects.filter(call_id__in=figures).defer("ledger"):
+    tracks = Track.objects.filter(call_id__in=figures).select_related("participant")
+    for track in tracks.defer("ledger"):
         figures[track.call_id].add(track)
     _figures_write(figures, people)
     streaming_came_after_all(
@@ -366,12 +371,14 @@ class CallFigures:
         return self.received / self.expected if self.expected else None
 
     def add(self, track: Track) -> None:
-        """Add a track's figures."""
+        """Add a track's figures; of what we said ourselves only when it began."""
+        self.origin_us = min(self.origin_us or track.origin_us, track.origin_us)
+        if track.participant.raw_id == US:
+            return
         wanted = track.samples - track.stopped_samples
         self.received += (wanted - track.gap_samples) / track.sample_rate
         self.expected += wanted / track.sample_rate
         self.packets += track.packets
         self.silent_packets += track.silent_packets
-        self.origin_us = min(self.origin_us or track.origin_us, track.origin_us)
         last = self.last_packet_at or track.last_packet_at
         self.last_packet_at = max(last, track.last_packet_at)

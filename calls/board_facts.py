@@ -30,6 +30,7 @@ from calls.models import (
     Track,
 )
 from calls.models.call import LIVE_STATES
+from streaming.protocol import US
 
 ENDED_SHOWN = 8
 ENDED_WITHIN = timedelta(hours=1)
@@ -238,6 +239,7 @@ def _ended(now: datetime) -> list[Call]:
 def _silence(calls: Iterable[Call]) -> dict[UUID, tuple[int, int]]:
     """Return packets and silent packets: of the few that are shown, not of the hour."""
     tracks = Track.objects.filter(call__in=[call.pk for call in calls])
+    tracks = tracks.exclude(participant__raw_id=US)
     sums = tracks.values_list("call_id").annotate(Sum("packets"), Sum("silent_packets"))
     return {call: (packets or 0, silent or 0) for call, packets, silent in sums}
 

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from calls import formats
 from calls.board_facts import AlarmFact, BoardFacts, CallFact
-from calls.live import LiveCall, LiveProcess
+from calls.live import LiveCall, LiveProcess, callers_of
 from calls.models.call import LIVE_STATES
 
 # The same few thousand ids are worded each second.
@@ -114,7 +114,7 @@ def line(
     live, node, quiet = measured or (None, "", None)
     if live is None and fact.last_packet_at:
         quiet = max((at - fact.last_packet_at).total_seconds(), 0.0)
-    tracks = live["tracks"] if live else []
+    tracks = callers_of(live) if live else []
     return Line(
         fact=fact,
         id=fact.id,

@@ -176,11 +176,10 @@ _NUMBER = re.compile(r"[\d\s+()./-]+")
 
 def _search(search: str) -> Test:
     """Return a test for a name, a number however it is grouped, or an id."""
-    words = search.casefold().split()
     digits = re.sub(r"\D", "", search)
     if digits and _NUMBER.fullmatch(search):
-        # "206 555" and "(206) 555" are one number; the text holds it without gaps.
-        return lambda row: (
-            digits in row.search_text or all(word in row.search_text for word in words)
-        )
+        # "206 555" and "(206) 555" are one number; the text holds it without gaps. Its
+        # groups by themselves are in many a row: ids have digits as well.
+        return lambda row: digits in row.search_text
+    words = search.casefold().split()
     return lambda row: all(word in row.search_text for word in words)

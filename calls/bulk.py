@@ -13,7 +13,7 @@ from calls.control.sending import COST
 from calls.models import Call, CommandKind, CommandState, StreamCommand
 from calls.models.control import OPEN_COMMAND_STATES
 from calls.offers import refusals
-from calls.orders import CommandRefused, Given
+from calls.orders import ORDERS, CommandRefused, Given
 
 Ask = Callable[..., StreamCommand]
 
@@ -37,6 +37,8 @@ class Preview:
     @property
     def seconds(self) -> float:
         """How long it takes to send it all under the rate limit, if nothing else is."""
+        if ORDERS[self.kind].told != "ACS":
+            return 0.0
         return sending_seconds(len(self.would))
 
 

@@ -7,11 +7,14 @@ own name and without arguments.
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 from django.conf import settings
+from django.urls import reverse
 
 from calls.models import CommandKind
 from calls.orders import ORDERS, Order
+from calls.orders.speaking import prompts_offered
 
 LOCALES = (
     *("en-US", "en-GB", "de-DE", "fr-FR", "es-ES", "it-IT", "nl-NL", "pt-BR"),
@@ -25,10 +28,20 @@ class Section(StrEnum):
 
     STREAMING = "Streaming"
     TRANSCRIPTION = "Transcription"
+    SPEAKING = "Speaking"
     PEOPLE = "People"
     MORE = "More"
     ENDING = "Ending"
     PARTICIPANT = "Participant"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of the values a field may have; `audio` is where it can be heard."""
+
+    value: str
+    label: str
+    audio: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,16 +49,37 @@ class Field:
     """One thing an order has to be told.
 
     `example` is a value the order accepts: with it is asked whether the order makes
-    sense at all before anything was typed. `quick` are offered as buttons.
+    sense at all before anything was typed. `quick` are offered as buttons. A `choice`
+    is one of `choices`, a `tick` is "yes" or not there.
     """
 
     name: str
     label: str
-    example: str
+    example: str = ""
     help: str = ""
     required: bool = True
     suggestions: tuple[str, ...] = ()
     quick: bool = False
+    control: Literal["text", "choice", "tick"] = "text"
+
+    @property
+    def choices(self) -> list[Choice]:
+        """Return what there is to choose from: the library as it is now."""
+        if self.control != "choice":
+            return []
+        return [
+            Choice(
+                str(prompt.pk), prompt.name, reverse("prompt_audio", args=[prompt.pk])
+            )
+            for prompt in prompts_offered()
+        ]
+
+    @property
+    def accepted(self) -> str:
+        """Return a value the order accepts; empty if there is nothing to choose."""
+        if self.control == "choice":
+            return next((one.value for one in self.choices), "")
+        return self.example
 
     @property
     def offered(self) -> tuple[str, ...]:
@@ -107,7 +141,7 @@ class Button:
     @property
     def example(self) -> dict[str, str]:
         """Return arguments the order accepts, to ask whether it makes sense."""
-        return {field.name: field.example for field in self.fields if field.required}
+        return {field.name: field.accepted for field in self.fields if field.required}
 
     @property
     def needs_dialog(self) -> bool:
@@ -187,6 +221,32 @@ _KNOWN = (
         ),
     ),
     Button(
+        kind=CommandKind.PLAY_PROMPT,
+        label="Play a prompt",
+        icon="campaign",
+        section=Section.SPEAKING,
+        fields=(
+            Field(name="prompt", label="Prompt", control="choice"),
+            Field(
+                name="interrupts",
+                label="Stop first what we are saying",
+                help="Otherwise it is heard after that.",
+                required=False,
+                control="tick",
+            ),
+        ),
+        note="Everyone in the call hears it.",
+        is_bulk=True,
+    ),
+    Button(
+        kind=CommandKind.STOP_AUDIO,
+        label="Silence",
+        icon="volume_off",
+        section=Section.SPEAKING,
+        note="What we say into the call ends at once, and what waits is dropped.",
+        is_bulk=True,
+    ),
+    Button(
         kind=CommandKind.ADD_PARTICIPANT,
         label="Add",
         icon="person_add",
@@ -239,6 +299,20 @@ _KNOWN = (
         label="Off hold",
         icon="phone_in_talk",
         section=Section.PARTICIPANT,
+    ),
+    Button(
+        kind=CommandKind.START_TONES,
+        label="Hear keys",
+        icon="dialpad",
+        section=Section.PARTICIPANT,
+        note="ACS tells of the keys they press by callbacks, besides the media socket.",
+    ),
+    Button(
+        kind=CommandKind.STOP_TONES,
+        label="Stop keys",
+        icon="dialpad",
+        section=Section.PARTICIPANT,
+        note="No callback tells of their keys any more; the media socket still does.",
     ),
     Button(
         kind=CommandKind.REMOVE_PARTICIPANT,

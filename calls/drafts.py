@@ -39,6 +39,8 @@ class ConnectionDraft:
     closed_at: datetime | None = None
     close_code: int | None = None
     close_reason: str = ""
+    # As `Connection.Kind`: a transcription socket says nothing of streaming.
+    kind: str = "media"
     is_torn: bool = False
 
 
@@ -142,6 +144,16 @@ class UtteranceDraft:
 
 
 @dataclass(frozen=True, slots=True)
+class OutcomeDraft:
+    """What became of an order that ingest carries out: a prompt, a stop."""
+
+    command_id: UUID
+    call_id: UUID
+    is_done: bool
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class SegmentDraft:
     """A piece of what was said, in words: in no `repr`, so in no log."""
 
@@ -205,10 +217,11 @@ class ArchiveBatch:
     alarms: Sequence[AlarmDraft] = field(default=())
     utterances: Sequence[UtteranceDraft] = field(default=())
     segments: Sequence[SegmentDraft] = field(default=())
+    outcomes: Sequence[OutcomeDraft] = field(default=())
 
     def __len__(self) -> int:
         tables = (self.connections, self.subscriptions, self.tracks, self.chunks)
-        rest = (self.tones, self.alarms, self.utterances, self.segments)
+        rest = (self.tones, self.alarms, self.utterances, self.segments, self.outcomes)
         return sum(map(len, (*tables, *rest)))
 
     def by_call(self) -> "Iterator[tuple[UUID | None, ArchiveBatch]]":
@@ -216,7 +229,7 @@ class ArchiveBatch:
         call_of = {draft.id: draft.call_id for draft in self.connections}
         owners = {*call_of.values(), *(draft.call_id for draft in self.subscriptions)}
         owners |= {draft.call_id for draft in self.tracks}
-        for drafts in (self.tones, self.utterances, self.segments):
+        for drafts in (self.tones, self.utterances, self.segments, self.outcomes):
             owners |= {draft.call_id for draft in drafts}
         owners |= {draft.call_id for draft in self.alarms if draft.call_id}
         for owner in [*owners, None]:
@@ -233,6 +246,7 @@ class ArchiveBatch:
                 [draft for draft in self.alarms if draft.call_id == owner],
                 [draft for draft in self.utterances if draft.call_id == owner],
                 [draft for draft in self.segments if draft.call_id == owner],
+                [draft for draft in self.outcomes if draft.call_id == owner],
             )
             if part:
                 yield owner, part

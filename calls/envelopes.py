@@ -8,7 +8,7 @@ import hashlib
 import json
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -36,6 +36,10 @@ class Event:
     happened_at: datetime | None
     data: dict[str, Any]
     body: dict[str, Any]
+
+    def named_anew(self) -> "Event":
+        """Return it with the id that its body, which was changed, gives it."""
+        return replace(self, id=_identity(self.body))
 
     def text(self, name: str, limit: int = 255) -> str:
         """Return a string of `data`, empty if there is none."""

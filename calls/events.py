@@ -23,8 +23,12 @@ from calls.models import (
     TranscriptionState,
 )
 from calls.orders import ORDERS
+from calls.orders.tones import RECEIVED
 from calls.ringing import call_take
 from calls.roster import roster_replay
+from calls.tone_masking import event_masked, masks_tones
+from calls.tone_recognition import tones_recognise
+from calls.tones import tones_settle
 from calls.words import Explanation, explain_event
 from calls.words.told import numbered
 
@@ -86,11 +90,16 @@ def callbacks_take(
         call = Call.objects.select_for_update().filter(pk=call_id).first()
         if call is None:
             return False
-        for event in events:
+        for event in _kept(call, events):
             row = _store(event, CallEvent.Source.CALLBACK, call_id, received_at)
             if row is not None and _is_of(call, event):
                 _apply(call_id, event, event.happened_at or received_at, received_at)
     return True
+
+
+def _kept(call: Call, events: Iterable[Event]) -> Iterable[Event]:
+    """Return callbacks as they may be kept: without keys, if the call masks them."""
+    return map(event_masked, events) if masks_tones(call.profile) else events
 
 
 def _store(
@@ -133,8 +142,12 @@ def _apply(call_id: UUID, event: Event, at: datetime, received_at: datetime) -> 
     match event.kind:
         case "CallConnected":
             lifecycle.call_connected(call_id, at=at)
+            tones_recognise(call_id)
         case "ParticipantsUpdated":
             roster_replay(call_id)
+            tones_recognise(call_id)
+        case kind if kind == RECEIVED:
+            tones_settle(call_id)
         case "MediaStreamingStarted" | "MediaStreamingStopped" | "MediaStreamingFailed":
             _streaming_apply(call_id, event, received_at)
         case (

@@ -18,12 +18,12 @@ from django.db.models.fields import BigIntegerField, DateTimeField
 from django.db.models.functions import Coalesce, Greatest
 
 from calls.models import Call, Participant
-from streaming.protocol import MIXED
+from streaming.protocol import NOBODY
 
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """Who is or was in a call. Mixed audio is nobody."""
+    """Who is or was in a call. Mixed audio is nobody, nor is what we say ourselves."""
 
     count: int | None
     text: str
@@ -39,7 +39,9 @@ def people_of(calls: Collection[UUID]) -> dict[UUID, People]:
 
 
 def _people(pairs: Iterable[tuple[str, str]]) -> People:
-    lines = [f"{raw_id} {name}".rstrip() for raw_id, name in pairs if raw_id != MIXED]
+    lines = [
+        f"{raw_id} {name}".rstrip() for raw_id, name in pairs if raw_id not in NOBODY
+    ]
     # Of a call whose roster nobody told us it is not known that it was empty.
     return People(len(lines) or None, "\n".join(lines))
 

@@ -43,9 +43,28 @@ def tone_id(connection: UUID, arrival_us: int, before: int) -> UUID:
     return uuid5(connection, f"tone/{arrival_us}/{before}")
 
 
+def told_tone_id(call: UUID, event_id: str) -> UUID:
+    """Return the key of a tone of a call that only a callback told."""
+    return uuid5(call, f"tone/{event_id}")
+
+
 def segment_id(connection: UUID, number: int) -> UUID:
     """Return the key of the `number`-th piece of text that came over a socket."""
     return uuid5(connection, f"segment/{number}")
+
+
+def told_id(call: UUID, raw_id: str, offset: int, text: str, before: int) -> UUID:
+    """Return the key of a piece of text by what ACS said of it.
+
+    Told again, over whichever socket and to whichever process, it is the same piece.
+    `before`: how many such pieces began at another time, before it.
+    """
+    return uuid5(call, f"told/{raw_id}/{offset}/{before}/{text}")
+
+
+def speaking_id(connection: UUID, raw_id: str) -> UUID:
+    """Return the key of what somebody is saying just now, while it is unfinished."""
+    return uuid5(connection, f"speaking/{raw_id}")
 
 
 def alarm_id(key: str, raised_at: datetime) -> UUID:

@@ -12,7 +12,8 @@ until the end of the file, nothing between them and nothing after them.
               16      n     JSON object, UTF-8: call_id, connection_id (UUIDs),
                             call_connection_id, correlation_id (string or null),
                             opened_at (ISO 8601, UTC), opened_at_us (the same in
-                            microseconds since 1970), node, pid, software.
+                            microseconds since 1970), node, pid, software, socket
+                            (media or transcription; media where it is missing).
                             Members a reader does not know are to be ignored
               16+n    4     u32: CRC-32 of all bytes before it
 
@@ -38,11 +39,14 @@ until the end of the file, nothing between them and nothing after them.
                              PCM is kept as it came even so. ZEROS: the PCM was all
                              zero bytes and the payload is their count, u32
     4         DTMF           the frame as received, UTF-8
-    5         TRANSCRIPTION  the frame as received, UTF-8
+    5         TRANSCRIPTION  the frame as received, UTF-8: TranscriptionMetadata,
+                             TranscriptionData
     6         UNKNOWN        a readable frame of a kind we have not met, UTF-8
     7         MALFORMED      the frame as received, whatever it was
     8         OUTBOUND       a frame we sent, UTF-8
-    9         NOTE           JSON object: our own remark (`"event": "dropped"`, …)
+    9         NOTE           JSON object: our own remark (`"event": "dropped"`, …;
+                             of a transcription socket `"event": "lag"`: by how many
+                             `us` what is captured arrives later)
     10        SEAL           JSON object: code, reason, counters, dropped_packets,
                              dropped_records, sync_failures. The last record of a
                              journal whose writer finished in good order
@@ -112,6 +116,8 @@ class JournalHeader:
     node: str
     pid: int
     software: str
+    # What ACS dialled it for; the values are those of `Connection.Kind`.
+    socket: str = "media"
 
     @property
     def opened_at_us(self) -> int:
@@ -195,6 +201,7 @@ def encode_header(header: JournalHeader) -> tuple[bytes, int]:
         "node": header.node,
         "pid": header.pid,
         "software": header.software,
+        "socket": header.socket,
     }
     body = json.dumps(document, ensure_ascii=True).encode()
     head = HEADER_FIXED.pack(MAGIC, VERSION, 0, len(body)) + body
@@ -238,6 +245,7 @@ def _header(body: bytes) -> JournalHeader:
             node=document["node"],
             pid=document["pid"],
             software=document["software"],
+            socket=document.get("socket", "media"),
         )
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise JournalError(f"header is not understood: {error!r}") from error

@@ -130,6 +130,7 @@ class JournalCount:
             if self.is_sealed
             else self.damage or "the ingest process ended without sealing it",
             is_torn=not self.is_sealed,
+            kind=header.socket,
         )
 
     def subscription_drafts(self) -> Iterator[SubscriptionDraft]:

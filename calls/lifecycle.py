@@ -191,6 +191,13 @@ def streaming_refused(call_id: UUID, reason: str) -> bool:
     return bool(calls.update(streaming_reason=words[:500]))
 
 
+def transcription_refused(call_id: UUID, reason: str) -> bool:
+    """Note on a live call why ACS was not let in at our transcription socket."""
+    calls = Call.objects.filter(pk=call_id, state__in=LIVE_STATES)
+    words = f"ACS was refused at the transcription socket: {reason}"
+    return bool(calls.update(transcription_reason=words[:500]))
+
+
 def streaming_came_after_all(calls: Collection[UUID]) -> None:
     """Take back that nothing came of these: the rows of their packets were late."""
     Call.objects.filter(

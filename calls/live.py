@@ -20,6 +20,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from calls.load import LiveLoad
+from streaming.protocol import US
 
 LIVE_KEY = "acsstream:live"
 POKE_CHANNEL = "acsstream:changed"
@@ -54,6 +55,17 @@ class LiveTrack(TypedDict):
     is_talking: bool
 
 
+class LiveSpeaking(TypedDict):
+    """What is being said into a call by us: the item that is heard now."""
+
+    # Of the prompt, the user or the handler.
+    name: str
+    kind: str
+    played_ms: int
+    # Of all that waits, this item's rest included.
+    queued_ms: int
+
+
 class LiveAlarm(TypedDict):
     """An alarm of a live call that lasts; empty `raw_id`: of the whole call."""
 
@@ -64,6 +76,19 @@ class LiveAlarm(TypedDict):
     # When it was raised, seconds since 1970, and when it began by capture time.
     since: float
     at_us: int | None
+
+
+class LiveHandler(TypedDict):
+    """What hears a live call and speaks into it, and how it fares."""
+
+    name: str
+    state: str
+    frames: int
+    dropped: int
+    # The longest time for which it kept the loop to itself.
+    longest_ms: int
+    # What is wrong with it now, in words.
+    trouble: str
 
 
 class LiveCall(TypedDict):
@@ -82,6 +107,10 @@ class LiveCall(TypedDict):
     tracks: list[LiveTrack]
     # A process of an older release does not say.
     alarms: NotRequired[list[LiveAlarm]]
+    # None: we may speak and are silent. Absent: nothing can be said into this call.
+    speaking: NotRequired[LiveSpeaking | None]
+    underruns: NotRequired[int]
+    handler: NotRequired[LiveHandler | None]
 
 
 class LiveJournal(TypedDict):
@@ -106,6 +135,11 @@ class LiveProcess(TypedDict):
     # A process of an older release does not say.
     load: NotRequired[LiveLoad]
     calls: list[LiveCall]
+
+
+def callers_of(call: LiveCall) -> list[LiveTrack]:
+    """Return the tracks of a live call but for what we said ourselves."""
+    return [track for track in call["tracks"] if track["raw_id"] != US]
 
 
 def redis_sync() -> redis.Redis:

@@ -20,6 +20,7 @@ from calls.audio.ledger import Ledger, State
 from calls.journal_walk import JournalCount
 from calls.models import AudioChunk, Connection, Loss, Track
 from calls.replay import CHUNK_SECONDS
+from streaming.protocol import US
 
 # A track that had ended so long before the journal did was not cut off by it.
 PATIENCE_US = 1_000_000
@@ -39,8 +40,9 @@ def cuts(count: JournalCount) -> Iterator[Cut]:
     """Yield where a journal's breaks cut off the tracks that were being heard."""
     header = count.header
     for (raw_id, rate, breaks_before), (end, arrival_us) in count.ends.items():
-        if breaks_before == len(count.breaks):
-            # No break follows: this is the journal's good end.
+        if breaks_before == len(count.breaks) or raw_id == US:
+            # No break follows: this is the journal's good end. And of what we said
+            # nothing is a loss.
             continue
         at = count.breaks[breaks_before]
         if at.arrival_us - arrival_us <= PATIENCE_US:

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import conditional_page, require_safe
 
 from calls import formats
+from calls.history.spoken import utterance_name
 from calls.history.views import found
 from calls.journal_format import microseconds
 from calls.models import Alarm, Call, CommandKind, CommandState, StreamCommand
@@ -96,7 +97,19 @@ def people_markers(call: Call) -> Iterator[Marker]:
             yield from marker(call, kind, _us(at), words, person.raw_id)
 
 
-SOURCES: list[Source] = [alarm_markers, note_markers, command_markers, people_markers]
+def spoken_markers(call: Call) -> Iterator[Marker]:
+    """Yield where something that we said was first heard."""
+    for said in call.utterances.exclude(start_us=None).order_by("start_us")[:MOST]:
+        yield from marker(call, "spoken", said.start_us, utterance_name(said))
+
+
+SOURCES: list[Source] = [
+    alarm_markers,
+    note_markers,
+    command_markers,
+    people_markers,
+    spoken_markers,
+]
 
 
 def markers_of(call: Call, *, shows_digits: bool) -> list[Marker]:

@@ -7,7 +7,7 @@ that is under way, however many calls and kinds there are.
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -24,7 +24,7 @@ from calls.orders import (
     Order,
     under_way,
 )
-from streaming.protocol import MIXED
+from streaming.protocol import NOBODY
 
 RECENT = 12
 
@@ -126,6 +126,8 @@ def dialog_of(button: Button) -> OfferedFields:
                 "help": field.help,
                 "required": field.required,
                 "quick": field.quick,
+                "control": field.control,
+                "choices": [asdict(one) for one in field.choices],
                 "offered": list(field.offered),
             }
             for field in button.fields
@@ -164,8 +166,8 @@ def call_offers(call: Call, user: Actor) -> CallOffers:
     about_one = [one for one in shown if one.section == Section.PARTICIPANT]
     commands = open_commands([call]).get(call.pk, [])
     is_asked = call.is_live and about_one
-    # Mixed audio is nobody who could be muted.
-    present = call.participants.filter(left_at=None).exclude(raw_id=MIXED)
+    # Mixed audio is nobody who could be muted, nor are we.
+    present = call.participants.filter(left_at=None).exclude(raw_id__in=NOBODY)
     people = present if is_asked else ()
     return CallOffers(
         call=call,

@@ -106,8 +106,20 @@ def profile_words(profile: StreamingProfile) -> list[str]:
         if profile.bidirectional
         else "Audio goes one way only.",
         f"Send {'' if profile.dtmf_tones else 'no '}DTMF tones.",
+        *_keys(profile),
         _transcription(profile),
     ]
+
+
+def _keys(profile: StreamingProfile) -> list[str]:
+    """Return what else is done about keys that are pressed."""
+    words = {
+        "Tell of keys by callbacks too, from when a phone is connected.": (
+            profile.tone_recognition
+        ),
+        "Keep only that a key was pressed, not which.": profile.masks_tones,
+    }
+    return [sentence for sentence, on in words.items() if on]
 
 
 def retention_words(profile: StreamingProfile) -> str:

@@ -29,6 +29,7 @@ from calls.models import (
 )
 from calls.models.call import LIVE_STATES, CallQuerySet
 from calls.roster import roster_told
+from calls.tone_recognition import tones_recognise
 
 __all__ = ["ENDED_UNHEARD", "MAX_QUESTIONS", "calls_reconcile"]
 
@@ -92,6 +93,7 @@ def call_reconcile(client: Acs, call: Call, now: datetime) -> bool:
     _streaming_compare(call, found, now)
     _transcription_compare(call, found)
     roster_told(call, client.participants(call.connection_id or ""), at=now)
+    tones_recognise(call.pk)
     return False
 
 
@@ -187,7 +189,9 @@ def _doubtful_first(now: datetime) -> CallQuerySet:
     own = {"call": OuterRef("pk")}
     wanted = Q(desired_streaming=True) & ~Q(streaming_state=StreamingState.STREAMING)
     unwanted = Q(desired_streaming=False, streaming_state__in=_GOES_ON)
-    open_sockets = Connection.objects.filter(closed_at=None, **own)
+    open_sockets = Connection.objects.filter(
+        kind=Connection.Kind.MEDIA, closed_at=None, **own
+    )
     is_doubtful = (
         Q(state__in=(CallState.RINGING, CallState.ANSWERING))
         | wanted
@@ -236,5 +240,6 @@ def _last_sign(call: Call) -> datetime | None:
     """Return when ACS closed the last socket, if it would have kept it till the end."""
     if not call.desired_streaming:
         return None
-    last = call.connections.order_by("closed_at").last()
+    media = call.connections.filter(kind=Connection.Kind.MEDIA)
+    last = media.order_by("closed_at").last()
     return last.closed_at if last else None

@@ -105,9 +105,14 @@ def present(name: str) -> None:
 
 def flac_response(request: HttpRequest, recording: Recording) -> HttpResponseBase:
     """Answer 200, 206, 304 or 416 for the FLAC of a recording."""
-    present(recording.audio)
-    size = recording_size(recording.audio)
-    etag = f'"{recording.audio_sha256}"'
+    return stored_flac(request, recording.audio, etag=recording.audio_sha256)
+
+
+def stored_flac(request: HttpRequest, name: str, *, etag: str) -> HttpResponseBase:
+    """Answer 200, 206, 304 or 416 for a FLAC in storage, which never changes."""
+    present(name)
+    size = recording_size(name)
+    etag = f'"{etag}"'
     if etag in request.headers.get("If-None-Match", ""):
         return private(HttpResponse(status=304), etag)
     try:
@@ -117,7 +122,7 @@ def flac_response(request: HttpRequest, recording: Recording) -> HttpResponseBas
         refusal["Content-Range"] = f"bytes */{size}"
         return private(refusal, etag)
     part = wanted or ByteRange(0, size - 1, size)
-    blocks = [] if request.method == "HEAD" else file_blocks(recording.audio, part)
+    blocks = [] if request.method == "HEAD" else file_blocks(name, part)
     response = BlockResponse(
         blocks, status=206 if wanted else 200, content_type="audio/flac"
     )

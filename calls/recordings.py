@@ -29,6 +29,7 @@ from calls.drafts import TrackDraft
 from calls.models import Recording, RecordingState
 from calls.replay import PacketRef, moment
 from calls.storage import recording_delete, recording_open, recording_save
+from streaming.protocol import US
 
 GATHER = 1 << 18  # bytes of neighbouring packets that are written at once
 MANIFEST_FORMAT = 1
@@ -72,7 +73,9 @@ class TrackFile:
         )
         with recording_open(recording.manifest) as content:
             state = json.load(content)["state"]
-        file._audio = TrackAudio.restore(track.sample_rate, state)
+        file._audio = TrackAudio.restore(
+            track.sample_rate, state, is_ours=file.raw_id == US
+        )
         ledger = Ledger.from_json(track.ledger)
         start = 0
         with recording_open(recording.audio) as stored:

@@ -17,11 +17,18 @@ from calls.audio.ledger import State
 from calls.audio.pcm import BYTES_PER_SAMPLE, SLOTS_PER_SECOND
 from calls.audio.timeline import Placement
 from calls.audio.track import TrackAudio
-from calls.drafts import ChunkDraft, SubscriptionDraft, ToneDraft, TrackDraft
+from calls.drafts import (
+    ChunkDraft,
+    SegmentDraft,
+    SubscriptionDraft,
+    ToneDraft,
+    TrackDraft,
+)
 from calls.journal import NO_PARTICIPANT, JournalError, Kind, Record
 from calls.journal_walk import JournalCount, Walk, moment, speaker, walk_together
 from calls.tone_index import ToneIndex
-from streaming.protocol import AudioMetadata, DecodeError, DtmfData, decode
+from calls.transcripts.replay import TranscriptReplay
+from streaming.protocol import US, AudioMetadata, DecodeError, DtmfData, decode
 
 __all__ = [
     "CHUNK_SECONDS",
@@ -65,6 +72,7 @@ class CallReplay:
         self.counts: list[JournalCount] = []
         # By socket: the DTMF tones that came over it.
         self._tones: dict[UUID, ToneIndex] = {}
+        self._transcript = TranscriptReplay(call_id)
         self._placed = placed
         self._aside = aside
 
@@ -102,6 +110,10 @@ class CallReplay:
         for index in self._tones.values():
             yield from index.drafts()
 
+    def segments(self) -> Iterator[SegmentDraft]:
+        """Return what was said in words, of all journals."""
+        yield from self._transcript.segments
+
     def _metadata(self, count: JournalCount, record: Record) -> None:
         count.messages += 1
         try:
@@ -123,18 +135,21 @@ class CallReplay:
 
     def _packet(self, count: JournalCount, record: Record) -> None:
         pcm = bytes(record.pcm)
-        count.messages += 1
-        count.packets += 1
-        count.bytes += len(pcm)
+        raw_id = speaker(count, record)
+        # What we said came over no socket.
+        is_ours = raw_id == US
+        if not is_ours:
+            count.messages += 1
+            count.packets += 1
+            count.bytes += len(pcm)
         rate = count.rate or _likely_rate(pcm)
         if not rate:
             self._aside(count, record)
             return
-        raw_id = speaker(count, record)
         count.has_mixed |= record.participant == NO_PARTICIPANT
         track = self.tracks.get((raw_id, rate))
         if track is None:
-            track = self.tracks[raw_id, rate] = TrackAudio(rate)
+            track = self.tracks[raw_id, rate] = TrackAudio(rate, is_ours=is_ours)
         placements = track.take(
             timestamp_us=record.timestamp_us,
             arrival_us=count.opened_us + record.arrival_us,
@@ -170,6 +185,8 @@ class CallReplay:
             self._placed(raw_id, rate, placement)
 
     def _other(self, count: JournalCount, record: Record) -> None:
+        if record.kind == Kind.NOTE:
+            self._transcript.remark(count, record)
         if record.kind in (Kind.PARTICIPANT, Kind.SEAL, Kind.NOTE):
             return
         count.messages += 1
@@ -179,6 +196,8 @@ class CallReplay:
             count.unknown += 1
         elif record.kind == Kind.DTMF:
             self._tone(count, record)
+        elif record.kind == Kind.TRANSCRIPTION:
+            self._transcript.take(count, record)
         self._aside(count, record)
 
     def _tone(self, count: JournalCount, record: Record) -> None:

@@ -20,6 +20,7 @@ from calls.models import (
     RecordingState,
     Subscription,
     Track,
+    TranscriptionState,
 )
 from calls.models.call import ArchiveState
 from calls.sockets import UNTOLD, SocketRow, trouble_words
@@ -103,6 +104,13 @@ class CallPage:
     def is_moving(self) -> bool:
         """Say whether the page is told what is new: the call lasts, or is finished."""
         return self.timeline.is_moving
+
+    @property
+    def has_words(self) -> bool:
+        """Say whether there is a transcript, or was to be, or may still be."""
+        call = self.call
+        is_off = call.transcription_state == TranscriptionState.OFF
+        return call.has_transcript or self.is_moving or not is_off
 
     @property
     def overtalk_share(self) -> float | None:

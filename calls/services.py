@@ -39,8 +39,9 @@ from calls.models import (
 from calls.models.call import LIVE_STATES, ArchiveState
 from calls.models.control import STARTS, STOPS
 from calls.segments import segments_store
+from calls.tone_masking import masks_tones
 from calls.tones import tones_store
-from calls.utterances import utterances_store
+from calls.utterances import outcomes_store, utterances_store
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ def call_facts(call_id: UUID) -> CallFacts:
     """Return what is stored of a call, for an ingest process that takes it up."""
     call = Call.objects.select_related("profile").filter(pk=call_id).first()
     if call is None:
-        return CallFacts(is_known=False)
+        return CallFacts(is_known=False, masks_tones=masks_tones(None))
     tracks = [track_draft(track) for track in call.tracks.select_related("participant")]
     facts = CallFacts(
         True,
@@ -59,6 +60,7 @@ def call_facts(call_id: UUID) -> CallFacts:
         alarms=alarms_of(call_id, now=timezone.now()),
     )
     profile = call.profile
+    facts = replace(facts, masks_tones=masks_tones(profile))
     if profile is None:
         return facts
     return replace(
@@ -67,7 +69,6 @@ def call_facts(call_id: UUID) -> CallFacts:
         handler=profile.handler,
         handler_options=profile.handler_options,
         is_bidirectional=profile.bidirectional,
-        masks_tones=profile.masks_tones,
     )
 
 
@@ -76,6 +77,12 @@ def calls_wanted(calls: Collection[UUID]) -> set[UUID]:
     wanted = Call.objects.live().filter(
         pk__in=calls, desired_streaming=True, paused_at=None
     )
+    return set(wanted.values_list("pk", flat=True))
+
+
+def transcripts_wanted(calls: Collection[UUID]) -> set[UUID]:
+    """Return which of the calls are up and to be transcribed, as last asked for."""
+    wanted = Call.objects.live().filter(pk__in=calls, desired_transcription=True)
     return set(wanted.values_list("pk", flat=True))
 
 
@@ -146,6 +153,7 @@ def batch_store(batch: ArchiveBatch, *, is_finishing: bool = False) -> None:
         alarms_store(batch.alarms)
         utterances_store(batch.utterances)
         segments_store(batch.segments)
+    outcomes_store(batch.outcomes)
     # Nearly all sockets of nearly all batches say again what is known.
     streaming = set(
         Call.objects.filter(
@@ -155,15 +163,14 @@ def batch_store(batch: ArchiveBatch, *, is_finishing: bool = False) -> None:
     for draft in batch.connections:
         if draft.closed_at is None and draft.call_id in streaming:
             continue
-        if _streaming_tell(draft) and not is_finishing:
+        if draft.kind == Connection.Kind.MEDIA:
+            _streaming_tell(draft)
+        if draft.closed_at and _is_last(draft.call_id) and not is_finishing:
             call_finish_soon(draft.call_id)
 
 
-def _streaming_tell(draft: ConnectionDraft) -> bool:
-    """Say what a socket's opening, audio or end proves about streaming.
-
-    True if it was the last socket of a call that is over.
-    """
+def _streaming_tell(draft: ConnectionDraft) -> None:
+    """Say what a media socket's opening, audio or end proves about streaming."""
     from calls.control import streaming_seen  # control imports this module
 
     call_id = draft.call_id
@@ -172,22 +179,28 @@ def _streaming_tell(draft: ConnectionDraft) -> bool:
             streaming_seen(call_id, StreamingState.CONNECTING, at=draft.opened_at)
         else:
             streaming_seen(call_id, StreamingState.STREAMING, at=draft.last_packet_at)
-        return False
-    return _end_tell(call_id, draft.close_code, at=draft.closed_at)
+    else:
+        _end_tell(call_id, draft.close_code, at=draft.closed_at)
 
 
-def _end_tell(call_id: UUID, code: int | None, *, at: datetime) -> bool:
+def _end_tell(call_id: UUID, code: int | None, *, at: datetime) -> None:
     from calls.control import streaming_seen  # control imports this module
 
-    if Connection.objects.filter(call_id=call_id, closed_at=None).exists():
-        return False
+    sockets = Connection.objects.filter(call_id=call_id, kind=Connection.Kind.MEDIA)
+    if sockets.filter(closed_at=None).exists():
+        return
     call = Call.objects.get(pk=call_id)
     if call.is_live and call.desired_streaming:
         reason = f"the socket closed ({code or 'no code'})"
         streaming_seen(call_id, StreamingState.STALLED, at=at, reason=reason)
     else:
         streaming_seen(call_id, StreamingState.STOPPED, at=at)
-    return not call.is_live
+
+
+def _is_last(call_id: UUID) -> bool:
+    """Say whether a call is over and no socket of it is open, of whatever kind."""
+    is_open = Connection.objects.filter(call_id=call_id, closed_at=None).exists()
+    return not is_open and not Call.objects.live().filter(pk=call_id).exists()
 
 
 def socket_lose(socket: Connection, *, at: datetime) -> bool:
@@ -200,7 +213,9 @@ def socket_lose(socket: Connection, *, at: datetime) -> bool:
         close_reason="the ingest process died",
         journal_state=Connection.JournalState.TORN,
     )
-    if lost and _end_tell(socket.call_id, None, at=at):
+    if lost and socket.kind == Connection.Kind.MEDIA:
+        _end_tell(socket.call_id, None, at=at)
+    if lost and _is_last(socket.call_id):
         call_finish_soon(socket.call_id)
     return bool(lost)
 

@@ -34,7 +34,10 @@ def tails_mark(
     Only if the last socket ended without a close by ACS. A participant whose packets
     had ended before the socket broke had left. Returns how many tracks have a tail.
     """
-    last = max(counts, key=lambda count: count.header.opened_at_us)
+    media = (count for count in counts if count.header.socket == "media")
+    last = max(media, key=lambda count: count.header.opened_at_us, default=None)
+    if last is None:
+        return 0
     if last.is_sealed and last.close_code in ORDERLY:
         return 0
     end = _end_of_streaming(call_id)
@@ -43,6 +46,8 @@ def tails_mark(
     broke_us = last.header.opened_at_us + last.last_arrival_us
     marked = 0
     for track in tracks:
+        if track.is_ours:
+            continue
         origin = track.timeline.origin
         if origin is None or broke_us - track.last_arrival_us > PATIENCE_US:
             continue

@@ -9,7 +9,7 @@ from uuid import UUID
 from calls import identity
 from calls.drafts import ToneDraft
 from calls.journal_format import microseconds
-from streaming.protocol import DtmfData
+from streaming.protocol import MASK, DtmfData
 
 # A peer that sends more is not dialling: its frames are kept, rows are not made.
 MAX_TONES = 10_000
@@ -44,6 +44,7 @@ class ToneIndex:
                 tone=dtmf.data,
                 at_us=microseconds(stamp) if stamp else self.opened_us + arrival_us,
                 is_stamped=stamp is not None,
+                is_masked=dtmf.data == MASK,
             )
         )
 

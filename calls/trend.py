@@ -16,7 +16,7 @@ import redis
 import redis.asyncio
 
 from calls.board_types import Trend
-from calls.live import LiveProcess, live_processes, redis_sync
+from calls.live import LiveProcess, callers_of, live_processes, redis_sync
 from calls.models import Alarm, Call
 
 TREND_KEY = "acsstream:trend"
@@ -59,7 +59,10 @@ def trend_note(at: float) -> None:
 def point_of(processes: Sequence[LiveProcess], slot: int) -> Point:
     """Return what processes and database say; alarms are those of the step before."""
     tracks = [
-        track for one in processes for call in one["calls"] for track in call["tracks"]
+        track
+        for one in processes
+        for call in one["calls"]
+        for track in callers_of(call)
     ]
     packets = sum(track["packets"] for track in tracks)
     silent = sum(track["silent_packets"] for track in tracks)

@@ -9,12 +9,14 @@ from calls import (
     offer_views,
     recording_views,
     review_views,
+    transcript_views,
     views,
     webhooks,
 )
 from calls.history.views import timeline_json, timeline_page
 from calls.listen_views import call_listeners
 from calls.markers import markers_json
+from calls.prompts.views import prompt_audio
 
 urlpatterns: list[URLPattern] = [
     path(
@@ -42,6 +44,7 @@ urlpatterns: list[URLPattern] = [
         recording_views.recording_manifest,
         name="manifest",
     ),
+    path("prompts/<uuid:prompt_id>/audio", prompt_audio, name="prompt_audio"),
     *(
         path(
             f"calls/<uuid:call_id>/stereo.{form}",
@@ -70,6 +73,20 @@ urlpatterns: list[URLPattern] = [
         "calls/<uuid:call_id>/timeline/page.json", timeline_page, name="timeline_page"
     ),
     path("calls/<uuid:call_id>/markers.json", markers_json, name="markers"),
+    path(
+        "calls/<uuid:call_id>/transcript/page.json",
+        transcript_views.transcript_json,
+        name="transcript",
+    ),
+    *(
+        path(
+            f"calls/<uuid:call_id>/transcript.{form}",
+            transcript_views.transcript_file,
+            {"form": form},
+            name=f"transcript_{form}",
+        )
+        for form in transcript_views.FORMS
+    ),
     path("calls/<uuid:call_id>/review.json", review_views.review_json, name="review"),
     path("calls/<uuid:call_id>/review/notes", review_views.note_add, name="note_add"),
     path(

@@ -1,16 +1,26 @@
-"""Utterances: drafts into rows."""
+"""What we said into calls: drafts into rows, and what they prove of orders."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from calls.batches import storable
-from calls.drafts import UtteranceDraft
-from calls.models import Utterance
+from calls.drafts import OutcomeDraft, UtteranceDraft
+from calls.models import (
+    Call,
+    CommandState,
+    Evidence,
+    Prompt,
+    StreamCommand,
+    Utterance,
+)
 
 FIGURES = ["state", "start_us", "sent_ms", "played_ms", "underruns", "reason"]
 
 
-def utterances_store(drafts: Iterable[UtteranceDraft]) -> None:
+def utterances_store(drafts: Sequence[UtteranceDraft]) -> None:
     """Write what we said into calls; a later draft of one carries newer news."""
+    if not drafts:
+        return
     rows = {
         draft.id: Utterance(
             id=draft.id,
@@ -27,7 +37,7 @@ def utterances_store(drafts: Iterable[UtteranceDraft]) -> None:
             underruns=draft.underruns,
             reason=storable(draft.reason, 500),
         )
-        for draft in drafts
+        for draft in _of_what_is_there(drafts)
     }
     Utterance.objects.bulk_create(
         rows.values(),
@@ -35,3 +45,36 @@ def utterances_store(drafts: Iterable[UtteranceDraft]) -> None:
         unique_fields=["id"],
         update_fields=FIGURES,
     )
+
+
+def _of_what_is_there(drafts: Sequence[UtteranceDraft]) -> Iterable[UtteranceDraft]:
+    """Yield drafts of calls that exist, without orders and prompts that do not."""
+    asked = {draft.command_id for draft in drafts if draft.command_id}
+    played = {draft.prompt_id for draft in drafts if draft.prompt_id}
+    calls = Call.objects.filter(pk__in={draft.call_id for draft in drafts})
+    known = set(calls.values_list("pk", flat=True))
+    commands = StreamCommand.objects.filter(pk__in=asked) if asked else ()
+    prompts = Prompt.objects.filter(pk__in=played) if played else ()
+    keys = {row.pk for rows in (commands, prompts) for row in rows}
+    for draft in drafts:
+        if draft.call_id in known:
+            yield replace(
+                draft,
+                command_id=draft.command_id if draft.command_id in keys else None,
+                prompt_id=draft.prompt_id if draft.prompt_id in keys else None,
+            )
+
+
+def outcomes_store(drafts: Iterable[OutcomeDraft]) -> None:
+    """Settle the orders that ingest carried out, or could not."""
+    from calls.control import command_settle  # control imports services
+
+    for draft in drafts:
+        state = CommandState.CONFIRMED if draft.is_done else CommandState.FAILED
+        command_settle(
+            draft.command_id,
+            state,
+            words=draft.words,
+            evidence=Evidence.MEDIA,
+            is_proof=True,
+        )

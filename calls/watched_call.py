@@ -13,13 +13,27 @@ from django.utils import timezone
 
 from calls import formats
 from calls.markup import CALL_COLOURS, STREAMING_COLOURS, TONES
-from calls.models import Call, Participant
+from calls.models import Call, Participant, Utterance
 from calls.models.call import ArchiveState
 from calls.offers import paused_words
+from calls.transcripts.reading import SegmentJson, who_said
+from calls.transcripts.wire import Caption
 from calls.watching import CallDetail, DetailTrack
 
 # While a call is in these, its page has not come to rest.
 UNFINISHED = (ArchiveState.LIVE, ArchiveState.PENDING)
+# A page names no more of what waits to be said.
+SAID_MOST = 5
+
+
+class SpokenNow(TypedDict):
+    """Something that we say, or that waits for its turn. `of`: how long it is."""
+
+    name: str
+    kind: str
+    waits: bool
+    seconds: float
+    of: float | None
 
 
 class CallNow(TypedDict):
@@ -34,6 +48,7 @@ class CallNow(TypedDict):
     streaming_tone: str
     streaming_reason: str
     desired: bool
+    transcription: str
     paused: str
     archive: str
     archive_label: str
@@ -41,6 +56,7 @@ class CallNow(TypedDict):
     completeness: float | None
     overtalk_ms: int | None
     quiet: float | None
+    speaking: Sequence[SpokenNow]
 
 
 class PersonNow(TypedDict):
@@ -78,6 +94,12 @@ class PersonNow(TypedDict):
     holes: NotRequired[Sequence[tuple[str, float, float]]]
 
 
+class CaptionNow(SegmentJson):
+    """Something that was said; what is not final is being said, and still guessed."""
+
+    final: bool
+
+
 class WatchedCall(TypedDict):
     """One message to a page. `over`: nothing will change by itself any more."""
 
@@ -90,6 +112,8 @@ class WatchedCall(TypedDict):
     clock: float | None
     listeners: Sequence[str]
     people: Sequence[PersonNow]
+    # What was said anew, for those who may read transcripts.
+    captions: NotRequired[Sequence[CaptionNow]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +123,7 @@ class CallFacts:
     call: Call
     people: Mapping[str, Participant]
     paused: str
+    utterances: Sequence[Utterance] = ()
 
     @property
     def is_over(self) -> bool:
@@ -112,7 +137,29 @@ def call_facts(call_id: UUID) -> CallFacts | None:
     if call is None:
         return None
     people = {one.raw_id: one for one in call.participants.all()}
-    return CallFacts(call, people, paused_words(call))
+    return CallFacts(call, people, paused_words(call), _said_now(call))
+
+
+def _said_now(call: Call) -> Sequence[Utterance]:
+    """Return what is being said into a call, and what waits, in order."""
+    if not call.is_live:
+        return ()
+    states = (Utterance.State.PLAYING, Utterance.State.QUEUED)
+    rows = call.utterances.filter(state__in=states).select_related("prompt")
+    return list(rows.order_by("queued_at")[:SAID_MOST])
+
+
+def _spoken_now(said: Utterance, *, at: float) -> SpokenNow:
+    waits = said.state == Utterance.State.QUEUED
+    since = 0.0 if waits or said.start_us is None else at - said.start_us / 1e6
+    length = said.prompt.duration_ms / 1e3 if said.prompt else None
+    return {
+        "name": said.name,
+        "kind": said.kind,
+        "waits": waits,
+        "seconds": max(since if length is None else min(since, length), 0.0),
+        "of": length,
+    }
 
 
 def call_now(facts: CallFacts, detail: CallDetail | None, *, at: float) -> CallNow:
@@ -129,6 +176,7 @@ def call_now(facts: CallFacts, detail: CallDetail | None, *, at: float) -> CallN
         "streaming_tone": TONES[STREAMING_COLOURS[call.streaming_state]],
         "streaming_reason": call.streaming_reason,
         "desired": call.desired_streaming,
+        "transcription": call.transcription_state,
         "paused": facts.paused,
         "archive": call.archive_state,
         "archive_label": str(call.get_archive_state_display()),
@@ -136,6 +184,7 @@ def call_now(facts: CallFacts, detail: CallDetail | None, *, at: float) -> CallN
         "completeness": detail["completeness"] if detail else call.completeness,
         "overtalk_ms": detail["overtalk_ms"] if detail else call.overtalk_ms,
         "quiet": max(at - heard, 0.0) if heard and call.is_live else None,
+        "speaking": [_spoken_now(one, at=at) for one in facts.utterances],
     }
 
 
@@ -172,4 +221,24 @@ def person_now(track: DetailTrack, facts: CallFacts, *, origin_us: int) -> Perso
         "completeness": track["completeness"],
         "offset": (track["origin_us"] - origin_us) / 1e6,
         "seconds": live["ms"] / 1e3,
+    }
+
+
+def caption_now(caption: Caption, facts: CallFacts, *, origin_us: int) -> CaptionNow:
+    """Return a caption as the page's script reads it, at its place on the clock."""
+    names = {raw_id: one.display_name for raw_id, one in facts.people.items()}
+    # Without a zero nothing has been heard yet, and so this is the beginning.
+    at_us = max(caption.start_us - origin_us, 0) if origin_us else 0
+    return {
+        "id": str(caption.id),
+        "at": round(at_us / 1e6, 3),
+        "seconds": round(caption.duration_us / 1e6, 3),
+        "raw_id": caption.raw_id,
+        "who": who_said(names, caption.raw_id),
+        "words": [(caption.text, 0, caption.duration_us // 1000)],
+        "confidence": caption.confidence,
+        "sentiment": caption.sentiment,
+        "language": caption.language,
+        "cut": caption.is_cut,
+        "final": caption.is_final,
     }

@@ -110,8 +110,10 @@ class MediaOptions:
 class TranscriptionOptions:
     """The `transcriptionOptions` of a request."""
 
+    transport_url: str
     locale: str
     start: bool
+    intermediate: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +220,7 @@ class Call:
             "muted": line.people.muted if line else [],
             "on_hold": line.people.on_hold if line else [],
             "transcription": line.transcription.report() if line else None,
+            "recognised": line.recognition.report() if line else [],
         }
 
     def _callbacks_report(self) -> dict[str, Any]:

@@ -114,6 +114,11 @@ class Timeline:
         """Sleep until so many emulated seconds after the call was connected."""
         await self._clock.sleep_until(self.began + elapsed)
 
+    def date(self, elapsed: float) -> datetime:
+        """Return when that second of the call was captured, as time stamps say it."""
+        began = datetime.fromtimestamp(self._began_ms / 1000, UTC)
+        return began + timedelta(seconds=elapsed)
+
     def stamp(self, slot: int, digits: int) -> bytes:
         """Return a slot's capture time as ISO 8601 UTC with 0, 3 or 7 digits."""
         second, millisecond = divmod(self._began_ms + slot * FRAME_MS, 1000)

@@ -73,6 +73,37 @@ class Faults(Options):
         "every start of transcription fails with this sub-code, or never happens",
         ("works", "8581", "never"),
     )
+    recognition: str = option(
+        "works",
+        "of every tone it is told only that it failed; or recognition is accepted and "
+        "never happens",
+        ("works", "fails", "never"),
+    )
+    transcript_stop_after: float = option(
+        0.0, "seconds of transcription after which no text comes; the socket stays open"
+    )
+    transcript_drop_after: float = option(
+        0.0, "seconds after which each transcription socket breaks (1006)"
+    )
+    transcript_retells: int = option(
+        0, "after a redial so many of the last final results are told again"
+    )
+    transcript_words: str = option(
+        "sent",
+        "the member words of final results",
+        ("sent", "missing", "null", "empty"),
+    )
+    transcript_confidence: str = option(
+        "sent", "the member confidence is sent or missing", ("sent", "missing")
+    )
+    transcript_enums: str = option(
+        "documented",
+        "how display, Final and Intermediate are spelt",
+        ("documented", "lower", "upper"),
+    )
+    transcript_malformed: int = option(
+        0, "before every n-th result one that is no message"
+    )
     slow_reader_ms: int = option(0, "pause after each message read from the app")
     answer: str = option(
         "connected",

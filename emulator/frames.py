@@ -41,9 +41,14 @@ def audio_metadata(subscription_id: str, rate: int, length_24k: str) -> bytes:
     return _message("AudioMetadata", "audioMetadata", metadata)
 
 
+def spelled(tone: str) -> str:
+    """Return a tone as callbacks spell it, and sockets may: five, asterisk, a."""
+    return _WORDS[tone]
+
+
 def dtmf(tone: str, behaviour: Behaviour, *, at: str, raw_id: str) -> bytes:
     """Return one DtmfData message."""
-    tone = _WORDS[tone] if behaviour.dtmf_spelling == "word" else tone
+    tone = spelled(tone) if behaviour.dtmf_spelling == "word" else tone
     body: dict[str, Any] = {"data": tone}
     if behaviour.dtmf_details:
         body |= {"timestamp": at, "participantRawID": raw_id}

@@ -23,6 +23,7 @@ from emulator.calls import (
 from emulator.clock import Clock, Timeline
 from emulator.dialling import Dialler
 from emulator.identities import identifier
+from emulator.keypad import Recognition
 from emulator.media import MediaStream
 from emulator.news import News
 from emulator.options import Settings
@@ -82,9 +83,16 @@ class Line:
             call, clock=exchange.clock, announce=announce, spawn=self.spawn
         )
         self.transcription = Transcription(
-            call.transcription_options,
-            fault=call.plan.faults.transcription,
+            call,
+            clock=exchange.clock,
+            dialler=Dialler(exchange.session, exchange.issuer),
+            speech=exchange.speech,
+            present=self.people.audible,
             announce=announce,
+            spawn=self.spawn,
+        )
+        self.recognition = Recognition(
+            fault=call.plan.faults.recognition, announce=announce
         )
 
     # From answered to connected
@@ -210,15 +218,19 @@ class Line:
             case "redial":
                 self._redial(given)
             case "dtmf":
-                media = self._call.media
                 raw_id = given.get("participant", self._plan.participants[0])
-                tones = given.get("tones", "")
-                if media is None or not await media.send_dtmf(tones, raw_id):
-                    raise NotPossibleError("nobody listens for tones")
+                await self._press(given.get("tones", ""), raw_id)
             case "join" | "leave":
                 self.people.change(action.do, given.get("participant", ""))
             case _:
                 raise AssertionError("the plan was checked")
+
+    async def _press(self, tones: str, raw_id: str) -> None:
+        """Press keys: told over the socket, by callbacks, or both."""
+        media = self._call.media
+        sent = media is not None and await media.send_dtmf(tones, raw_id)
+        if not (self.recognition.press(tones, raw_id) or sent):
+            raise NotPossibleError("nobody listens for tones")
 
     def _redial(self, given: dict[str, Any]) -> None:
         media = self._call.media
@@ -290,7 +302,6 @@ class Line:
         was_connected = call.state is CallState.CONNECTED
         call.state, call.ending = CallState.DISCONNECTED, ending
         call.lasted = call.timeline.elapsed() if call.timeline else None
-        self.transcription.end()
         self.spawn(self._wind_up(result, code, was_connected=was_connected))
 
     async def _wind_up(
@@ -299,6 +310,8 @@ class Line:
         try:
             if was_connected:
                 await self._end_media(code)
+                hangup = self._plan.behaviour.hangup_code
+                await self.transcription.hang_up(hangup if code is None else code)
                 await self._news.began.wait()
             self._news.release()
             self._news.announce("CallDisconnected", {"resultInformation": result})

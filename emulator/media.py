@@ -175,6 +175,8 @@ class MediaStream:
         if socket is None or not self.options.dtmf or not self._sending.is_set():
             return False
         at = self._timeline.stamp(self._timeline.slot(), 3).decode()
+        if self._behaviour.dtmf_socket == "lost":
+            return True
         try:
             for tone in tones:
                 message = frames.dtmf(tone, self._behaviour, at=at, raw_id=raw_id)
@@ -290,6 +292,7 @@ class MediaStream:
         # peer's close frame, and what is still under way would be lost.
         reader.cancel()
         await asyncio.gather(reader, return_exceptions=True)
+        self._outbound.lose_socket(self._timeline.elapsed())
         _raise_unless_lost(pump)
         return order
 

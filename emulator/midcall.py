@@ -1,4 +1,4 @@
-"""The REST operations in a call: on those who take part, streaming, transcription."""
+"""The REST operations in a call: on those who take part, streaming, keys, words."""
 
 from emulator.identities import raw_id_of
 from emulator.operations import established, line_of, living
@@ -134,3 +134,21 @@ def update_transcription(request: Request) -> Reply:
     locale = str(request.required("locale"))
     line_of(call).transcription.update(operation_of(request, call), locale)
     return Reply(202)
+
+
+def start_recognition(request: Request) -> Reply:
+    """Listen to somebody's keys."""
+    call = established(request)
+    line = line_of(call)
+    raw_id = _present(request.raw_id("targetParticipant"), line.people)
+    line.recognition.start(raw_id, operation_of(request, call))
+    return Reply(200)
+
+
+def stop_recognition(request: Request) -> Reply:
+    """Listen to somebody's keys no more."""
+    call = established(request)
+    line = line_of(call)
+    raw_id = request.raw_id("targetParticipant")
+    done = line.recognition.stop(raw_id, operation_of(request, call))
+    return Reply(200, idle=not done)

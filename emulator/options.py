@@ -173,6 +173,11 @@ class Behaviour(Options):
     dtmf_details: bool = option(
         False, "DtmfData carries timestamp and participantRawID too"
     )
+    dtmf_socket: str = option(
+        "sent",
+        "lost: no tone comes over the socket although it was asked for",
+        ("sent", "lost"),
+    )
     extra_headers: str = option(
         "", "further headers of the socket, as 'Name: value; Name: value'"
     )
@@ -182,6 +187,23 @@ class Behaviour(Options):
         10.0, "audio kept for a peer that reads slowly; older frames are dropped"
     )
     outbound_bytes: int = option(65536, "largest message accepted from the peer")
+    transcripts: str = option(
+        "sent",
+        "whether a transcription opens a socket; none: it has state and callbacks only",
+        ("sent", "none"),
+    )
+    transcript_delay: float = option(0.4, "from the end of a line to its final result")
+    transcript_offsets: str = option(
+        "relative",
+        "what offsets are: from the start of transcription, .NET dates, or the last "
+        ".NET date minus those",
+        ("relative", "date", "inverted"),
+    )
+    transcript_redial: str = option(
+        "go_on",
+        "after a redial small offsets go on, or begin anew",
+        ("go_on", "begin_anew"),
+    )
     callback_content_type: str = option(
         "application/json; charset=utf-8", "Content-Type of callbacks"
     )

@@ -1,8 +1,10 @@
 """What the app says into a call: queued, played in real time, judged and kept."""
 
 import base64
+import hashlib
 import json
-from collections import Counter
+from collections import Counter, deque
+from dataclasses import dataclass, field
 from typing import Any
 
 from emulator.clock import FRAME_SECONDS
@@ -11,6 +13,33 @@ UNDERRUN_SECONDS = 0.5
 """A pause up to this long is an underrun, a longer one separates utterances."""
 RECENT = 1000
 """How many played frames are remembered for a mix with the participants."""
+
+
+UTTERANCES = 1000
+"""How many utterances are remembered."""
+
+
+@dataclass
+class Utterance:
+    """Frames that were heard one after the other, without a pause or a stop between."""
+
+    slot: int
+    packets: int = 0
+    digest: Any = field(default_factory=hashlib.sha256, repr=False)
+
+    @property
+    def end(self) -> int:
+        """Return the slot after its last."""
+        return self.slot + self.packets
+
+    def report(self) -> dict[str, Any]:
+        """Return it as the control API shows it; times since the call was connected."""
+        frame_ms = round(FRAME_SECONDS * 1000)
+        return {
+            "at_ms": self.slot * frame_ms,
+            "ms": self.packets * frame_ms,
+            "sha256": self.digest.hexdigest(),
+        }
 
 
 class OutboundAudio:
@@ -34,6 +63,11 @@ class OutboundAudio:
         self.lint: Counter[str] = Counter()
         self.counts: Counter[str] = Counter()
         self._deepest = 0
+        # Of all that was played, pauses left out.
+        self._digest = hashlib.sha256()
+        self._utterances: deque[Utterance] = deque(maxlen=UTTERANCES)
+        self._goes_on = False
+        self._worst_stop = 0.0
 
     def take(self, text: str, at: float, *, limit: int) -> None:
         """Act on one text message from the app."""
@@ -53,7 +87,7 @@ class OutboundAudio:
             case "audiodata":
                 self._audio(message.get("audiodata"), at)
             case "stopaudio":
-                self._stop()
+                self._stop(at)
             case _:
                 self.lint["unknown_kind"] += 1
 
@@ -92,8 +126,23 @@ class OutboundAudio:
         self._queue += pcm
         self._deepest = max(self._deepest, len(self._queue))
 
-    def _stop(self) -> None:
+    def lose_socket(self, at: float) -> None:
+        """Drop what is queued: the socket it came over has gone.
+
+        Whether ACS does so is documented nowhere; what it says into a call belongs to
+        a socket, and an app must be right either way.
+        """
+        self.advance(at)
+        self.counts["lost_bytes"] += len(self._queue)
+        self._queue.clear()
+        self._ran_dry_at = None
+        self._goes_on = False
+
+    def _stop(self, at: float) -> None:
         self.counts["stops"] += 1
+        # The frame that is being played is played to its end.
+        self._worst_stop = max(self._worst_stop, self._next_slot * FRAME_SECONDS - at)
+        self._goes_on = False
         self.counts["flushed_bytes"] += len(self._queue)
         self._queue.clear()
         # Silence after a stop was asked for: what follows is a new utterance.
@@ -110,6 +159,12 @@ class OutboundAudio:
 
     def _play(self, frame: bytes) -> None:
         self.counts["played"] += 1
+        self._digest.update(frame)
+        if not (self._goes_on and self._utterances[-1].end == self._next_slot):
+            self._utterances.append(Utterance(self._next_slot))
+            self._goes_on = True
+        self._utterances[-1].packets += 1
+        self._utterances[-1].digest.update(frame)
         self._recent[self._next_slot] = frame
         if len(self._recent) > RECENT:
             del self._recent[next(iter(self._recent))]
@@ -151,6 +206,10 @@ class OutboundAudio:
             "underruns": self.counts["underruns"],
             "stops": self.counts["stops"],
             "flushed_ms": round(self.counts["flushed_bytes"] / per_ms),
+            "lost_ms": round(self.counts["lost_bytes"] / per_ms),
+            "stop_to_silence_ms": round(self._worst_stop * 1000),
+            "heard_sha256": self._digest.hexdigest(),
+            "utterances": [each.report() for each in self._utterances],
         }
 
 

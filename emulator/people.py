@@ -59,6 +59,13 @@ class People:
         """Return the raw ids of those who are on hold."""
         return [each for each in self.roster if each in self._on_hold]
 
+    def audible(self) -> list[str]:
+        """Return the raw ids of those whose voices are heard in the call."""
+        quiet = {*self._muted, *self._on_hold}
+        if unheard := self._plan.faults.unheard:
+            quiet.update(self._plan.participants[unheard - 1 : unheard])
+        return [each for each in self.roster if each not in quiet]
+
     def listed(self) -> list[events.Event]:
         """Return everybody as callbacks and responses list them."""
         return [self.one(each) for each in self.roster]

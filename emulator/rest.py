@@ -66,6 +66,8 @@ def _routes(calls: CallOperations) -> list[tuple[str, str, str, Handler]]:
                 "startTranscription": midcall.start_transcription,
                 "stopTranscription": midcall.stop_transcription,
                 "updateTranscription": midcall.update_transcription,
+                "startContinuousDtmfRecognition": midcall.start_recognition,
+                "stopContinuousDtmfRecognition": midcall.stop_recognition,
             }.items()
         ),
     ]

@@ -112,9 +112,17 @@ def transcription_of(request: Request) -> TranscriptionOptions | None:
     match options:
         case None:
             return None
-        case {"transportType": "websocket", "locale": str(locale)} if locale:
-            start = bool(options.get("startTranscription"))
-            return TranscriptionOptions(locale=locale, start=start)
+        case {
+            "transportType": "websocket",
+            "locale": str(locale),
+            "transportUrl": str(url),
+        } if locale and url.startswith(("ws://", "wss://")):
+            return TranscriptionOptions(
+                transport_url=url,
+                locale=locale,
+                start=bool(options.get("startTranscription")),
+                intermediate=bool(options.get("enableIntermediateResults")),
+            )
         case _:
             text = "The field transcriptionOptions is invalid."
             raise RestError(400, "InvalidRequest", text)

@@ -30,6 +30,8 @@ OPERATIONS = (
     "startTranscription",
     "stopTranscription",
     "updateTranscription",
+    "startContinuousDtmfRecognition",
+    "stopContinuousDtmfRecognition",
 )
 """The operations there are, by the names that faults and reports use."""
 LOST = ("", "request", "answer")

@@ -11,6 +11,7 @@ import soundfile
 import soxr
 
 from emulator.clock import FRAME_MS
+from emulator.lines import Line, LinesError, lines_beside
 
 BUILT_IN = Path(__file__).parent / "audio"
 """The conversation that `scripts/synthesise_conversation.py` makes."""
@@ -52,9 +53,14 @@ class Voice:
 class Speech:
     """The parties of one conversation, as loaded, and as voices at a sample rate."""
 
-    def __init__(self, parties: Sequence[tuple[npt.NDArray[np.float32], int]]) -> None:
-        """Take each party's float samples and their rate in Hz."""
+    def __init__(
+        self,
+        parties: Sequence[tuple[npt.NDArray[np.float32], int]],
+        lines: Sequence[tuple[Line, ...]] = (),
+    ) -> None:
+        """Take each party's float samples, their rate in Hz, and what is said."""
         self._parties = parties
+        self.lines = [*lines, *((),) * (len(parties) - len(lines))]
         self.voices = cache(self._voices)
         self.mixed = cache(self._mixed)
 
@@ -130,7 +136,8 @@ def load(folder: Path | None) -> Speech:
     """Return the speech in a folder of WAV and FLAC files; None is the built-in one.
 
     One file is one party, in file-name order. A stereo file is two parties when it is
-    alone and is mixed down otherwise. Raises `AudioError`.
+    alone and is mixed down otherwise. What is said in a file stands beside it, see
+    `lines_beside`. Raises `AudioError`.
     """
     folder = folder or BUILT_IN
     if not folder.is_dir():
@@ -144,7 +151,11 @@ def load(folder: Path | None) -> Speech:
     if len(read) == 1:
         [(channels, rate)] = read
         return Speech([(channel, rate) for channel in channels.T])
-    return Speech([(channels.mean(axis=1), rate) for channels, rate in read])
+    try:
+        lines = [lines_beside(path) for path in audio]
+    except LinesError as exc:
+        raise AudioError(str(exc)) from exc
+    return Speech([(channels.mean(axis=1), rate) for channels, rate in read], lines)
 
 
 def _read(path: Path) -> tuple[npt.NDArray[np.float32], int]:

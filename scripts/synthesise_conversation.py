@@ -1,19 +1,25 @@
 """Speak the emulator's two-party conversation with espeak-ng.
 
-    python scripts/synthesise_conversation.py [--out emulator/audio]
+    python scripts/synthesise_conversation.py [--out emulator/audio] [--times-only]
 
 Writes one FLAC file per party (24 kHz, 16-bit, mono), both as long as the whole
 conversation and aligned in time: whoever does not speak is digital silence. The files
 are kept in the repository, so this runs only when the text below changes. It needs
 espeak-ng on PATH.
+
+Beside each it writes what is said in it, and when, as JSON: lines with their words.
+Lines begin and end with their samples. Words are timed by the letters they have, within
+the sounds of their line; espeak-ng does not tell. `--times-only` measures files that
+are there.
 """
 
 import argparse
 import io
+import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +29,10 @@ import soxr
 RATE = 24_000
 PEAK = 0.5
 """Highest sample of a line, of full scale: two voices together never clip."""
+
+SHORT_PAUSE = 0.1
+ROUNDING = 0.03
+EDGE = 0.02
 
 VOICES = {
     "caller": ("en-us+m3", 152, 42),
@@ -86,17 +96,96 @@ def converse() -> dict[str, Samples]:
     return {party: np.concatenate(pieces) for party, pieces in spoken.items()}
 
 
+def sounds(samples: Samples) -> list[tuple[float, float]]:
+    """Return where there is sound, as seconds from and to, without short pauses."""
+    heard = np.flatnonzero(samples)
+    breaks = np.flatnonzero(np.diff(heard) > SHORT_PAUSE * RATE)
+    first = [heard[0], *heard[breaks + 1]]
+    last = [*heard[breaks], heard[-1]]
+    return [(a / RATE, (b + 1) / RATE) for a, b in zip(first, last, strict=True)]
+
+
+def lines(conversation: dict[str, Samples]) -> dict[str, list[dict[str, Any]]]:
+    """Return what each party says and when: a turn begins a pause after the last."""
+    waiting = {party: sounds(samples) for party, samples in conversation.items()}
+    said: dict[str, list[dict[str, Any]]] = {party: [] for party in conversation}
+    for number, turn in enumerate(CONVERSATION):
+        mine = waiting[turn.party]
+        spoken = [mine.pop(0)]
+        following = CONVERSATION[number + 1 : number + 2]
+        while mine and not _is_over(turn, spoken, following, waiting):
+            spoken.append(mine.pop(0))
+        said[turn.party].append(_line(turn.text, spoken))
+    return said
+
+
+def _is_over(
+    turn: Turn,
+    spoken: list[tuple[float, float]],
+    following: tuple[Turn, ...],
+    waiting: dict[str, list[tuple[float, float]]],
+) -> bool:
+    if not following:
+        return False
+    expected = spoken[-1][1] + turn.pause
+    return abs(waiting[following[0].party][0][0] - expected) < ROUNDING
+
+
+def _line(text: str, spoken: list[tuple[float, float]]) -> dict[str, Any]:
+    """Return a line; its words share its sounds by their letters."""
+    words, total = text.split(), sum(end - start for start, end in spoken)
+    weights = [sum(map(str.isalpha, word)) + 1 for word in words]
+    timed, passed = [], 0.0
+    for word, weight in zip(words, weights, strict=True):
+        start, passed = passed, passed + total * weight / sum(weights)
+        begun, ended = _moment(spoken, start, 0), _moment(spoken, passed, 1)
+        shown = word.strip(".,?!:").lower()
+        timed.append([shown, round(begun, 3), round(ended - begun, 3)])
+    at, end = spoken[0][0], spoken[-1][1]
+    return {
+        "at": round(at, 3),
+        "seconds": round(end - at, 3),
+        "text": text,
+        "words": timed,
+    }
+
+
+def _moment(spoken: list[tuple[float, float]], passed: float, side: int) -> float:
+    """Return when so many seconds of sound have passed; `side` 1: at their end."""
+    for start, end in spoken:
+        length = end - start
+        if passed < length - EDGE or (side and passed <= length + EDGE):
+            return start + max(passed, 0.0)
+        passed -= length
+    return spoken[-1][1]
+
+
 def main() -> int:
-    """Write `1-caller.flac` and `2-agent.flac`."""
+    """Write `1-caller.flac` and `2-agent.flac`, and what is said in them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("emulator/audio"))
-    out: Path = parser.parse_args().out
+    parser.add_argument("--times-only", action="store_true")
+    given = parser.parse_args()
+    out: Path = given.out
     out.mkdir(parents=True, exist_ok=True)
-    for number, (party, samples) in enumerate(converse().items(), start=1):
-        path = out / f"{number}-{party}.flac"
-        soundfile.write(path, samples, RATE, subtype="PCM_16")
-        seconds, size = len(samples) / RATE, path.stat().st_size
-        sys.stdout.write(f"{path}: {seconds:.1f} s, {size} bytes\n")
+    paths = {
+        party: out / f"{number}-{party}.flac"
+        for number, party in enumerate(VOICES, start=1)
+    }
+    if given.times_only:
+        conversation = {
+            party: soundfile.read(path, dtype="float32")[0]
+            for party, path in paths.items()
+        }
+    else:
+        conversation = converse()
+        for party, samples in conversation.items():
+            soundfile.write(paths[party], samples, RATE, subtype="PCM_16")
+    for party, said in lines(conversation).items():
+        path = paths[party].with_suffix(".json")
+        path.write_text(json.dumps({"lines": said}, indent=1) + "\n")
+        seconds = len(conversation[party]) / RATE
+        sys.stdout.write(f"{paths[party]}: {seconds:.1f} s, {len(said)} lines\n")
     return 0
 
 

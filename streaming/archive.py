@@ -34,12 +34,15 @@ from calls.drafts import (
     CallFacts,
     ChunkDraft,
     ConnectionDraft,
+    OutcomeDraft,
+    SegmentDraft,
     StopWindow,
     SubscriptionDraft,
     ToneDraft,
     TrackDraft,
+    UtteranceDraft,
 )
-from calls.lifecycle import streaming_refused
+from calls.lifecycle import streaming_refused, transcription_refused
 
 log = logging.getLogger(__name__)
 K = TypeVar("K")
@@ -51,6 +54,8 @@ MAX_SOCKETS = 50_000
 MAX_TRACKS = 10_000
 MAX_TONES = 50_000
 MAX_ALARMS = 10_000
+MAX_UTTERANCES = 10_000
+MAX_SEGMENTS = 50_000
 READERS = 2
 
 
@@ -77,18 +82,14 @@ class Archive:
         self._chunks: dict[tuple[UUID, UUID, int], ChunkDraft] = {}
         self._tones: dict[UUID, ToneDraft] = {}
         self._alarms: dict[UUID, AlarmDraft] = {}
+        self._utterances: dict[UUID, UtteranceDraft] = {}
+        self._segments: dict[UUID, SegmentDraft] = {}
+        self._outcomes: dict[UUID, OutcomeDraft] = {}
 
     @property
     def waiting(self) -> int:
         """Return how many drafts are not yet in the database."""
-        return (
-            len(self._connections)
-            + len(self._subscriptions)
-            + len(self._tracks)
-            + len(self._chunks)
-            + len(self._tones)
-            + len(self._alarms)
-        )
+        return len(self._waiting())
 
     def put(self, batch: ArchiveBatch) -> None:
         """Add drafts to what the next `flush` writes."""
@@ -106,6 +107,18 @@ class Archive:
             self._keep(self._tones, tone.id, tone, MAX_TONES)
         for alarm in batch.alarms:
             self._keep(self._alarms, alarm.id, alarm, MAX_ALARMS)
+        self._put_spoken(batch)
+
+    def _put_spoken(self, batch: ArchiveBatch) -> None:
+        for said in batch.utterances:
+            self._keep(self._utterances, said.id, said, MAX_UTTERANCES)
+        for segment in batch.segments:
+            self._keep(self._segments, segment.id, segment, MAX_SEGMENTS)
+        for outcome in batch.outcomes:
+            # The first one tells: what was stopped later was carried out all the same.
+            if outcome.command_id not in self._outcomes:
+                command = outcome.command_id
+                self._keep(self._outcomes, command, outcome, MAX_UTTERANCES)
 
     def _keep(self, waiting: dict[K, T], key: K, draft: T, most: int) -> None:
         if key in waiting or len(waiting) < most:
@@ -121,6 +134,7 @@ class Archive:
         self._connections, self._subscriptions = {}, {}
         self._tracks, self._chunks = {}, {}
         self._tones, self._alarms = {}, {}
+        self._utterances, self._segments, self._outcomes = {}, {}, {}
         is_written = False
         try:
             answer = await self._write(partial(_store, batch))
@@ -140,6 +154,9 @@ class Archive:
             chunks=list(self._chunks.values()),
             tones=list(self._tones.values()),
             alarms=list(self._alarms.values()),
+            utterances=list(self._utterances.values()),
+            segments=list(self._segments.values()),
+            outcomes=list(self._outcomes.values()),
         )
 
     def _put_back(self, batch: ArchiveBatch) -> None:
@@ -165,6 +182,16 @@ class Archive:
         """Return which of the calls are to be streamed now; None if nobody knows."""
         return await self._ask(partial(services.calls_wanted, calls), patience)
 
+    async def ask(self, work: Callable[[], T], patience: float) -> T | None:
+        """Run a handler's database work; None if it fails or takes too long."""
+        return await self._ask(work, patience)
+
+    async def transcripts_wanted(
+        self, calls: Collection[UUID], patience: float
+    ) -> set[UUID] | None:
+        """Return which of the calls are to be transcribed; None if nobody knows."""
+        return await self._ask(partial(services.transcripts_wanted, calls), patience)
+
     async def _ask(self, work: Callable[[], T], patience: float) -> T | None:
         try:
             async with asyncio.timeout(patience):
@@ -186,6 +213,10 @@ class Archive:
     async def note_refusal(self, call_id: UUID, reason: str) -> None:
         """Let a call tell that its media socket was refused, and why."""
         await self._write(partial(streaming_refused, call_id, reason))
+
+    async def note_transcription_refusal(self, call_id: UUID, reason: str) -> None:
+        """Let a call tell that its transcription socket was refused, and why."""
+        await self._write(partial(transcription_refused, call_id, reason))
 
     async def leave(self, process_id: UUID, at: datetime) -> None:
         """Say that this process ends in good order."""

@@ -3,7 +3,7 @@
 Its tracks outlive its sockets, so a redial goes on where the last socket ended.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeAlias
@@ -11,16 +11,24 @@ from uuid import UUID
 
 from calls.audio.ledger import Overtalk
 from calls.audio.levels import Level
+from calls.audio.pcm import samples_to_us
 from calls.audio.track import TrackAudio, Window
 from calls.audio.wave import Wave
 from calls.drafts import TrackDraft
-from calls.journal_format import EPOCH
+from calls.journal_format import EPOCH, microseconds
 from calls.replay import track_draft
+from calls.transcripts.hearing import CallTranscript
 from streaming.alarms import CallWatch
+from streaming.capture_clock import CaptureClock
+from streaming.outbound import Speaker
+from streaming.outbound.voice import Told, Voice
+from streaming.protocol import US
 
 if TYPE_CHECKING:
+    from streaming.handlers.running import Running
     from streaming.ingest import MediaSession
     from streaming.listen_tap import Tap
+    from streaming.transcription.session import TranscriptionSession
 
 # ACS sends the four most dominant speakers; they rotate, but a call has not this many.
 MAX_TRACKS = 250
@@ -49,6 +57,10 @@ class HeardTrack:
         self.wave = Wave(self.audio.rate, known_from=self.audio.timeline.end)
 
 
+def _nobody_cares() -> None:
+    """Take news of a call that belongs to no recorder."""
+
+
 class CallAudio:
     """A call's audio as this process receives it."""
 
@@ -57,14 +69,34 @@ class CallAudio:
         self.watch = CallWatch(call_id)
         self.tracks: dict[TrackKey, HeardTrack] = {}
         self.sessions: list[MediaSession] = []
+        # Its transcription: what was said, its sockets, how often text has come.
+        self.transcript = CallTranscript(call_id)
+        self.scribes: list[TranscriptionSession] = []
+        self.told = 0
         self.stops: Sequence[Window] = ()
         self.overtalk_ms = 0
         self._overtalk = Overtalk()
         self.idle_since: float | None = None
+        self.clock = CaptureClock()
+        # Whether ACS plays what we send: its streaming is bidirectional.
+        self.may_speak = False
+        # Made with the first metadata, if we may speak at all.
+        self.voice: Voice | None = None
+        # Called when something of what we said is to be written soon.
+        self.has_news: Callable[[], None] = _nobody_cares
+        # Until the database has said that keys may be kept, they are not.
+        self.masks_tones = True
+        self.is_masking_known = False
         # While somebody listens; asked once per packet.
         self.tap: Tap | None = None
+        # What hears the call and speaks into it, if its profile names anything.
+        self.handler: Running | None = None
         # When its first socket opened here: by the wall, and by a monotonic clock.
         self._anchor: tuple[datetime, float] | None = None
+
+    def mask(self, *, masks_tones: bool) -> None:
+        """Learn whether the keys that are pressed in the call are masked."""
+        self.masks_tones, self.is_masking_known = masks_tones, True
 
     def now(self, wall: datetime, monotonic: float) -> datetime:
         """Return the time as this call counts it: by the wall at its first socket.
@@ -80,18 +112,71 @@ class CallAudio:
         began, then = self._anchor
         return began + timedelta(seconds=monotonic - then)
 
+    @property
+    def callers(self) -> dict[TrackKey, HeardTrack]:
+        """Return the tracks but for what we said ourselves."""
+        return {
+            key: track for key, track in self.tracks.items() if not track.audio.is_ours
+        }
+
+    def at_us(self, monotonic_us: int) -> int:
+        """Return the call's own time, µs since 1970, of a monotonic moment."""
+        if self._anchor is None:
+            raise AssertionError("a call has a time once it has a socket")
+        began, then = self._anchor
+        return microseconds(began) + monotonic_us - round(then * 1_000_000)
+
+    @property
+    def speaker(self) -> Speaker | None:
+        """Return what speaks into this call; None if nothing can."""
+        return self.voice.speaker if self.voice else None
+
+    def give_voice(self, rate: int, told: Told) -> Voice | None:
+        """Return the call's voice at a rate, made on first use; None if it has none."""
+        if not self.may_speak:
+            return None
+        if self.voice is not None and self.voice.speaker.rate != rate:
+            self.voice.speaker.end("the call's sample rate changed")
+            self.voice = None
+        if self.voice is None:
+            self.voice = Voice(self, rate, told)
+        return self.voice
+
+    def lag_us(self) -> int | None:
+        """Return by how much audio arrives later than it was captured; None: unknown.
+
+        Of the network, of ACS, and of two clocks that differ: all of it also lies
+        between what transcription says and when it says it.
+        """
+        lags = [
+            track.audio.last_arrival_us - origin - samples_to_us(timeline.end, rate)
+            for (_, rate), track in self.tracks.items()
+            if (origin := (timeline := track.audio.timeline).origin) is not None
+        ]
+        return min(lags, default=None) if self.sessions else None
+
+    def take_over(self, other: "CallAudio") -> None:
+        """Go on with the transcription of a call that rows know more of by now."""
+        self.transcript, self.scribes = other.transcript, other.scribes
+        self.told = other.told
+        for scribe in self.scribes:
+            scribe.call = self
+
     def track(self, raw_id: str, rate: int) -> HeardTrack | None:
         """Return the track of a participant, made on first use; None if too many."""
         key = (raw_id, rate)
         track = self.tracks.get(key)
         if track is None:
-            if len(self.tracks) >= MAX_TRACKS:
+            is_ours = raw_id == US
+            if len(self.tracks) >= MAX_TRACKS and not is_ours:
                 return None
-            track = self.tracks[key] = HeardTrack(TrackAudio(rate))
+            audio: TrackAudio[MediaSession] = TrackAudio(rate, is_ours=is_ours)
+            track = self.tracks[key] = HeardTrack(audio)
         return track
 
     def measure(self) -> None:
         """Close the last second: levels, who talks. Called once a second."""
+        self.clock.turn()
         for track in self.tracks.values():
             audio = track.audio
             track.level = audio.meter.take()

@@ -13,14 +13,17 @@ from uuid import UUID
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
+from django.db import DatabaseError
 
+from calls.models import Call
+from calls.transcripts.noting import read_note
 from streaming.viewing import may_go_on, may_still
 from streaming.watch_source import Viewer, WatchSource
 
 LOOK_SECONDS = 1.0
 # How often a viewer's session and permission are looked at again.
 RECHECK_LOOKS = 30
-PERMISSION = "calls.view_call"
+PERMISSION, READ_PERMISSION = "calls.view_call", "calls.read_transcript"
 FORBIDDEN, UNKNOWN_CALL, OVER = 4403, 4404, 1000
 
 log = logging.getLogger(__name__)
@@ -30,7 +33,7 @@ class CallWatch:
     """Looks at one call while pages show it. All calls come from one event loop."""
 
     def __init__(self, call_id: UUID) -> None:
-        self._source = WatchSource(call_id)
+        self._source = WatchSource(call_id, self._look_again)
         self._looks: dict[Viewer, asyncio.Event] = {}
         self._task: asyncio.Task[None] | None = None
         self.exists = True
@@ -59,6 +62,15 @@ class CallWatch:
         """Return what to tell this viewer, see `calls.watched_call.WatchedCall`."""
         return self._source.message(viewer)
 
+    @property
+    def call(self) -> Call | None:
+        """Return the call as the database had it last."""
+        return self._source.call
+
+    def _look_again(self) -> None:
+        for look in self._looks.values():
+            look.set()
+
     async def _run(self) -> None:
         try:
             while True:
@@ -68,8 +80,7 @@ class CallWatch:
                 except Exception:
                     # One look that fails must not blind the page for good.
                     log.exception("a look at a call failed")
-                for look in self._looks.values():
-                    look.set()
+                self._look_again()
                 taken = time.monotonic() - started
                 await asyncio.sleep(max(LOOK_SECONDS - taken, LOOK_SECONDS / 5))
         finally:
@@ -92,6 +103,7 @@ class CallConsumer(AsyncJsonWebsocketConsumer):
     channel_layer_alias = "none"
     viewer: Viewer | None = None
     sender: asyncio.Task[None] | None = None
+    is_noted = False
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve the socket, and let go of the call however it ends.
@@ -109,7 +121,7 @@ class CallConsumer(AsyncJsonWebsocketConsumer):
             await self.close()
             return
         await self.accept()
-        self.viewer = Viewer()
+        self.viewer = Viewer(may_read=await self.may_read())
         watch = watches.setdefault(self.call_id, CallWatch(self.call_id))
         look = watch.join(self.viewer)
         self.sender = asyncio.create_task(self.send_looks(watch, self.viewer, look))
@@ -148,6 +160,10 @@ class CallConsumer(AsyncJsonWebsocketConsumer):
             message = watch.message(viewer)
             if message is None:
                 continue
+            if message.get("captions") and not await self.has_noted(watch):
+                # What cannot be noted is not read; it comes with the next look.
+                viewer.captions = 0
+                del message["captions"]
             await self.send_json(message)
             if message["over"]:
                 return await self.close(code=OVER)
@@ -155,11 +171,39 @@ class CallConsumer(AsyncJsonWebsocketConsumer):
             is_due = number % RECHECK_LOOKS == 0
             if is_due and not await may_go_on(self.is_allowed):
                 return await self.close(code=FORBIDDEN)
+            if is_due:
+                viewer.may_read = await may_go_on(self.may_read)
+
+    async def has_noted(self, watch: CallWatch) -> bool:
+        """Say whether it is on the audit log that this user reads what is said."""
+        if not self.is_noted and watch.call is not None:
+            client = self.scope.get("client") or ("",)
+            note: Callable[..., Any] = database_sync_to_async(read_note)
+            try:
+                await note(
+                    self.scope["user"],
+                    "read",
+                    address=str(client[0] or ""),
+                    call=watch.call,
+                )
+            except DatabaseError:
+                log.warning("reading captions cannot be noted: the database is down")
+                return False
+            self.is_noted = True
+        return self.is_noted
 
     async def receive(self, *_: Any, **__: Any) -> None:
         """Ignore what a browser sends: nothing is expected."""
 
     async def is_allowed(self) -> bool:
         """Say whether the session still lives and its user may see calls."""
+        return await self.may(PERMISSION)
+
+    async def may_read(self) -> bool:
+        """Say whether its user may read what is said."""
+        return await self.may(READ_PERMISSION)
+
+    async def may(self, permission: str) -> bool:
+        """Say whether the session still lives and its user has a right."""
         allowed: Callable[..., Any] = database_sync_to_async(may_still)
-        return bool(await allowed(self.scope, PERMISSION))
+        return bool(await allowed(self.scope, permission))

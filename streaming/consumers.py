@@ -8,8 +8,9 @@ nothing here needs that.
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from channels.consumer import AsyncConsumer
@@ -18,8 +19,11 @@ from django.conf import settings
 from calls.drafts import CallFacts
 from streaming.auth import Caller, Refusal, call_of, connection_fault
 from streaming.ingest import MediaSession, Opening
+from streaming.outbound.sending import sender
 from streaming.protocol.session import Refused
-from streaming.recorder import NoRoomError, Recorder, recorder
+from streaming.recorder import Recorder, recorder
+from streaming.room import NoRoomError
+from streaming.transcription.session import TranscriptionSession
 from streaming.websocket import DELIVERY
 
 log = logging.getLogger(__name__)
@@ -36,8 +40,14 @@ DRAIN_SECONDS = 10.0
 PRIVATE_CODES = 3000
 
 
+Session: TypeAlias = MediaSession | TranscriptionSession
+
+
 class MediaConsumer(AsyncConsumer):
     """One socket of ACS, from handshake to seal."""
+
+    # What it is called in logs.
+    name = "media"
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Refuse or accept, then keep everything until the socket ends."""
@@ -49,20 +59,20 @@ class MediaConsumer(AsyncConsumer):
         admitted = await self._admit(house, caller)
         if isinstance(admitted, Refusal):
             house.refused[admitted.kind] += 1
-            log.warning("media socket refused: %s", admitted.reason)
+            log.warning("%s socket refused: %s", self.name, admitted.reason)
             # Before accept: the server answers the handshake with 403.
             await send({"type": "websocket.close"})
             if admitted.call_id:
-                await house.archive.note_refusal(admitted.call_id, admitted.reason)
+                await self._note_refusal(house, admitted.call_id, admitted.reason)
             return
         # No subprotocol: ACS asks for none.
         await send({"type": "websocket.accept"})
         try:
-            session = self._open(house, caller, admitted, scope.get("client"), send)
+            session = self._open(house, caller, admitted, scope, send)
         except NoRoomError as exc:
             # Only an accepted socket can be told a code: 1013, try again later.
             house.refused["room"] += 1
-            log.error("media socket refused: %s", exc)
+            log.error("%s socket refused: %s", self.name, exc)
             await _close(send, TRY_AGAIN_LATER, str(exc))
             return
         await self._keep(house, session, scope, receive, send)
@@ -72,10 +82,11 @@ class MediaConsumer(AsyncConsumer):
         house: Recorder,
         caller: Caller,
         admitted: tuple[UUID, CallFacts | None],
-        client: tuple[str, int] | None,
+        scope: Any,
         send: Any,
-    ) -> MediaSession:
+    ) -> Session:
         call_id, facts = admitted
+        client = scope.get("client")
         loop = asyncio.get_running_loop()
         tasks: set[asyncio.Task[None]] = set()
 
@@ -91,9 +102,27 @@ class MediaConsumer(AsyncConsumer):
             client[0] if client else "",
             datetime.now(UTC),
         )
-        session = house.open(call_id, opening, facts, superseded)
-        log.info("call %s: media socket %s opened", call_id, session.id)
+        session = self._take(house, call_id, opening, facts, superseded)
+        if isinstance(session, MediaSession):
+            session.send = sender(scope, send)
+        log.info("call %s: %s socket %s opened", call_id, self.name, session.id)
         return session
+
+    def _take(
+        self,
+        house: Recorder,
+        call_id: UUID,
+        opening: Opening,
+        facts: CallFacts | None,
+        superseded: Callable[[], None],
+    ) -> Session:
+        return house.open(call_id, opening, facts, superseded)
+
+    def _end(self, house: Recorder, session: Any, code: int, reason: str) -> None:
+        house.close(session, code, reason)
+
+    async def _note_refusal(self, house: Recorder, call_id: UUID, reason: str) -> None:
+        await house.archive.note_refusal(call_id, reason)
 
     async def _admit(
         self, house: Recorder, caller: Caller
@@ -107,7 +136,7 @@ class MediaConsumer(AsyncConsumer):
     async def _keep(
         self,
         house: Recorder,
-        session: MediaSession,
+        session: Session,
         scope: Any,
         receive: Any,
         send: Any,
@@ -121,21 +150,44 @@ class MediaConsumer(AsyncConsumer):
             else:
                 code, reason = await _receive(session, receive, send)
         finally:
-            house.close(session, code, reason)
+            self._end(house, session, code, reason)
             log.info(
-                "call %s: media socket %s closed (%s %r), %d packets",
+                "call %s: %s socket %s closed (%s %r), %d messages",
                 session.call.call_id,
+                self.name,
                 session.id,
                 code,
                 reason,
-                session.counts.packets,
+                session.messages,
             )
+
+
+class TranscriptionConsumer(MediaConsumer):
+    """One transcription socket: the same doors, another session behind them."""
+
+    name = "transcription"
+
+    def _take(
+        self,
+        house: Recorder,
+        call_id: UUID,
+        opening: Opening,
+        facts: CallFacts | None,
+        superseded: Callable[[], None],
+    ) -> Session:
+        return house.transcripts.take(call_id, opening, facts, superseded)
+
+    def _end(self, house: Recorder, session: Any, code: int, reason: str) -> None:
+        house.transcripts.close(session, code, reason)
+
+    async def _note_refusal(self, house: Recorder, call_id: UUID, reason: str) -> None:
+        await house.archive.note_transcription_refusal(call_id, reason)
 
 
 class _Intake:
     """Gives a session each message with its arrival; keeps the reason to close."""
 
-    def __init__(self, session: MediaSession) -> None:
+    def __init__(self, session: Session) -> None:
         self._session = session
         self._opened = time.monotonic_ns()
         self._limit = settings.MAX_FRAME_BYTES
@@ -153,7 +205,7 @@ class _Intake:
 
 
 async def _listen(
-    session: MediaSession, deliver: Any, receive: Any, send: Any
+    session: Session, deliver: Any, receive: Any, send: Any
 ) -> tuple[int, str]:
     """Have every message taken where it is read, without a task switch for each."""
     intake = _Intake(session)
@@ -170,7 +222,7 @@ async def _listen(
         end.cancel()
 
 
-async def _receive(session: MediaSession, receive: Any, send: Any) -> tuple[int, str]:
+async def _receive(session: Session, receive: Any, send: Any) -> tuple[int, str]:
     """Take every message until the socket ends; return its close code and reason."""
     intake = _Intake(session)
     while not intake.refused.done():
@@ -196,15 +248,15 @@ def _ending(message: Any) -> tuple[int, str]:
     return code, message.get("reason") or ""
 
 
-async def _close_drained(session: MediaSession, send: Any) -> None:
+async def _close_drained(session: Session, send: Any) -> None:
     """Close a superseded socket once nothing more comes over it.
 
     What was on its way when ACS dialled again (after a stall of ours, seconds of it) is
     audio like any other, and is placed by the time it was captured.
     """
     end, heard = time.monotonic() + DRAIN_SECONDS, -1
-    while heard != session.stream.messages and time.monotonic() < end:
-        heard = session.stream.messages
+    while heard != session.messages and time.monotonic() < end:
+        heard = session.messages
         await asyncio.sleep(QUIET_SECONDS)
     await _close(send, 1000, "superseded by a newer socket")
 

@@ -43,7 +43,7 @@ class Guard:
 
     def dismiss(self, call: CallAudio) -> None:
         """End a call's alarms: its last socket has closed."""
-        call.watch.end(time.monotonic(), datetime.now(UTC))
+        call.watch.end(time.monotonic(), datetime.now(UTC), call.handler)
 
     def weigh(self, load: LiveLoad, streams: int) -> None:
         """Look at this process."""

@@ -4,12 +4,14 @@
 of its call (`CallAudio`) and counts everything. Nothing here waits.
 """
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from calls import identity
@@ -21,7 +23,18 @@ from calls.tone_index import ToneIndex
 from streaming.call_audio import CallAudio, TrackKey
 from streaming.chunks import ChunkIndex, TrackChunks
 from streaming.journal import Journal
-from streaming.protocol import MIXED, AudioData, AudioMetadata
+from streaming.outbound.speaker import Send
+from streaming.outbound.voice import Told
+from streaming.protocol import (
+    MASK,
+    MIXED,
+    US,
+    AudioData,
+    AudioMetadata,
+    DtmfData,
+    mask_keys,
+    mentions_keys,
+)
 from streaming.protocol.session import (
     AudioReceived,
     DtmfReceived,
@@ -40,6 +53,8 @@ POLICY_VIOLATION = 1008
 TOO_BIG = 1009
 # One is usual, a few after orders to stop and start; each becomes a row.
 MAX_SUBSCRIPTIONS = 100
+# What a peer is called that says that it is us: only we write as US.
+NOT_US = "us, it says"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +122,10 @@ class MediaSession:
         self.superseded: Callable[[], None] | None = None
         # Called once, with the first packet: until then streaming is only promised.
         self.heard: Callable[[], None] | None = None
+        # What sends over this socket, until it ends; and where news of that goes.
+        self.send: Send | None = None
+        self.told = Told()
+        self._ours: _Lane | None = None
         self._chunks = ChunkIndex()
         self._opened_us = (opening.opened_at - EPOCH) // MICROSECOND
         self._tones = ToneIndex(call.call_id, connection_id, self._opened_us)
@@ -131,13 +150,11 @@ class MediaSession:
             case MetadataReceived(metadata):
                 return self._metadata(metadata, frame, arrival_us)
             case DtmfReceived(dtmf):
-                stamp = _microseconds(dtmf.timestamp)
-                self.journal.dtmf(frame, arrival_us, stamp)
-                self._tones.add(dtmf, arrival_us)
+                self._dtmf(dtmf, frame, arrival_us)
             case TranscriptionReceived():
                 self.journal.transcription(frame, arrival_us)
             case UnknownReceived():
-                self.journal.unknown(frame, arrival_us)
+                self.journal.unknown(self._kept(frame), arrival_us)
             case MalformedReceived(reason):
                 self._malformed(reason, frame, arrival_us)
             case Refused(reason) as refused:
@@ -146,6 +163,17 @@ class MediaSession:
             case AudioReceived():
                 raise AssertionError("audio was taken before")
         return None
+
+    def _dtmf(self, dtmf: DtmfData, frame: str | bytes, arrival_us: int) -> None:
+        """Keep a key that was pressed; which one, unless the call masks it."""
+        if self.call.handler is not None:
+            # The key itself, whatever is masked elsewhere: it is kept nowhere.
+            self.call.handler.press(dtmf.data, dtmf.participant_raw_id or MIXED)
+        if self.call.masks_tones:
+            frame = mask_keys(frame)
+            dtmf = DtmfData(MASK, dtmf.timestamp, dtmf.participant_raw_id)
+        self.journal.dtmf(frame, arrival_us, _microseconds(dtmf.timestamp))
+        self._tones.add(dtmf, arrival_us)
 
     def take_too_big(self, frame: str | bytes, arrival_us: int) -> Refused:
         """Keep a message that is too long to be read, and refuse its socket."""
@@ -163,7 +191,13 @@ class MediaSession:
         """Keep a message that nobody can use: all that was received is kept."""
         self.counts.malformed += 1
         self.counts.last_fault = reason
-        self.journal.malformed(frame, arrival_us)
+        self.journal.malformed(self._kept(frame), arrival_us)
+
+    def _kept(self, frame: str | bytes) -> str | bytes:
+        """Return a frame nobody can use as it may be kept: it may hold a key."""
+        if self.call.masks_tones and mentions_keys(frame):
+            return mask_keys(frame)
+        return frame
 
     def _metadata(
         self, metadata: AudioMetadata, frame: str | bytes, arrival_us: int
@@ -183,6 +217,9 @@ class MediaSession:
             frame_bytes=metadata.length,
             started_at=self.opening.opened_at + timedelta(microseconds=arrival_us),
         )
+        self._attach()
+        if self.call.handler is not None:
+            self.call.handler.begin(metadata.sample_rate)
         # A redial: the newer socket has the call; those dialled before it are told to
         # go, never one that was dialled later and has not spoken yet.
         for older in takewhile(lambda other: other is not self, self.call.sessions):
@@ -190,6 +227,38 @@ class MediaSession:
                 tell, older.superseded = older.superseded, None
                 tell()
         return None
+
+    def _attach(self) -> None:
+        """Let the call speak over this socket from now on, if it may."""
+        voice = self.call.give_voice(self._rate, self.told)
+        if voice is not None and self.send is not None:
+            voice.attach(self, self.send)
+
+    def spoke(self, rate: int, pcm: bytes, stamp_us: int) -> None:
+        """Keep what was heard of us, at its capture time.
+
+        It is audio of the call like any other, but it came over no socket: it counts
+        among no packets.
+        """
+        arrived = self.call.at_us(time.monotonic_ns() // 1000)
+        arrival_us = max(arrived - self._opened_us, 0)
+        lane = self._ours
+        if lane is None or lane.rate != rate:
+            lane = self._ours = self._lane_of(US, US, rate, arrival_us)
+        if lane is None:
+            raise AssertionError("there is always room for our own track")
+        self.journal.audio(lane.index, stamp_us, arrival_us, pcm, False)
+        if (tap := self.call.tap) is not None:
+            tap.take(self.id, US, rate, arrived, stamp_us, pcm, False)
+        placements = lane.audio.take(stamp_us, arrived, pcm, False, self)
+        lane.wave.take(pcm, placements)
+        for placement in placements:
+            self._place_aside(lane, placement)
+
+    def remark(self, remark: Mapping[str, Any]) -> None:
+        """Write something about this call into the journal."""
+        arrived = self.call.at_us(time.monotonic_ns() // 1000)
+        self.journal.note(remark, max(arrived - self._opened_us, 0))
 
     def _audio(
         self, audio: AudioData, frame: str | bytes, arrival_us: int
@@ -212,32 +281,48 @@ class MediaSession:
             heard, self.heard = self.heard, None
             heard()
         arrived = self._opened_us + arrival_us
+        if stamp is not None and arrived - stamp < self.call.clock.least:
+            self.call.clock.note(arrived - stamp)
         if (tap := self.call.tap) is not None:
             tap.take(self.id, lane.raw_id, lane.rate, arrived, stamp, pcm, silent)
+        if (handler := self.call.handler) is not None:
+            handler.hear(lane.raw_id, lane.rate, arrived, stamp, pcm, silent)
         placements = lane.audio.take(stamp, arrived, pcm, silent, self)
         lane.wave.take(pcm, placements)
+        self._place(lane, placements)
+        return None
+
+    def _place(
+        self, lane: "_Lane", placements: "Iterable[Placement[MediaSession]]"
+    ) -> None:
         for placement in placements:
             if placement.ref is self and placement.start is not None:
                 lane.chunks.add(placement.start, placement.samples, placement.silent)
             else:
                 self._place_aside(lane, placement)
-        return None
 
     def _lane(self, named: str | None, arrival_us: int) -> "_Lane | None":
         """Return who speaks under that name at the present rate; None if too many."""
-        raw_id = named or MIXED
-        track = self.call.track(raw_id, self._rate)
+        shown = NOT_US if named == US else named
+        lane = self._lane_of(shown or MIXED, shown, self._rate, arrival_us)
+        if lane is not None:
+            self._lanes[named] = lane
+        return lane
+
+    def _lane_of(
+        self, raw_id: str, named: str | None, rate: int, arrival_us: int
+    ) -> "_Lane | None":
+        track = self.call.track(raw_id, rate)
         if track is None:
             return None
-        lane = self._lanes[named] = _Lane(
-            self._rate,
+        return _Lane(
+            rate,
             self.journal.participant(named, arrival_us),
             track.audio,
             track.wave,
-            self._track_chunks((raw_id, self._rate)),
+            self._track_chunks((raw_id, rate)),
             raw_id,
         )
-        return lane
 
     def _track_chunks(self, key: TrackKey) -> TrackChunks:
         chunks = self._chunks_of.get(key)
@@ -259,9 +344,13 @@ class MediaSession:
         """Seal the journal, once; the future resolves when all of it is on disk."""
         if self.counts.closed_at is not None:
             return None
+        if self.call.voice is not None and self.send is not None:
+            self.call.voice.detach(self, self.send)
         counts = self.counts
         counts.closed_at, counts.close_code, counts.close_reason = at, code, reason
         self.call.sessions.remove(self)
+        if self.call.handler is not None:
+            self.remark(self.call.handler.remark("socket closed"))
         return self.journal.seal(
             code,
             reason,

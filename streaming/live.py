@@ -10,6 +10,7 @@ Redis may be absent: the recorder does not notice, and the live view says so.
 """
 
 import logging
+import time
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -23,11 +24,22 @@ from redis.exceptions import RedisError
 from calls.audio.ledger import State
 from calls.audio.pcm import samples_to_us
 from calls.drafts import AlarmDraft
-from calls.live import LIVE_KEY, LiveAlarm, LiveCall, LiveProcess, LiveTrack
+from calls.live import (
+    LIVE_KEY,
+    LiveAlarm,
+    LiveCall,
+    LiveHandler,
+    LiveProcess,
+    LiveSpeaking,
+    LiveTrack,
+)
 from calls.watching import WATCHED_KEY, WATCHED_SECONDS
+from streaming.outbound import Speaker
+from streaming.protocol import US
 
 if TYPE_CHECKING:
     from streaming.call_audio import CallAudio, HeardTrack
+    from streaming.handlers.running import Running
 
 log = logging.getLogger(__name__)
 
@@ -44,25 +56,54 @@ def call_snapshot(call: "CallAudio") -> LiveCall:
     tracks = [
         track_snapshot(raw_id, track) for (raw_id, _), track in call.tracks.items()
     ]
+    callers = [track for track in tracks if track["raw_id"] != US]
     received = expected = 0
-    for track in call.tracks.values():
+    for track in call.callers.values():
         ledger, rate = track.audio.ledger, track.audio.rate
         came = ledger.total(State.RECEIVED) + ledger.total(State.SILENT)
         received += samples_to_us(came, rate)
         expected += samples_to_us(came + ledger.total(State.GAP), rate)
-    return {
+    shown: LiveCall = {
         "call_id": str(call.call_id),
         "connections": len(call.sessions),
         "sample_rate": max((rate for _, rate in call.tracks), default=0),
         "mixed": any(raw_id == "mixed" for raw_id, _ in call.tracks),
-        "packets": sum(track["packets"] for track in tracks),
+        "packets": sum(track["packets"] for track in callers),
         "malformed": sum(session.counts.malformed for session in call.sessions),
         "unknown": sum(session.unknown for session in call.sessions),
-        "last_packet_at": max((t["last_packet_at"] for t in tracks), default=None),
+        "last_packet_at": max((t["last_packet_at"] for t in callers), default=None),
         "completeness": received / expected if expected else None,
         "overtalk_ms": call.overtalk_ms,
         "tracks": tracks,
         "alarms": [_alarm(one.draft()) for one in call.watch.lasting],
+        "handler": _handler(call.handler) if call.handler else None,
+    }
+    if call.speaker is not None:
+        shown["speaking"] = _speaking(call.speaker)
+        shown["underruns"] = call.speaker.playout.underruns
+    return shown
+
+
+def _handler(handler: "Running") -> LiveHandler:
+    return {
+        "name": handler.name,
+        "state": handler.state.value,
+        "frames": handler.frames,
+        "dropped": handler.dropped,
+        "longest_ms": round(handler.longest * 1000),
+        "trouble": handler.trouble(time.monotonic()),
+    }
+
+
+def _speaking(speaker: Speaker) -> LiveSpeaking | None:
+    item = speaker.playout.current
+    if item is None:
+        return None
+    return {
+        "name": item.name,
+        "kind": item.kind.value,
+        "played_ms": samples_to_us(item.played, speaker.rate) // 1000,
+        "queued_ms": speaker.playout.queued_us // 1000,
     }
 
 

@@ -6,7 +6,7 @@ from channels.routing import URLRouter
 from django.urls import path, re_path
 
 from calls.probe import PROBE_PATH
-from streaming.consumers import MediaConsumer
+from streaming.consumers import MediaConsumer, TranscriptionConsumer
 from streaming.probe import ProbeConsumer
 
 
@@ -22,14 +22,14 @@ async def refuse(scope: Any, receive: Any, send: Any) -> None:
 
 # Any: Django's stubs know views, not ASGI applications.
 _consumer: Any = MediaConsumer.as_asgi()
+_transcription: Any = TranscriptionConsumer.as_asgi()
 _probe: Any = ProbeConsumer.as_asgi()
 _refusal: Any = refuse
 _patterns: list[Any] = [
     # First, and no secret: those have 43 characters.
     path(f"media/{PROBE_PATH}", _probe),
     path("media/<str:secret>", _consumer),
-    # The same journal keeps it; what it says is read in a later step.
-    path("transcription/<str:secret>", _consumer),
+    path("transcription/<str:secret>", _transcription),
     re_path(r"^", _refusal),
 ]
 media = URLRouter(_patterns)

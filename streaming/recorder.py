@@ -31,11 +31,16 @@ from streaming.call_audio import CallAudio
 from streaming.call_details import DetailPublisher
 from streaming.capacity import Capacity
 from streaming.guard import Guard
+from streaming.handlers.house import Handlers
 from streaming.ingest import MediaSession, Opening
 from streaming.journal import Journal, JournalWriter, free_bytes
 from streaming.listen import Desk
 from streaming.live import LivePublisher, call_snapshot
-from streaming.resume import call_of, is_behind, windows
+from streaming.outbound.desk import SpeakingDesk
+from streaming.outbound.voice import Told
+from streaming.resume import call_of, is_behind, masking_learn, windows
+from streaming.room import NoRoomError
+from streaming.transcription.desk import TranscriptDesk
 
 log = logging.getLogger(__name__)
 
@@ -52,10 +57,6 @@ FORGET_AFTER = 900.0
 # At the end the journals have everything; rows are worth this much of waiting.
 LAST_ROWS = 4.0
 STOPS_TIMEOUT = 1.0
-
-
-class NoRoomError(Exception):
-    """No further socket can be taken now; says why."""
 
 
 class Recorder:
@@ -77,11 +78,19 @@ class Recorder:
             node=settings.NODE,
             journals=settings.JOURNAL_DIR,
         )
+        self.told = Told()
+        self.speaking = SpeakingDesk(self.calls, self.told)
+        self.transcripts = TranscriptDesk(self)
         self._packets_closed = 0
         self._counted = (time.monotonic(), 0)
         self._ended: list[MediaSession] = []
         self._wake = asyncio.Event()
         self.guard = Guard(self.archive, self._wake.set)
+        self.handlers = Handlers(
+            self.archive,
+            self._wake.set,
+            grace=settings.HANDLER_GRACE_SECONDS,
+        )
         self._tasks: list[asyncio.Task[None]] = []
         self._is_ending = False
         # Why no further socket was taken when that was last looked at.
@@ -98,6 +107,7 @@ class Recorder:
             settings.JOURNAL_DIR.mkdir(parents=True, exist_ok=True)
             self.capacity.lag.start()
             self.desk.start()
+            self.speaking.start()
             self._tasks = [
                 asyncio.create_task(self._show(), name="recorder-live"),
                 asyncio.create_task(self._write(), name="recorder-rows"),
@@ -110,9 +120,14 @@ class Recorder:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.speaking.stop()
         for call in self.calls.values():
             for session in list(call.sessions):
                 self.close(session, 1012, "the ingest process ended")
+        await self.handlers.stop(self.calls)
+        for scribe in self.transcripts.open:
+            self.transcripts.close(scribe, 1012, "the ingest process ended")
+        await self.transcripts.captions.stop()
         await asyncio.to_thread(self.journals.close)
         await self.desk.stop()
         try:
@@ -136,11 +151,14 @@ class Recorder:
             await self.archive.leave(self.process_id, datetime.now(UTC))
 
     def no_room(self) -> str | None:
-        """Return why no further socket can be taken, or None."""
+        """Return why no further media socket can be taken, or None."""
+        full = None if self._is_ending else self.capacity.refusal(self.streams)
+        return full or self._no_journal()
+
+    def _no_journal(self) -> str | None:
+        """Return why no further journal can be opened, or None."""
         if self._is_ending:
             return "the ingest process is ending"
-        if full := self.capacity.refusal(self.streams):
-            return full
         try:
             free = free_bytes(settings.JOURNAL_DIR)
         except OSError as exc:
@@ -165,23 +183,14 @@ class Recorder:
         if reason := self.no_room():
             raise NoRoomError(reason)
         self.start()
-        known = self.calls.get(call_id)
-        if known is None or is_behind(known, facts):
-            moment = Moment(time.monotonic(), datetime.now(UTC))
-            call = call_of(call_id, facts, moment)
-        else:
-            call = known
-            if facts:
-                call.stops = windows(facts.stops)
-        if known is None or facts:
-            self.guard.admit(call, facts)
-        opened_at = call.now(opening.opened_at, time.monotonic())
+        call, opened_at = self.call_taken(call_id, facts, opening.opened_at)
         opening = replace(opening, opened_at=opened_at)
         connection_id = uuid4()
-        journal = self._journal(call_id, connection_id, opening)
+        journal = self.journal_open(call_id, connection_id, opening)
         self.calls[call_id] = call
         session = MediaSession(call, connection_id, journal, opening)
-        session.superseded = superseded
+        session.superseded, session.told = superseded, self.told
+        self.handlers.opened(call, facts)
         self.desk.opened(call)
 
         def heard() -> None:
@@ -192,7 +201,47 @@ class Recorder:
         heard()
         return session
 
-    def _journal(self, call_id: UUID, connection_id: UUID, opening: Opening) -> Journal:
+    def call_taken(
+        self, call_id: UUID, facts: CallFacts | None, opened_at: datetime
+    ) -> tuple[CallAudio, datetime]:
+        """Return the call of a socket, and when that opened by the call's clock.
+
+        It is not among `calls` yet: its journal may not open.
+        """
+        known = self.calls.get(call_id)
+        if known is None or is_behind(known, facts):
+            moment = Moment(time.monotonic(), datetime.now(UTC))
+            call = call_of(call_id, facts, moment)
+            if known:
+                call.take_over(known)
+        else:
+            call = known
+            if facts:
+                call.stops = windows(facts.stops)
+                call.mask(masks_tones=facts.masks_tones)
+        if known is None or facts:
+            self.guard.admit(call, facts)
+            call.may_speak = settings.MEDIA_AUTH == "off" or bool(
+                facts and facts.is_bidirectional
+            )
+        call.has_news = self._wake.set
+        return call, call.now(opened_at, time.monotonic())
+
+    def wake(self) -> None:
+        """Have what is new written soon."""
+        self._wake.set()
+
+    def journal_open(
+        self,
+        call_id: UUID,
+        connection_id: UUID,
+        opening: Opening,
+        *,
+        socket: str = "media",
+    ) -> Journal:
+        """Return a new journal. Raises `NoRoomError`."""
+        if reason := self._no_journal():
+            raise NoRoomError(reason)
         header = JournalHeader(
             call_id=call_id,
             connection_id=connection_id,
@@ -202,6 +251,7 @@ class Recorder:
             node=settings.NODE,
             pid=os.getpid(),
             software=SOFTWARE,
+            socket=socket,
         )
         try:
             return self.journals.open(header)
@@ -214,11 +264,17 @@ class Recorder:
             return
         self._packets_closed += session.counts.packets
         self._ended.append(session)
-        if not session.call.sessions:
-            session.call.idle_since = time.monotonic()
-            session.call.hush()
-            self.guard.dismiss(session.call)
+        self.call_left(session.call)
         self._wake.set()
+
+    def call_left(self, call: CallAudio) -> None:
+        """Note that a socket of a call has closed; it may have been the last."""
+        if not call.sessions:
+            if not call.scribes:
+                call.idle_since = time.monotonic()
+            call.hush()
+            self.guard.dismiss(call)
+            self.handlers.closed(call)
 
     # The live view.
 
@@ -302,14 +358,16 @@ class Recorder:
             self.process_id, streams=self.streams, refused=self.refused.total()
         )
         await self._stops()
+        await masking_learn(self.archive, self.calls.values())
         await self.guard.learn(list(self.calls.values()), is_first=False)
         self.guard.tell()
+        self.transcripts.put(everything=True)
         self._put_ended()
         for number, call in enumerate(list(self.calls.values()), 1):
             call.settle()
             self._put(call, call.sessions, now)
             idle = call.idle_since
-            if not call.sessions and idle is not None and now - idle > FORGET_AFTER:
+            if idle is not None and now - idle > FORGET_AFTER:
                 del self.calls[call.call_id]
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0)
@@ -334,9 +392,11 @@ class Recorder:
         await self.archive.flush()
 
     def _put_ended(self) -> None:
+        self.transcripts.put()
         ended, self._ended = self._ended, []
         for session in ended:
             self._put(session.call, [session], time.monotonic())
+        self.archive.put(self.told.batch())
 
     def _put(
         self, call: CallAudio, sessions: Iterable[MediaSession], now: float

@@ -13,8 +13,13 @@ from calls.audio.track import TrackAudio, Window
 from calls.drafts import CallFacts, StopWindow, TrackDraft
 from calls.journal_format import microseconds
 from streaming.alarms.condition import Moment
+from streaming.archive import Archive
 from streaming.call_audio import CallAudio, HeardTrack
 from streaming.ingest import MediaSession
+from streaming.protocol import US
+
+# The database has so many seconds to say whether keys are masked.
+PATIENCE = 1.0
 
 
 def windows(stops: Iterable[StopWindow]) -> list[Window]:
@@ -32,6 +37,7 @@ def call_of(
     call = CallAudio(call_id)
     if facts:
         call.stops = windows(facts.stops)
+        call.mask(masks_tones=facts.masks_tones)
         for draft in facts.tracks:
             if draft.ledger:
                 call.tracks[draft.raw_id, draft.sample_rate] = _track_of(draft)
@@ -40,14 +46,33 @@ def call_of(
     return call
 
 
+async def masking_learn(archive: Archive, calls: Iterable[CallAudio]) -> None:
+    """Ask again whether calls mask keys, of which the database did not say in time.
+
+    Until then all their keys are masked.
+    """
+    for call in list(calls):
+        if call.sessions and not call.is_masking_known:
+            facts = await archive.facts(call.call_id, PATIENCE)
+            if facts is None:
+                # The others would fare no better.
+                return
+            call.mask(masks_tones=facts.masks_tones)
+
+
 def is_behind(call: CallAudio, facts: CallFacts | None) -> bool:
     """Say whether rows know of more than a call without sockets here: it went on
     elsewhere, and has now come back.
     """
     if facts is None or call.sessions:
         return False
-    here = sum(track.audio.packets for track in call.tracks.values())
-    return sum(draft.packets for draft in facts.tracks) > here
+    here = sum(
+        track.audio.packets
+        for (raw_id, _), track in call.tracks.items()
+        if raw_id != US
+    )
+    heard = (draft.packets for draft in facts.tracks if draft.raw_id != US)
+    return sum(heard) > here
 
 
 def _track_of(draft: TrackDraft) -> HeardTrack:
@@ -61,5 +86,6 @@ def _track_of(draft: TrackDraft) -> HeardTrack:
             microseconds(draft.first_packet_at),
             microseconds(draft.last_packet_at),
         ),
+        is_ours=draft.raw_id == US,
     )
     return HeardTrack(audio, packets_reported=audio.packets)

@@ -7,7 +7,7 @@ what changed is read.
 
 import base64
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -19,13 +19,15 @@ from django.db import DatabaseError
 from calls.audio.wave import UNKNOWN
 from calls.listeners import listeners_async
 from calls.live import redis_async
-from calls.models import StreamingState
+from calls.models import Call, StreamingState
 from calls.watched_call import (
     CallFacts,
+    CaptionNow,
     PersonNow,
     WatchedCall,
     call_facts,
     call_now,
+    caption_now,
     person_now,
     track_name,
 )
@@ -37,6 +39,7 @@ from calls.watching import (
     newest_detail,
     watched_say,
 )
+from streaming.captions import CaptionFeed
 
 NO_REDIS = "Redis does not answer: what you see is not live."
 NO_DATABASE = "The database does not answer: what is said of the call may be old."
@@ -92,6 +95,9 @@ class Viewer:
 
     waves: dict[str, int] = field(default_factory=dict)
     holes: dict[str, Holes] = field(default_factory=dict)
+    # Whether its user may read what is said, and up to which caption they have it.
+    may_read: bool = False
+    captions: int = 0
 
     def news(self, key: str, wave: WaveCopy, holes: Holes, person: PersonNow) -> None:
         """Add to `person` what this page does not have yet."""
@@ -123,10 +129,11 @@ def _zero(facts: CallFacts, detail: CallDetail) -> int:
 class WatchSource:
     """Gathers what is known of one call. Whatever is down is said."""
 
-    def __init__(self, call_id: UUID) -> None:
+    def __init__(self, call_id: UUID, changed: Callable[[], None]) -> None:
         self.call_id = call_id
         self.viewers: set[Viewer] = set()
         self._redis = redis_async()
+        self._captions = CaptionFeed(self._redis, call_id, changed)
         self._said = 0.0
         self._facts: CallFacts | None = None
         self._detail: CallDetail | None = None
@@ -137,12 +144,15 @@ class WatchSource:
 
     async def close(self) -> None:
         """Let go of Redis."""
+        await self._captions.close()
         await self._redis.aclose()
 
     async def look(self, *, at: float) -> bool:
         """Bring what is known up to date; False if there is no such call."""
         reasons = []
         self._at = at
+        if any(viewer.may_read for viewer in self.viewers):
+            self._captions.begin()
         try:
             self._facts = await database_sync_to_async(call_facts)(self.call_id)
         except DatabaseError:
@@ -211,7 +221,7 @@ class WatchSource:
         facts, detail = self._facts, self._detail
         if facts is None:
             return None
-        return {
+        message: WatchedCall = {
             "at": self._at,
             "measured_at": detail["at"] if detail else None,
             "reason": self._reason,
@@ -222,6 +232,23 @@ class WatchSource:
             "listeners": self._listeners,
             "people": list(self._people(viewer, facts, detail)) if detail else [],
         }
+        if viewer.may_read and viewer.captions < self._captions.number:
+            message["captions"] = self._spoken(viewer, facts, detail)
+        return message
+
+    def _spoken(
+        self, viewer: Viewer, facts: CallFacts, detail: CallDetail | None
+    ) -> Sequence[CaptionNow]:
+        """Return what was said since this page was told last."""
+        captions = self._captions.since(viewer.captions)
+        viewer.captions = self._captions.number
+        origin_us = facts.call.origin_us or (detail["origin_us"] if detail else 0) or 0
+        return [caption_now(one, facts, origin_us=origin_us) for one in captions]
+
+    @property
+    def call(self) -> Call | None:
+        """Return the call as the database had it last."""
+        return self._facts.call if self._facts else None
 
     @staticmethod
     def _clock(facts: CallFacts, detail: CallDetail) -> float:

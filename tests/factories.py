@@ -29,6 +29,7 @@ from calls.models import (
     IngestProcess,
     Loss,
     Participant,
+    Prompt,
     Recording,
     RecordingState,
     Severity,
@@ -37,6 +38,8 @@ from calls.models import (
     StreamingState,
     Subscription,
     Track,
+    TranscriptSegment,
+    Utterance,
 )
 from calls.models.call import ArchiveState, Direction
 
@@ -260,6 +263,44 @@ class CommandFactory(DjangoModelFactory[StreamCommand]):
     attempts = 1
 
 
+class PromptFactory(DjangoModelFactory[Prompt]):
+    """A prompt of four seconds; its bytes are the caller's matter."""
+
+    class Meta:
+        model = Prompt
+
+    name = Sequence(lambda n: f"Prompt {n}")
+    source_name = "notice.wav"
+    source_format = "WAV, 44.1 kHz, mono"
+    audio_16k = LazyAttribute(lambda row: f"prompts/{row.id}/16000.flac")
+    audio_24k = LazyAttribute(lambda row: f"prompts/{row.id}/24000.flac")
+    sha256_16k = "c" * 64
+    sha256_24k = "d" * 64
+    duration_ms = 4_000
+    source_level_dbfs = -31.5
+    level_dbfs = -20.0
+
+    id = LazyFunction(uuid.uuid4)
+
+
+class UtteranceFactory(DjangoModelFactory[Utterance]):
+    """A prompt that was heard whole, ten seconds into its call."""
+
+    class Meta:
+        model = Utterance
+
+    id = LazyFunction(uuid.uuid4)
+    call = SubFactory(CallFactory, ended=True)
+    prompt = SubFactory(PromptFactory)
+    kind = Utterance.Kind.PROMPT
+    state = Utterance.State.PLAYED
+    name = LazyAttribute(lambda row: row.prompt.name if row.prompt else "ada")
+    queued_at = LazyAttribute(lambda row: row.call.connected_at + timedelta(seconds=10))
+    start_us = LazyAttribute(lambda row: int(row.queued_at.timestamp() * 1e6))
+    sent_ms = 4_000
+    played_ms = 4_000
+
+
 class EventFactory(DjangoModelFactory[CallEvent]):
     class Meta:
         model = CallEvent
@@ -305,3 +346,25 @@ class AlarmFactory(DjangoModelFactory[Alarm]):
     value = 12.0
     threshold = 10.0
     at_us = 1_764_000_000_000_000
+
+
+class SegmentFactory(DjangoModelFactory[TranscriptSegment]):
+    """What somebody said a second into the call, in words of 300 ms each."""
+
+    class Meta:
+        model = TranscriptSegment
+
+    id = LazyFunction(uuid.uuid4)
+    call = SubFactory(CallFactory, ended=True, has_transcript=True)
+    raw_id = LazyAttribute(lambda row: row.call.from_raw_id)
+    source = TranscriptSegment.Source.ACS
+    start_us = LazyAttribute(lambda row: (row.call.origin_us or 0) + 1_000_000)
+    text = "I would like a refund, please."
+    words = LazyAttribute(
+        lambda row: [
+            [word.strip(".,?!").lower(), number * 300_000, 300_000]
+            for number, word in enumerate(row.text.split())
+        ]
+    )
+    duration_us = LazyAttribute(lambda row: 300_000 * len(row.words))
+    language = "en-US"

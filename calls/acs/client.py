@@ -199,6 +199,25 @@ class Acs:
                 locale=locale, operation_context=mark.context
             )
 
+    # --- keys ---------------------------------------------------------------------
+
+    def start_tones(self, connection_id: str, raw_id: str, *, mark: OrderMark) -> None:
+        """Have ACS tell of a participant's keys by callbacks.
+
+        What it tells of a key names nobody: only the mark's context comes back.
+        """
+        with refusals():
+            self._call(connection_id).start_continuous_dtmf_recognition(
+                identifier_of(raw_id), operation_context=mark.context
+            )
+
+    def stop_tones(self, connection_id: str, raw_id: str, *, mark: OrderMark) -> None:
+        """Have it told no more."""
+        with refusals():
+            self._call(connection_id).stop_continuous_dtmf_recognition(
+                identifier_of(raw_id), operation_context=mark.context
+            )
+
     # --- participants -------------------------------------------------------------
 
     def mute(self, connection_id: str, raw_id: str, *, mark: OrderMark) -> None:

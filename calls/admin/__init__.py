@@ -13,6 +13,7 @@ from calls.admin.media import (
 from calls.admin.people import ParticipantAdmin, TrackAdmin
 from calls.admin.policy import AnswerRuleAdmin
 from calls.admin.profiles import ProfileAdmin
+from calls.admin.prompts import PromptAdmin
 from calls.admin.tags import TagAdmin
 from calls.admin.users import ConsoleGroupAdmin, ConsoleUserAdmin
 
@@ -28,6 +29,7 @@ __all__ = [
     "IngestProcessAdmin",
     "ParticipantAdmin",
     "ProfileAdmin",
+    "PromptAdmin",
     "RecordingAdmin",
     "StreamCommandAdmin",
     "SubscriptionAdmin",

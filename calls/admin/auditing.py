@@ -11,7 +11,7 @@ from unfold.admin import ModelAdmin
 
 from calls import audit_log
 from calls.audit_words import HIDDEN
-from calls.models import AuditAction
+from calls.models import AuditAction, Prompt
 
 # Of fields with such names the entry says that they changed, not what they hold.
 SECRET = ("password", "secret", "token", "key")
@@ -66,8 +66,13 @@ def _only(part: dict[str, Any]) -> dict[str, Any]:
 
 def change_note(request: HttpRequest, obj: models.Model, details: Any) -> None:
     """Put a change of a row on the audit log."""
-    is_person = isinstance(obj, User | Group)
-    action = AuditAction.USER_CHANGED if is_person else AuditAction.SETTING_CHANGED
+    match obj:
+        case User() | Group():
+            action = AuditAction.USER_CHANGED
+        case Prompt():
+            action = AuditAction.PROMPT_CHANGED
+        case _:
+            action = AuditAction.SETTING_CHANGED
     audit_log.note_request(action, request, obj=obj, details=details)
 
 

@@ -41,14 +41,19 @@ def bulk_preview(
 ) -> HttpResponse | None:
     """Show what an order would do to each of the chosen calls.
 
-    None, and a message, if so many were chosen that nobody could look through them.
+    None, and a message, if so many were chosen that nobody could look through them, or
+    if the order makes no sense for any call.
     """
     chosen = list(_plain(calls)[: MOST_CALLS + 1])
     if len(chosen) > MOST_CALLS:
         most = formats.count(MOST_CALLS)
         messages.error(request, f"Choose at most {most} calls: you chose more.")
         return None
-    look = bulk_look(chosen, button.kind, button.example)
+    try:
+        look = bulk_look(chosen, button.kind, button.example)
+    except CommandRefused as refused:
+        messages.error(request, f"{button.kind.label}: {refused}")
+        return None
     context = {
         **site.each_context(request),
         "title": f"{button.kind.label}: {len(chosen)} chosen",

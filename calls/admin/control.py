@@ -28,6 +28,7 @@ from calls.markup import (
     told_words,
 )
 from calls.models import CallEvent, StreamCommand
+from calls.tone_masking import without_keys
 
 
 @admin.register(StreamCommand)
@@ -226,5 +227,5 @@ class CallEventAdmin(FactAdmin):
 
     @admin.display(description=_("Body"))
     def shown_body(self, row: CallEvent) -> SafeString:
-        """Show the body with line breaks."""
-        return pretty_json(row.body)
+        """Show the body with line breaks; keys are for those who may listen."""
+        return pretty_json(without_keys(row.body))

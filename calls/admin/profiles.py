@@ -71,6 +71,14 @@ class ProfileAdmin(ConsoleAdmin):
             },
         ),
         (
+            "Keys",
+            {
+                "description": "What callers press on their keypads. “DTMF tones” above"
+                " has the media socket tell of them.",
+                "fields": (("tone_recognition", "masks_tones"),),
+            },
+        ),
+        (
             "Transcription",
             {
                 "fields": (
@@ -85,7 +93,9 @@ class ProfileAdmin(ConsoleAdmin):
             {
                 "description": "From where on something is an alarm in these calls."
                 " Empty: as everywhere else, which is shown. 0: no such alarm.",
-                "fields": tuple(zip(FIELDS[::2], FIELDS[1::2], strict=True)),
+                "fields": tuple(
+                    FIELDS[first : first + 2] for first in range(0, len(FIELDS), 2)
+                ),
             },
         ),
     )
@@ -164,6 +174,8 @@ class ProfileAdmin(ConsoleAdmin):
         extras = {
             "Bidirectional": row.bidirectional,
             "DTMF tones": row.dtmf_tones,
+            "Tones by callbacks": row.tone_recognition,
+            "Digits masked": row.masks_tones,
             "Own media URL": bool(row.media_url),
         }
         return ", ".join(name for name, on in extras.items() if on) or formats.NOTHING

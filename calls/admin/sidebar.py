@@ -43,6 +43,12 @@ GROUPS: tuple[tuple[str | Promise, tuple[Entry, ...]], ...] = (
                 "calls_participant_changelist",
                 "calls.view_participant",
             ),
+            (
+                _("Words said"),
+                "speech_to_text",
+                "calls_call_said",
+                "calls.read_transcript",
+            ),
             (_("Tracks"), "graphic_eq", "calls_track_changelist", "calls.view_track"),
             (_("Tags"), "sell", "calls_tag_changelist", "calls.view_tag"),
             (
@@ -67,6 +73,12 @@ GROUPS: tuple[tuple[str | Promise, tuple[Entry, ...]], ...] = (
                 "list_alt",
                 "calls_callevent_changelist",
                 "calls.view_callevent",
+            ),
+            (
+                _("Prompts"),
+                "campaign",
+                "calls_prompt_changelist",
+                "calls.view_prompt",
             ),
             (
                 _("Answering rules"),

@@ -37,6 +37,7 @@ SEEN_BY_INGEST: Final = (
     AlarmKind.TOO_QUIET,
     AlarmKind.OVERTALK,
     AlarmKind.MALFORMED,
+    AlarmKind.HANDLER,
 )
 CAME_BACK: Final = "It was over; the condition came back later, as another alarm."
 

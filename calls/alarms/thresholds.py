@@ -16,6 +16,7 @@ for their calls. 0 turns an alarm off. Why the defaults are what they are:
   dB less is hard to understand beside any noise.
 - Clipping: loud speech touches the limit now and then; one sample in a hundred there
   is distortion everybody hears.
+- Handler: half a second of audio that a handler never hears is words it never hears.
 - Overtalk: lively talk overlaps by 5 to 10 %.
 """
 
@@ -123,6 +124,14 @@ LIMITS: Final = (
         "So many malformed messages come within a minute.",
     ),
     Limit(
+        "handler_drops",
+        Kind.HANDLER,
+        25,
+        "packets",
+        "A handler is too slow for so many packets within a minute. That it failed is"
+        " told unless this is 0.",
+    ),
+    Limit(
         "complete_percent",
         Kind.INCOMPLETE,
         100,
@@ -166,6 +175,7 @@ class Thresholds:
     quiet_dbfs: float = BY_NAME["quiet_dbfs"].default
     overtalk_percent: float = BY_NAME["overtalk_percent"].default
     malformed_count: float = BY_NAME["malformed_count"].default
+    handler_drops: float = BY_NAME["handler_drops"].default
     complete_percent: float = BY_NAME["complete_percent"].default
     node_percent: float = BY_NAME["node_percent"].default
     disk_days: float = BY_NAME["disk_days"].default

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, Self, TypeVar
 
+from calls.audio.exact import ExactTimeline
 from calls.audio.ledger import Ledger, LedgerJson, State
 from calls.audio.levels import LevelMeter
 from calls.audio.pcm import BYTES_PER_SAMPLE
@@ -46,11 +47,13 @@ class TrackAudio(Generic[R]):
     """Takes a track's packets and keeps its figures.
 
     `R` is the caller's own reference to a packet; it comes back in the placement.
+    `is_ours`: what we said into the call. Its times are exact, nothing of it is lost.
     """
 
-    def __init__(self, rate: int) -> None:
+    def __init__(self, rate: int, *, is_ours: bool = False) -> None:
         self.rate = rate
-        self.timeline: Timeline[R] = Timeline(rate)
+        self.is_ours = is_ours
+        self.timeline: Timeline[R] = _kind_of(is_ours)(rate)
         self.meter = LevelMeter()
         self.packets = 0
         self.bytes = 0
@@ -79,7 +82,7 @@ class TrackAudio(Generic[R]):
         """
         if not self.packets:
             self.first_arrival_us = arrival_us
-        elif arrival_us - self.last_arrival_us > PAUSE_US:
+        elif arrival_us - self.last_arrival_us > PAUSE_US and not self.is_ours:
             end = self.timeline.end
             self.pauses.append(Pause(end, self.last_arrival_us, arrival_us))
         self.last_arrival_us = arrival_us
@@ -172,25 +175,30 @@ class TrackAudio(Generic[R]):
         size: int,
         silent_packets: int,
         arrivals_us: tuple[int, int],
+        is_ours: bool = False,
     ) -> Self:
         """Return a track as far as its stored figures tell, to go on with it live.
 
         What the sender's clock was like is not among them; it is learnt again.
         `size` is the PCM received in bytes, `arrivals_us` the first and last arrival.
         """
-        track = cls(ledger["rate"])
+        track = cls(ledger["rate"], is_ours=is_ours)
         first, last = arrivals_us
-        track.timeline = Timeline.resume(ledger, origin=origin_us, first_arrival=first)
+        track.timeline = _kind_of(is_ours).resume(
+            ledger, origin=origin_us, first_arrival=first
+        )
         track.packets, track.bytes = packets, size
         track.silent_packets = silent_packets
         track.first_arrival_us, track.last_arrival_us = first, last
         return track
 
     @classmethod
-    def restore(cls, rate: int, state: dict[str, Any]) -> Self:
+    def restore(
+        cls, rate: int, state: dict[str, Any], *, is_ours: bool = False
+    ) -> Self:
         """Return the track that `state()` described."""
-        track = cls(rate)
-        track.timeline = Timeline.restore(state["timeline"])
+        track = cls(rate, is_ours=is_ours)
+        track.timeline = _kind_of(is_ours).restore(state["timeline"])
         track.packets = state["packets"]
         track.bytes = state["bytes"]
         track.silent_packets = state["silent_packets"]
@@ -198,6 +206,10 @@ class TrackAudio(Generic[R]):
         track.last_arrival_us = state["last_arrival_us"]
         track.pauses = [Pause(*pause) for pause in state["pauses"]]
         return track
+
+
+def _kind_of(is_ours: bool) -> type[Timeline[Any]]:
+    return ExactTimeline if is_ours else Timeline
 
 
 def _overlap(pause: Pause, window: Window) -> tuple[float, float]:

@@ -55,7 +55,7 @@ def _turn(command_id: UUID) -> float:
     """Take a command's turn; return the seconds to wait for it."""
     kinds = StreamCommand.objects.filter(pk=command_id, state=CommandState.QUEUED)
     kind = kinds.values_list("kind", flat=True).first()
-    if kind is None:
+    if kind is None or ORDERS[kind].told != "ACS":
         return 0.0
     wait = pacing.turn_take(COST)
     # What it takes is taken from the others all the same.

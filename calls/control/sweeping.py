@@ -11,7 +11,7 @@ from calls.acs import AcsRefused, acs
 from calls.control.queueing import command_queue
 from calls.control.sending import MAX_ATTEMPTS, SENDING_SECONDS, command_verify
 from calls.control.settling import command_settle
-from calls.models import CommandState, Evidence, StreamCommand
+from calls.models import CommandState, Evidence, StreamCommand, Utterance
 from calls.orders import ORDERS
 
 LOST_TASK_SECONDS = 5
@@ -26,7 +26,9 @@ log = logging.getLogger(__name__)
 def commands_time_out(now: datetime) -> int:
     """End commands that have waited too long. Returns how many."""
     count = 0
-    for command in StreamCommand.objects.filter(_late(now)):
+    # What stands in line behind something that is heard is not late.
+    in_line = Q(utterances__state=Utterance.State.QUEUED)
+    for command in StreamCommand.objects.filter(_late(now)).exclude(in_line):
         words = _silence(command)
         if command_settle(
             command.id,
@@ -56,6 +58,11 @@ def _late(now: datetime) -> Q:
 def _silence(command: StreamCommand) -> str:
     if command.state == CommandState.QUEUED:
         return "It was never sent: no worker took it in time. Check that one runs."
+    if ORDERS[command.kind].told == "Ingest":
+        return (
+            "Ingest was told, but nothing was heard of it: no ingest process has this"
+            " call's socket."
+        )
     if command.accepted_at is None:
         return "It was sent, but no answer of ACS was recorded."
     if command.result:

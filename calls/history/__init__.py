@@ -18,6 +18,8 @@ from calls.history.media import (
     streaming_entries,
 )
 from calls.history.rows import CallRows, rows_of
+from calls.history.spoken import spoken_entries
+from calls.history.tones import tone_entries
 
 __all__ = [
     "SHOWN",
@@ -41,8 +43,10 @@ SOURCES: tuple[Source, ...] = (
     command_entries,
     event_entries,
     participant_entries,
+    tone_entries,
     connection_entries,
     streaming_entries,
+    spoken_entries,
     recording_entries,
     alarm_entries,
     audit_entries,

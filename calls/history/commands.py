@@ -6,6 +6,7 @@ from calls.audit_words import argument_words
 from calls.history.entries import Detail, Entry, EntryKind
 from calls.history.rows import CallRows
 from calls.models import CommandState, Evidence, StreamCommand
+from calls.orders import ORDERS
 from calls.words import Code, explain_event
 
 TONES = {
@@ -29,13 +30,14 @@ def command_entries(rows: CallRows) -> Iterator[Entry]:
         if command.sent_at:
             yield _sent(command)
         if command.accepted_at:
+            told = ORDERS[command.kind].told
             yield Entry(
                 key=f"command:{command.pk}:accepted",
                 at=command.accepted_at,
                 kind=EntryKind.COMMAND,
                 what=f"{command.get_kind_display()}: accepted",
-                source="ACS",
-                told="ACS took the order. That proves nothing yet.",
+                source=told,
+                told=f"{told} took the order. That proves nothing yet.",
                 tone="busy",
             )
         if command.state == CommandState.QUEUED and command.attempts:

@@ -14,9 +14,11 @@ class EntryKind(StrEnum):
     COMMAND = "command"
     EVENT = "event"
     PARTICIPANT = "participant"
+    TONE = "tone"
     STREAMING = "streaming"
     CONNECTION = "connection"
     RECORDING = "recording"
+    SPOKEN = "spoken"
     ALARM = "alarm"
     AUDIT = "audit"
 
@@ -31,9 +33,11 @@ LABELS = {
     EntryKind.COMMAND: "Commands",
     EntryKind.EVENT: "Events of ACS",
     EntryKind.PARTICIPANT: "Participants",
+    EntryKind.TONE: "Keys",
     EntryKind.STREAMING: "Streaming",
     EntryKind.CONNECTION: "Sockets",
     EntryKind.RECORDING: "Recordings",
+    EntryKind.SPOKEN: "Said by us",
     EntryKind.ALARM: "Alarms",
     EntryKind.AUDIT: "Staff",
 }

@@ -8,6 +8,7 @@ from calls.envelopes import integer_of, part_of, text_of
 from calls.history.entries import Detail, Entry, EntryKind
 from calls.history.rows import CallRows
 from calls.models import CallEvent
+from calls.tone_masking import without_keys
 from calls.words.told import numbered, told_by
 
 FLAGS = (
@@ -36,7 +37,8 @@ def event_entries(rows: CallRows) -> Iterator[Entry]:
             else event.get_source_display(),
             told=numbered(told.words, event.kind, event.body) if told else "",
             details=details,
-            body=event.body,
+            # Whoever may see a call sees this; keys are for those who may listen.
+            body=without_keys(event.body),
             tone="bad" if event.kind.endswith("Failed") else "",
         )
 

@@ -15,7 +15,9 @@ from calls.models import (
     Recording,
     StreamCommand,
     Subscription,
+    Tone,
     Track,
+    Utterance,
 )
 from calls.sockets import SocketRow, socket_rows
 
@@ -24,8 +26,8 @@ from calls.sockets import SocketRow, socket_rows
 class CallRows:
     """All that is stored about one call, except its audio.
 
-    `events` and `audit` may be the newest only; `unread` says how many older ones of
-    both there are. All are in the order in which they came about.
+    `events`, `audit` and `tones` may be the newest only; `unread` says how many older
+    ones of all three there are. All are in the order in which they came about.
     """
 
     call: Call
@@ -38,6 +40,8 @@ class CallRows:
     subscriptions: Sequence[Subscription]
     recordings: Sequence[Recording]
     alarms: Sequence[Alarm]
+    tones: Sequence[Tone]
+    utterances: Sequence[Utterance]
     unread: int
 
     def name(self, raw_id: str) -> str:
@@ -54,7 +58,7 @@ class CallRows:
 
 
 def rows_of(call: Call, *, limit: int | None = None) -> CallRows:
-    """Read a call's rows; of events and audit entries at most the `limit` newest."""
+    """Read a call's rows; of events, audit and tones at most the `limit` newest."""
     tracks = list(call.tracks.select_related("participant").order_by("origin_us"))
     events = call.events.order_by("-received_at", "-pk")
     # A command tells itself who asked for it, an alarm who took it up.
@@ -63,11 +67,13 @@ def rows_of(call: Call, *, limit: int | None = None) -> CallRows:
         .exclude(action__in=(AuditAction.COMMAND_ASKED, AuditAction.ALARM_CHANGED))
         .order_by("-at", "-pk")
     )
+    tones = call.tones.order_by("-at_us", "-pk")
     read_events, read_audit = list(events[:limit]), list(audit[:limit])
+    read_tones = list(tones[:limit])
     unread = 0
     if limit is not None:
-        total = events.count() + audit.count()
-        unread = total - len(read_events) - len(read_audit)
+        total = events.count() + audit.count() + tones.count()
+        unread = total - len(read_events) - len(read_audit) - len(read_tones)
     return CallRows(
         call=call,
         people=list(call.participants.all()),
@@ -82,6 +88,10 @@ def rows_of(call: Call, *, limit: int | None = None) -> CallRows:
             call.alarms.select_related(
                 "acknowledged_by", "assignee", "closed_by"
             ).order_by("opened_at")
+        ),
+        tones=read_tones[::-1],
+        utterances=list(
+            call.utterances.select_related("command__asked_by").order_by("queued_at")
         ),
         unread=max(unread, 0),
     )

@@ -241,6 +241,11 @@ class Tone(models.Model):
     raw_id = models.CharField(
         max_length=255, blank=True, help_text="Empty: the frame named nobody."
     )
+    told_by = models.CharField(
+        max_length=255,
+        blank=True,
+        help_text="Who pressed it by the callback, where the frame named nobody.",
+    )
     tone = models.CharField(max_length=32)
     at_us = models.BigIntegerField(
         help_text="Capture time, µs since 1970 UTC; the arrival if none was stated."
@@ -261,6 +266,11 @@ class Tone(models.Model):
     def __str__(self) -> str:
         # Never the digit: this ends up in logs and titles.
         return f"tone at {self.at_us}"
+
+    @property
+    def pressed_by(self) -> str:
+        """Return whose key it was, empty if nobody said."""
+        return self.raw_id or self.told_by
 
 
 class Loss(models.Model):

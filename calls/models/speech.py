@@ -34,6 +34,9 @@ class Prompt(models.Model):
     sha256_16k = models.CharField(max_length=64, editable=False)
     sha256_24k = models.CharField(max_length=64, editable=False)
     duration_ms = models.PositiveIntegerField(editable=False)
+    source_level_dbfs = models.FloatField(
+        null=True, editable=False, help_text="Active level of the file that was sent."
+    )
     level_dbfs = models.FloatField(editable=False)
     added_at = models.DateTimeField(default=timezone.now, editable=False)
     added_by = models.ForeignKey(
@@ -151,6 +154,7 @@ class TranscriptSegment(models.Model):
         ordering = ("call", "start_us", "id")
         indexes = [
             models.Index(fields=["call", "start_us"], name="segments_in_order"),
+            models.Index(fields=["-start_us"], name="segments_by_time"),
         ]
         default_permissions = ("view",)
 

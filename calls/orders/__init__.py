@@ -3,7 +3,15 @@
 A new command is a `CommandKind` and an entry in the table of the module it belongs to.
 """
 
-from calls.orders import coming, ending, people, streaming, transcription
+from calls.orders import (
+    coming,
+    ending,
+    people,
+    speaking,
+    streaming,
+    tones,
+    transcription,
+)
 from calls.orders.order import (
     Arguments,
     CommandRefused,
@@ -18,6 +26,8 @@ ORDERS: dict[str, Order] = {
     **coming.ORDERS,
     **streaming.ORDERS,
     **transcription.ORDERS,
+    **tones.ORDERS,
+    **speaking.ORDERS,
     **people.ORDERS,
     **ending.ORDERS,
 }

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from calls.acs import Acs, AcsRefused, OrderMark
 from calls.batches import storable
@@ -22,7 +22,10 @@ Given = Mapping[str, Any]
 
 # Everything that any order may be told; a form has other fields as well.
 NAMES = frozenset(
-    {"participant", "target", "caller_id", "reason", "locale", "kind", "id"}
+    {
+        *("participant", "target", "caller_id", "reason", "locale", "kind", "id"),
+        *("prompt", "interrupts"),
+    }
 )
 LONGEST = 2000
 
@@ -93,6 +96,7 @@ class Order:
     - `by_hand`: an operator may give it about a call that is there.
     - `takes_time` are seconds it may lawfully take beyond the usual limit: people are
       rung.
+    - `told` is who carries it out. Only what ACS is told counts under its rate limit.
     """
 
     permission: str
@@ -116,6 +120,7 @@ class Order:
     is_urgent: bool = False
     by_hand: bool = True
     takes_time: int = 0
+    told: Literal["ACS", "Ingest"] = "ACS"
 
     @property
     def can_be_asked(self) -> bool:

@@ -16,7 +16,7 @@ from calls.orders.order import (
     mark_of,
     not_connected,
 )
-from streaming.protocol import MIXED
+from streaming.protocol import NOBODY
 
 INVITATION_SECONDS = 30
 HOLDS = (CommandKind.HOLD, CommandKind.UNHOLD)
@@ -24,12 +24,13 @@ HOLDS = (CommandKind.HOLD, CommandKind.UNHOLD)
 Asked = Callable[[Acs, StreamCommand], str]
 
 
-def _present_read(call: Call, given: Given) -> Arguments:
+def present_read(call: Call, given: Given) -> Arguments:
+    """Return which participant is meant, or refuse one who is not there."""
     raw_id = str(given.get("participant") or "")
     if not raw_id:
         raise CommandRefused("Say which participant.")
-    if raw_id == MIXED:
-        raise CommandRefused("Mixed audio is no participant.")
+    if raw_id in NOBODY:
+        raise CommandRefused("That audio is no participant's.")
     if not call.participants.filter(raw_id=raw_id, left_at=None).exists():
         raise CommandRefused("That participant is not in the call.")
     return {"participant": raw_id}
@@ -119,7 +120,7 @@ def _transfer_send(acs: Acs, command: StreamCommand) -> None:
 ORDERS: dict[str, Order] = {
     CommandKind.MUTE: Order(
         permission="calls.control_participants",
-        read=_present_read,
+        read=present_read,
         refusal=_mute_refusal,
         evidence=_asked(lambda one: one is not None and one.is_muted, "ACS says so."),
         send=_mute_send,
@@ -129,7 +130,7 @@ ORDERS: dict[str, Order] = {
     ),
     CommandKind.HOLD: Order(
         permission="calls.control_participants",
-        read=_present_read,
+        read=present_read,
         refusal=_hold_refusal,
         evidence=_asked(lambda one: one is not None and one.is_on_hold, "ACS says so."),
         send=_hold_send,
@@ -141,7 +142,7 @@ ORDERS: dict[str, Order] = {
     ),
     CommandKind.UNHOLD: Order(
         permission="calls.control_participants",
-        read=_present_read,
+        read=present_read,
         refusal=_unhold_refusal,
         evidence=_asked(
             lambda one: one is not None and not one.is_on_hold, "ACS says so."
@@ -166,7 +167,7 @@ ORDERS: dict[str, Order] = {
     ),
     CommandKind.REMOVE_PARTICIPANT: Order(
         permission="calls.control_participants",
-        read=_present_read,
+        read=present_read,
         refusal=not_connected,
         evidence=_asked(lambda one: one is None, "ACS no longer lists them."),
         send=_remove_send,

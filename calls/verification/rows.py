@@ -23,6 +23,7 @@ from calls.models import (
 )
 from calls.models.call import ArchiveState
 from calls.verification.findings import About, Finding
+from streaming.protocol import US
 
 JournalState = Connection.JournalState
 # Shares are sums of floats; a sample in a day is 1e-9 of it.
@@ -237,7 +238,10 @@ def _sockets(rows: CallRows) -> Iterator[Finding]:
             yield about.error("socket-packets", words)
     about = About(rows.call.pk, "", "")
     kept = sum(one.packets - one.unjournaled for one in rows.kept)
-    on_tracks = sum(track.packets for track in rows.tracks)
+    # What we said came over no socket.
+    on_tracks = sum(
+        track.packets for track in rows.tracks if track.participant.raw_id != US
+    )
     # Packets whose rate damage took are on no track; they are among the leftovers.
     may_be_fewer = any(one.leftovers for one in rows.recordings)
     if on_tracks > kept or (on_tracks < kept and not may_be_fewer):

@@ -40,6 +40,8 @@ export function connect(onSnapshot) {
 
 function hear(message, onSnapshot) {
   if (message.error) return toast(_("The console did not understand this page."), message.error, "bad");
+  // Sent before the server knew our view: all calls, of which the next shows ours.
+  if (message.number === 0) return;
   attempt = 0;
   state.socketUp = true;
   state.snapshot = message;

@@ -66,6 +66,17 @@ export function lacksPeople(root, message) {
   return message.people.some((one) => !root.querySelector(`#people [data-track="${CSS.escape(one.key)}"]`));
 }
 
+/* What we say into the call, and what waits for its turn. */
+function speakingWords(said) {
+  const now = said.filter((one) => !one.waits).map(({ name, seconds, of }) => {
+    const values = { name, at: clock(seconds), of: clock(Math.ceil(of ?? 0)) };
+    return fill(of === null ? _("We say: %(name)s, %(at)s") : _("We say: %(name)s, %(at)s of %(of)s"), values);
+  });
+  const then = said.filter((one) => one.waits).map(({ name }) => name);
+  if (then.length) now.push(fill(_("then: %(names)s"), { names: then.join(", ") }));
+  return now.join("; ");
+}
+
 export function showFacts(root, message) {
   const { call } = message;
   if (!call.live) return;
@@ -77,6 +88,7 @@ export function showFacts(root, message) {
   const isQuiet = call.quiet !== null && call.quiet > QUIET_SECONDS && call.streaming === "streaming" && !call.paused;
   const quiet = put(root, "quiet", isQuiet ? fill(_("no packet for %(age)s"), { age: age(call.quiet) }) : "");
   quiet?.classList.toggle("console-bad", isQuiet);
+  put(root, "speaking", speakingWords(call.speaking ?? []));
   if (message.node) put(root, "node", message.node);
   const names = message.listeners;
   const words = names.length > 1 ? _("%(names)s are listening") : _("%(names)s is listening");

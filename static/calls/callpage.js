@@ -91,6 +91,7 @@ if (root.dataset.socket) {
     lanes.take(message);
     showFacts(root, message);
     showPeople(root, message);
+    document.dispatchEvent(new CustomEvent("call:told", { detail: message }));
     if (wasLive && !message.call.live) {
       wasLive = false;
       end();

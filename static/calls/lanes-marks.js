@@ -10,9 +10,10 @@ const CLOSE = 14; // pixels
 const SIGNS = {
   alarm: "warning", note: "sticky_note_2", pause: "pause", resume: "play_arrow",
   stop_streaming: "stop", start_streaming: "play_arrow", joined: "person_add", left: "person_remove", tone: "dialpad",
+  spoken: "campaign",
 };
 // What a group of several looks like: the most pressing of them.
-const RANK = ["alarm", "note", "pause", "resume", "stop_streaming", "start_streaming", "tone", "joined", "left"];
+const RANK = ["alarm", "note", "pause", "resume", "stop_streaming", "start_streaming", "spoken", "tone", "joined", "left"];
 const rank = (kind) => (RANK.includes(kind) ? RANK.indexOf(kind) : RANK.length);
 
 export class Marks {

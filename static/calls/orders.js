@@ -3,6 +3,8 @@
  * Shared by the dashboard and the page of a call. Data enters the page as text.
  */
 
+import { _, fill } from "./text.js";
+
 const FOLLOW_MS = 400;
 const UNREACHED = "The console cannot be reached. Nothing was asked.";
 
@@ -106,6 +108,8 @@ export function ask(dialog, who, send) {
 }
 
 function addField(form, field) {
+  if (field.control === "tick") return addTick(form, field);
+  if (field.control === "choice") return addChoice(form, field);
   const label = element("label", "console-field");
   label.append(element("span", "", field.label + (field.required ? "" : " (optional)")));
   const input = element("input");
@@ -133,11 +137,51 @@ function addField(form, field) {
     }
     form.append(row);
   }
-  if (field.help) {
-    const help = element("small", "console-dim", field.help);
-    help.id = `order-${field.name}-help`;
-    input.setAttribute("aria-describedby", help.id);
-    form.append(help);
+  addHelp(form, field, input);
+  return input;
+}
+
+function addHelp(form, field, input) {
+  if (!field.help) return;
+  const help = element("small", "console-dim", field.help);
+  help.id = `order-${field.name}-help`;
+  input.setAttribute("aria-describedby", help.id);
+  form.append(help);
+}
+
+/* What can be heard before it is chosen has a player beside it. */
+function addChoice(form, field) {
+  const label = element("label", "console-field");
+  const select = element("select");
+  select.name = field.name;
+  select.append(...field.choices.map((choice) => new Option(choice.label, choice.value)));
+  label.append(element("span", "", field.label), select);
+  form.append(label);
+  if (field.choices.some((choice) => choice.audio)) {
+    const player = element("audio", "console-preview");
+    player.controls = true;
+    player.preload = "none";
+    const show = () => {
+      const chosen = field.choices.find((choice) => choice.value === select.value);
+      player.src = chosen?.audio ?? "";
+      player.setAttribute("aria-label", fill(_("Hear “%(name)s” here, not in the call"), { name: chosen?.label ?? "" }));
+    };
+    select.addEventListener("change", show);
+    show();
+    form.append(player);
   }
+  addHelp(form, field, select);
+  return select;
+}
+
+function addTick(form, field) {
+  const label = element("label", "console-tick");
+  const input = element("input");
+  input.type = "checkbox";
+  input.name = field.name;
+  input.value = "yes";
+  label.append(input, element("span", "", field.label));
+  form.append(label);
+  addHelp(form, field, input);
   return input;
 }

@@ -10,6 +10,7 @@ const SIGNS = {
   note: "sticky_note_2",
   pause: "pause_circle",
   resume: "play_circle",
+  spoken: "campaign",
   start_streaming: "mic",
   stop_streaming: "mic_off",
   tone: "dialpad",

@@ -11,11 +11,13 @@ from calls.alarms.thresholds import Thresholds
 from calls.audio.ledger import overtalk_us
 from calls.drafts import AlarmDraft
 from streaming.alarms.condition import Condition, Moment, Seen
+from streaming.alarms.handler import HandlerWatch
 from streaming.alarms.person import MINUTE, Person, gap_us
 from streaming.alarms.words import WORDS
 
 if TYPE_CHECKING:
     from streaming.call_audio import CallAudio, HeardTrack
+    from streaming.handlers.running import Running
 
 # One-way: so many seconds of talk by the other side prove that there is a talk.
 LEAST_TALK: Final = 5.0
@@ -51,6 +53,7 @@ class CallWatch:
         self._overtalk: deque[int] = deque(maxlen=MINUTE)
         self._malformed: deque[int] = deque(maxlen=MINUTE)
         self._malformed_total = 0
+        self._handler = HandlerWatch()
         self._judged: set[tuple[Kind, str]] = set()
         self._moment = Moment(0.0, datetime.min)  # noqa: DTZ901 never shown
         self._is_changed = False
@@ -89,11 +92,17 @@ class CallWatch:
             condition = self._condition(Kind(draft.kind), draft.raw_id)
             condition.carry_on(draft, moment)
         for (raw_id, _), track in tracks.items():
+            if track.audio.is_ours:
+                continue
             self._people[raw_id] = Person(track, moment.now, is_known=True)
 
-    def end(self, now: float, wall: datetime) -> bool:
-        """Clear everything: no socket is open any more. True if anything was raised."""
-        moment = Moment(now, wall)
+    def end(self, now: float, wall: datetime, handler: "Running | None" = None) -> bool:
+        """Clear everything: no socket is open any more. True if anything was raised.
+
+        What is wrong with its handler by then is told all the same.
+        """
+        self._moment = moment = Moment(now, wall)
+        self._judge_handler(handler)
         self._last, self.quiet_for, self.is_wanted = None, 0.0, None
         ended = [one for one in self._conditions.values() if one.end(moment)]
         self._news += [one.draft() for one in ended]
@@ -112,6 +121,7 @@ class CallWatch:
         self._measure(call, tracks, now, passed if passed < LONGEST_PASSED else 1.0)
         self._moment = Moment(now, wall, self._captured_us or None)
         self._judge_call()
+        self._judge_handler(call.handler)
         for raw_id, track in tracks.items():
             self._judge_person(raw_id, self._people[raw_id], track)
         self._forgo(now)
@@ -157,7 +167,7 @@ class CallWatch:
     def _overtalk_since(self, since_us: int, call: "CallAudio") -> int:
         tracks = [
             (track.audio.timeline.origin or 0, track.audio.ledger)
-            for track in call.tracks.values()
+            for track in call.callers.values()
         ]
         return overtalk_us(tracks, since_us)
 
@@ -175,6 +185,15 @@ class CallWatch:
             self._share(Kind.OVERTALK, share, limit, limit * 2 / 3)
         if limit := limits.malformed_count:
             self._share(Kind.MALFORMED, sum(self._malformed), limit, limit / 2)
+
+    def _judge_handler(self, handler: "Running | None") -> None:
+        limit = self.thresholds.handler_drops
+        if handler is None or not limit:
+            return
+        seen = self._handler.look(handler, limit, self._moment.now)
+        if seen.is_bad or (Kind.HANDLER, "") in self._conditions:
+            self._judged.add((Kind.HANDLER, ""))
+            self._step(self._condition(Kind.HANDLER, ""), seen)
 
     def _first_us(self) -> int | None:
         return min((one.joined_us for one in self._people.values()), default=None)
@@ -310,9 +329,8 @@ class CallWatch:
 
 
 def _newest(call: "CallAudio") -> "Iterator[tuple[tuple[str, int], HeardTrack]]":
-    """Yield the tracks; of one participant at several rates, the one heard last."""
-    if len({raw_id for raw_id, _ in call.tracks}) == len(call.tracks):
-        return iter(call.tracks.items())
-    return iter(
-        sorted(call.tracks.items(), key=lambda item: item[1].audio.last_arrival_us)
-    )
+    """Yield the callers' tracks; of one caller at several rates, the one heard last."""
+    callers = call.callers
+    if len({raw_id for raw_id, _ in callers}) == len(callers):
+        return iter(callers.items())
+    return iter(sorted(callers.items(), key=lambda item: item[1].audio.last_arrival_us))

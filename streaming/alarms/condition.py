@@ -22,6 +22,7 @@ PATIENCE: Final = {
     Kind.TOO_QUIET: Patience(3, 5),
     Kind.OVERTALK: Patience(3, 10),
     Kind.MALFORMED: Patience(0, 10),
+    Kind.HANDLER: Patience(0, 10),
     Kind.NODE_FULL: Patience(10, 30),
     Kind.DISK_LOW: Patience(60, 60),
 }

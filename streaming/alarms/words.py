@@ -27,6 +27,11 @@ def messages(count: float) -> str:
     return f"{count:.0f} malformed message{'' if count == 1 else 's'}"
 
 
+def frames(count: float) -> str:
+    """Return a number of packets as audio: 25 packets (0.5 s)."""
+    return f"{count:.0f} packet{'' if count == 1 else 's'} ({count / 50:.1f} s)"
+
+
 def _gaps(value: float, limit: float) -> str:
     return (
         f"{percent(value)} of the last minute is missing;"

@@ -15,9 +15,14 @@ from uuid import UUID
 
 FRAME_US: Final = 20_000
 # How far sending is ahead of hearing.
-LEAD_US: Final = 160_000
-# What one item may hold that is not sent yet.
+LEAD_US: Final = 200_000
+# What one item may hold that is not sent yet: a whole prompt, or a long answer.
 MAX_WAITING_US: Final = 300_000_000
+# Who speaks live is heard now or not at all: of what waits longer the oldest goes.
+MAX_LIVE_US: Final = 600_000
+# Live audio comes unevenly: so much of it waits before it is heard, at the beginning
+# and whenever it ran dry.
+CUSHION_US: Final = 80_000
 
 
 class ItemKind(StrEnum):
@@ -38,6 +43,9 @@ class ItemState(StrEnum):
     FAILED = "failed"
 
 
+_OVER: Final = frozenset({ItemState.PLAYED, ItemState.STOPPED, ItemState.FAILED})
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class Item:
     """One utterance on its way. Samples are counted at the call's rate.
@@ -50,6 +58,8 @@ class Item:
     kind: ItemKind
     name: str
     survives: bool = True
+    # It is spoken while it is heard: better a gap than a delay that grows.
+    is_live: bool = False
     prompt: UUID | None = None
     command: UUID | None = None
     state: ItemState = ItemState.QUEUED
@@ -59,14 +69,18 @@ class Item:
     sent: int = 0
     played: int = 0
     underruns: int = 0
+    # Of live audio: samples that came too late to be heard.
+    dropped: int = 0
     # No more will be written to it.
     is_whole: bool = False
+    # What follows was not heard at once because its socket had gone.
+    is_resumed: bool = False
     waiting: bytearray = field(default_factory=bytearray, repr=False)
 
     @property
     def is_over(self) -> bool:
         """Say whether nothing of it will be heard any more."""
-        return self.state in (ItemState.PLAYED, ItemState.STOPPED, ItemState.FAILED)
+        return self.state in _OVER
 
 
 @dataclass(slots=True, frozen=True)
@@ -74,7 +88,7 @@ class Frame:
     """20 ms on their way to be heard."""
 
     item: Item
-    pcm: bytes
+    pcm: bytes = field(repr=False)
     # Samples of the item in it; what is more is padding.
     samples: int
     start_us: int
@@ -86,12 +100,17 @@ class Frame:
 
 
 class Playout:
-    """The items of one call, in the order they are heard."""
+    """The items of one call, in the order they are heard.
+
+    `news` are the items whose state changed since somebody last took them.
+    """
 
     def __init__(self, rate: int) -> None:
         self.rate = rate
         self.frame_bytes = rate // 50 * 2
         self.items: deque[Item] = deque()
+        self.news: list[Item] = []
+        self.underruns = 0
         self._sent: deque[Frame] = deque()
         self._end_us = 0
 
@@ -100,76 +119,182 @@ class Playout:
         """Say whether nothing waits to be sent or heard."""
         return not self.items and not self._sent
 
+    @property
+    def current(self) -> Item | None:
+        """Return what is being heard, or is next."""
+        if self._sent:
+            return self._sent[0].item
+        return self.items[0] if self.items else None
+
+    @property
+    def queued_us(self) -> int:
+        """Return how much audio waits to be sent or heard."""
+        size = sum(len(item.waiting) for item in self.items)
+        return (
+            size // 2 * 1_000_000 // self.rate
+            + sum(frame.samples for frame in self._sent) * 1_000_000 // self.rate
+        )
+
+    def waits(self, now_us: int) -> bool:
+        """Say whether time alone changes something: audio is sent, or heard."""
+        return bool(self._sent) or self.due(now_us + LEAD_US) is not None
+
     def put(self, item: Item) -> None:
         """Let an item be heard after those before it."""
         self.items.append(item)
+        self.news.append(item)
 
     def write(self, item: Item, pcm: bytes) -> int:
-        """Add whole samples to an item; return how many bytes found room."""
+        """Add whole samples to an item; return how many bytes found room.
+
+        Live audio always finds room; the oldest makes it.
+        """
         if len(pcm) % 2:
             raise ValueError(f"{len(pcm)} bytes are not whole 16-bit samples")
         if item.is_whole or item.is_over:
             return 0
-        room = MAX_WAITING_US // FRAME_US * self.frame_bytes - len(item.waiting)
-        taken = max(0, min(len(pcm), room))
+        if item.is_live:
+            item.waiting += pcm
+            excess = len(item.waiting) - self._bytes(MAX_LIVE_US)
+            if excess > 0:
+                del item.waiting[:excess]
+                item.dropped += excess // 2
+            return len(pcm)
+        room = self._bytes(MAX_WAITING_US) - len(item.waiting)
+        taken = max(0, min(len(pcm), room // 2 * 2))
         item.waiting += pcm[:taken]
         return taken
+
+    def _bytes(self, us: int) -> int:
+        return us // FRAME_US * self.frame_bytes
 
     def finish(self, item: Item) -> None:
         """Say that nothing more will be written to an item."""
         item.is_whole = True
+        if not item.waiting and item.played >= item.sent and item in self.items:
+            self.items.remove(item)
+            self._settle(item)
 
-    def due(self, now_us: int) -> Iterator[Frame]:
-        """Yield what is to be sent now, in order. Each frame yielded counts as sent."""
-        while self.items and max(self._end_us, now_us) - now_us < LEAD_US:
+    def due(self, now_us: int) -> Frame | None:
+        """Return what is to be sent now; it counts as sent by `sent` alone."""
+        if max(self._end_us, now_us) - now_us >= LEAD_US:
+            return None
+        while self.items:
             item = self.items[0]
-            if len(item.waiting) < self.frame_bytes and not item.is_whole:
-                return
-            if not item.waiting:
+            waiting = item.waiting
+            if not waiting and item.is_whole:
                 self.items.popleft()
                 self._settle(item)
                 continue
-            yield self._frame(item, now_us)
+            if not item.is_whole and len(waiting) < self._least(item, now_us):
+                return None
+            pcm = bytes(waiting[: self.frame_bytes])
+            samples = len(pcm) // 2
+            start_us = max(self._end_us, now_us)
+            return Frame(item, pcm.ljust(self.frame_bytes, b"\0"), samples, start_us)
+        return None
 
-    def _frame(self, item: Item, now_us: int) -> Frame:
-        pcm = bytes(item.waiting[: self.frame_bytes])
-        del item.waiting[: self.frame_bytes]
-        samples = len(pcm) // 2
-        if item.sent and now_us > self._end_us:
+    def _least(self, item: Item, now_us: int) -> int:
+        """Return how many bytes an item needs that is not whole."""
+        is_dry = now_us >= self._end_us
+        return self._bytes(CUSHION_US) if item.is_live and is_dry else self.frame_bytes
+
+    def sent(self, frame: Frame) -> None:
+        """Take a frame for sent."""
+        item = frame.item
+        if item.sent and frame.start_us > self._end_us and not item.is_resumed:
             item.underruns += 1
-        start_us = max(self._end_us, now_us)
-        self._end_us = start_us + FRAME_US
-        item.sent += samples
+            self.underruns += 1
+        item.is_resumed = False
+        del item.waiting[: frame.samples * 2]
+        item.sent += frame.samples
         if item.heard_from_us is None:
-            item.heard_from_us = start_us
-        item.state = ItemState.PLAYING
-        frame = Frame(item, pcm.ljust(self.frame_bytes, b"\0"), samples, start_us)
+            item.heard_from_us = frame.start_us
+        if item.state is ItemState.QUEUED:
+            item.state = ItemState.PLAYING
+            self.news.append(item)
+        self._end_us = frame.end_us
         self._sent.append(frame)
+
+    def heard(self, now_us: int, *, is_cut: bool = False) -> Iterator[Frame]:
+        """Yield what has been heard since the last call, in order.
+
+        `is_cut`: at this moment nothing is heard any more. Of the frame that is being
+        heard, yield the part that was.
+        """
+        while self._sent and self._sent[0].end_us <= now_us:
+            yield self._note(self._sent.popleft())
+        if is_cut and self._sent and self._sent[0].start_us < now_us:
+            frame = self._sent.popleft()
+            heard = (now_us - frame.start_us) * self.rate // 1_000_000
+            heard = min(heard, frame.samples)
+            rest = frame.samples - heard
+            if rest:
+                tail = frame.pcm[heard * 2 : frame.samples * 2]
+                self._sent.appendleft(
+                    Frame(frame.item, tail, rest, max(now_us, frame.start_us))
+                )
+            if heard:
+                head = frame.pcm[: heard * 2]
+                yield self._note(Frame(frame.item, head, heard, frame.start_us))
+
+    def _note(self, frame: Frame) -> Frame:
+        item = frame.item
+        item.played += frame.samples
+        if item not in self.items:
+            self._settle(item)
         return frame
 
-    def heard(self, now_us: int) -> Iterator[Frame]:
-        """Yield what has been heard since the last call, in order."""
-        while self._sent and self._sent[0].end_us <= now_us:
-            frame = self._sent.popleft()
-            frame.item.played += frame.samples
-            yield frame
-            self._settle(frame.item)
-
     def _settle(self, item: Item) -> None:
+        """Note that an item was heard to its end, if it was."""
         if item.is_whole and not item.waiting and item.played >= item.sent:
-            item.state = ItemState.PLAYED
+            self._end(item, ItemState.PLAYED, "")
 
-    def stop(self, now_us: int, reason: str) -> list[Item]:
-        """Drop all that was not heard; return the items it cuts.
+    def _end(self, item: Item, state: ItemState, reason: str) -> None:
+        if not item.is_over:
+            item.waiting.clear()
+            item.is_whole = True
+            item.state, item.reason = state, reason
+            self.news.append(item)
 
-        The frame that is being heard counts as not heard: ACS drops it as well.
-        """
+    def stop(self, now_us: int, state: ItemState, reason: str) -> list[Item]:
+        """Drop all that was not heard; return the items it cuts."""
         cut = list(dict.fromkeys([*(f.item for f in self._sent), *self.items]))
         self._sent.clear()
         self.items.clear()
         self._end_us = now_us
         for item in cut:
-            item.waiting.clear()
-            item.is_whole = True
-            item.state, item.reason = ItemState.STOPPED, reason
+            self._end(item, state, reason)
         return cut
+
+    def fail(self, item: Item, reason: str) -> None:
+        """End an item of which nothing more can be said."""
+        if item in self.items:
+            self.items.remove(item)
+        self._end(item, ItemState.FAILED, reason)
+
+    def rewind(self, now_us: int, reason: str) -> bool:
+        """Take back what was sent and not heard: its socket has gone.
+
+        Items that survive will be sent from there on again; the others end. Returns
+        whether anything was taken back.
+        """
+        back = list(self._sent)
+        self._sent.clear()
+        self._end_us = now_us
+        for frame in reversed(back):
+            item = frame.item
+            item.sent -= frame.samples
+            if item.is_over or not item.survives:
+                continue
+            item.waiting[:0] = frame.pcm[: frame.samples * 2]
+            item.is_resumed = True
+            if item not in self.items:
+                self.items.appendleft(item)
+        ends = [frame.item for frame in back] + list(self.items)
+        for item in dict.fromkeys(ends):
+            if not item.survives:
+                if item in self.items:
+                    self.items.remove(item)
+                self._end(item, ItemState.STOPPED, reason)
+        return bool(back)

@@ -68,8 +68,9 @@ in any released API and come out as `Unknown`, so their arrival would be counted
 private preview of 2022, which had no envelope, is not read.
 """
 
-from ._wire import TONES
+from ._wire import TONES, read_tone
 from .codec import decode, encode_audio, encode_stop_audio
+from .masking import MASK, mask_keys, mentions_keys
 from .messages import (
     AudioData,
     AudioMetadata,
@@ -81,7 +82,14 @@ from .messages import (
     TranscriptionMetadata,
     Unknown,
 )
-from .participants import MIXED, US, ParticipantKind, display, participant_kind
+from .participants import (
+    MIXED,
+    NOBODY,
+    US,
+    ParticipantKind,
+    display,
+    participant_kind,
+)
 from .session import (
     AudioReceived,
     DtmfReceived,
@@ -95,7 +103,9 @@ from .session import (
 )
 
 __all__ = [
+    "MASK",
     "MIXED",
+    "NOBODY",
     "TONES",
     "US",
     "AudioData",
@@ -121,5 +131,8 @@ __all__ = [
     "display",
     "encode_audio",
     "encode_stop_audio",
+    "mask_keys",
+    "mentions_keys",
     "participant_kind",
+    "read_tone",
 ]

@@ -9,6 +9,8 @@ import enum
 MIXED = "mixed"
 # The pseudo-participant that we are: what is sent into the call is a track as well.
 US = "us"
+# Tracks that are of nobody in the call.
+NOBODY = frozenset({MIXED, US})
 
 _WITHHELD_NUMBER = "4:anonymous"
 # Enough of an id to tell participants of one call apart: ids of ACS users that were

@@ -22,3 +22,10 @@ from typing import Final
 # What it raises closes the socket with 1011 and comes out of `receive()`. Without the
 # extension an application calls `receive()` for each message: a task switch each time.
 DELIVERY: Final = "acsstream.delivery"
+
+# Another one: `scope["extensions"][SENDING]` is a function of one text. It sends it at
+# once, if the socket is open and next to nothing that was sent before is still in this
+# process; else it returns False, and nothing was sent. A peer that does not read then
+# costs no memory here, and is read from all the same: `send` would wait, and let the
+# reading wait with it.
+SENDING: Final = "acsstream.sending"

@@ -13,7 +13,7 @@ What it does otherwise, for a receiver that must lose nothing:
   before, `receive()` returns the `websocket.disconnect`.
 - `limit_concurrency` counts here, too: 503. uvicorn asks it of plain requests only.
 - Compression is never agreed on.
-- The extension `DELIVERY`, see `streaming.websocket`.
+- The extensions `DELIVERY` and `SENDING`, see `streaming.websocket`.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ from uvicorn.protocols.utils import (
 from uvicorn.server import ServerState
 from websockets.http11 import Response
 
-from streaming.websocket import DELIVERY
+from streaming.websocket import DELIVERY, SENDING
 from streaming.websocket.frames import NO_CLOSE_FRAME, Frames
 from streaming.websocket.handshake import Handshake, text_headers
 from streaming.websocket.waiting import Waiting
@@ -49,6 +49,9 @@ SERVICE_RESTART: Final = 1012
 CLOSE_TIMEOUT: Final = 5.0
 # A client may send so many bytes, and not many more, before it is answered.
 MOST_EARLY: Final = 64 * 1024
+# What may wait here for a peer that reads slowly, of messages that are sent by SENDING:
+# nine frames of audio, and far from where `send` begins to wait.
+MOST_UNSENT: Final = 8 * 1024
 
 
 class State(enum.Enum):
@@ -158,7 +161,11 @@ class PicowsProtocol(asyncio.Protocol):
             "server": get_local_addr(self.transport),
             "client": get_remote_addr(self.transport),
             "state": self.app_state.copy(),
-            "extensions": {"websocket.http.response": {}, DELIVERY: self._deliver_to},
+            "extensions": {
+                "websocket.http.response": {},
+                DELIVERY: self._deliver_to,
+                SENDING: self._send_now,
+            },
             **self._handshake.scope(self.config.root_path),
         }
 
@@ -227,6 +234,15 @@ class PicowsProtocol(asyncio.Protocol):
         except Exception as exc:  # noqa: BLE001 the application's, any
             self.taking_failed(exc)
         self._read_or_not()
+
+    def _send_now(self, text: str) -> bool:
+        """Send a text now or not at all; see SENDING."""
+        if self.state is not State.OPEN or self.transport.is_closing():
+            return False
+        if self.transport.get_write_buffer_size() > MOST_UNSENT:
+            return False
+        self._opened.send(text)
+        return True
 
     async def _send(self, message: Any) -> None:
         await self._writable.wait()

@@ -287,6 +287,7 @@ def test_a_call_that_has_just_ended_stays_where_it_was_looked_at() -> None:
         ("+12065550100", True),
         ("0199", True),
         ("2065550199", False),
+        ("206 0100 555", False),
         ("lindqvist", True),
         ("8:acs:agent", True),
         ("   ", True),

@@ -22,6 +22,7 @@ from tests.factories import (
     CommandFactory,
     ConnectionFactory,
     ParticipantFactory,
+    PromptFactory,
     UserFactory,
     member_of,
 )
@@ -66,6 +67,7 @@ def test_has_words_of_its_own_for_each_order(kind: str) -> None:
 def test_asks_for_everything_an_order_has_to_be_told(kind: str) -> None:
     call = CallFactory.create(live=True)
     person = ParticipantFactory.create(call=call)
+    PromptFactory.create()
     button = button_of(kind)
     given = dict(button.example)
     if button.section == Section.PARTICIPANT:
@@ -74,7 +76,8 @@ def test_asks_for_everything_an_order_has_to_be_told(kind: str) -> None:
     # It raises if an argument is missing or has another name than the field.
     read = ORDERS[kind].read(call, given)
 
-    assert set(read) <= {field.name for field in button.fields} | {"participant"}
+    told = {field.name for field in button.fields} | {"participant", "prompt_name"}
+    assert set(read) <= told
 
 
 # --- the page ---------------------------------------------------------------------

@@ -46,7 +46,9 @@ class ManualEmulator:
         own = {name: value for name, value in options.items() if name in known}
         rest = {name: value for name, value in options.items() if name not in known}
         self._settings = Settings.parse({"port": 0, **own})
-        self._behaviour = Behaviour.parse({"packets": "none", **rest})
+        self._behaviour = Behaviour.parse(
+            {"packets": "none", "transcripts": "none", **rest}
+        )
         self._speech = speech or load(None)
         self._started = threading.Event()
         self._thread = threading.Thread(target=self._run, name="emulator")

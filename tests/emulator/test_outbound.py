@@ -1,6 +1,7 @@
 """What the app says into a call: spellings, play-out in real time, and its faults."""
 
 import base64
+import hashlib
 import io
 import json
 from typing import Any
@@ -71,7 +72,9 @@ def test_understands_every_sdk(spelling: str) -> None:
         outbound.take(speak, 0.0, limit=65536)
     outbound.take(stop, 0.1, limit=65536)
 
-    # From 0.02 to 0.10 s five slots begin; the other five frames are flushed.
+    # From 0.02 to 0.10 s five slots begin; the other five frames are flushed. The stop
+    # comes in the moment in which the fifth begins.
+    heard = hashlib.sha256(FRAME * 5).hexdigest()
     assert outbound.report() == {
         "messages": 11,
         "audio_messages": 10,
@@ -83,6 +86,10 @@ def test_understands_every_sdk(spelling: str) -> None:
         "underruns": 0,
         "stops": 1,
         "flushed_ms": 100,
+        "lost_ms": 0,
+        "stop_to_silence_ms": 20,
+        "heard_sha256": heard,
+        "utterances": [{"at_ms": 20, "ms": 100, "sha256": heard}],
     }
     assert outbound.heard() == FRAME * 5
     assert not outbound.lint
@@ -119,6 +126,32 @@ def test_a_pause_within_speech_is_an_underrun() -> None:
     outbound.take(STOP, 5.05, limit=65536)
     outbound.take(audio(FRAME * 5), 5.1, limit=65536)
     assert outbound.report()["underruns"] == 1
+
+
+def test_tells_utterances_apart_by_pauses_and_stops() -> None:
+    outbound = queue()
+    outbound.take(audio(FRAME * 2), 0.0, limit=65536)
+    outbound.take(audio(FRAME * 50), 1.0, limit=65536)
+    outbound.take(STOP, 1.1, limit=65536)
+    outbound.take(audio(FRAME), 1.1, limit=65536)
+    outbound.advance(9.0)
+
+    told = outbound.report()["utterances"]
+    assert [(each["at_ms"], each["ms"]) for each in told] == [
+        (20, 40),
+        (1020, 100),
+        (1120, 20),
+    ]
+
+
+def test_what_is_queued_goes_with_its_socket() -> None:
+    outbound = queue()
+    outbound.take(audio(FRAME * 10), 0.0, limit=65536)
+    outbound.lose_socket(0.06)
+    outbound.advance(9.0)
+
+    assert outbound.report()["lost_ms"] == 140
+    assert outbound.heard() == FRAME * 3
 
 
 def test_what_is_heard_has_zeros_where_nothing_was_said() -> None:

@@ -20,7 +20,7 @@ async def transcribed(bench: Bench, *, start: bool = False, **plan: Any) -> Any:
         bench.app.url + "/callbacks",
         operation_context="answered",
         transcription=TranscriptionOptions(
-            transport_url="wss://example.com/transcription",
+            transport_url=bench.app.media_url,
             transport_type=StreamingTransportType.WEBSOCKET,
             locale="en-US",
             start_transcription=start,
@@ -47,8 +47,12 @@ async def test_starts_goes_on_in_another_language_and_stops(bench: Bench) -> Non
     await connection.update_transcription(locale="fr-FR", operation_context="update")
     updated = await bench.app.callback("TranscriptionUpdated")
     assert updated["operationContext"] == "update"
-    state = {"state": "active", "locale": "fr-FR"}
-    assert (await bench.report(call))["transcription"] == state
+    report = (await bench.report(call))["transcription"]
+    assert (report["state"], report["locale"]) == ("active", "fr-FR")
+    [socket] = bench.app.sockets
+    told = socket.of_kind("TranscriptionMetadata")
+    locales = [each["transcriptionMetadata"]["locale"] for each in told]
+    assert locales == ["de-DE", "fr-FR"]
 
     await connection.stop_transcription(operation_context="stop")
     stopped = await bench.app.callback("TranscriptionStopped")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from streaming.protocol import MIXED, ParticipantKind, display, participant_kind
+from streaming.protocol import MIXED, US, ParticipantKind, display, participant_kind
 
 GUID = "0000001b-3f5c-6b1a-28c5-593a0d00b1f2"
 RESOURCE = "3d20e1de-0f28-41c5-84a0-96960dd7eb7a"
@@ -31,6 +31,7 @@ RESOURCE = "3d20e1de-0f28-41c5-84a0-96960dd7eb7a"
         ("8:later:x", "unknown", "Unknown x"),
         ("just a text, but long", "unknown", "Unknown just a text, …"),
         (MIXED, "mixed", "Mixed audio"),
+        (US, "us", "Spoken by us"),
         ("", "mixed", "Mixed audio"),
         (None, "mixed", "Mixed audio"),
     ],

@@ -30,6 +30,7 @@ def journal(
     code: int | None = 1000,
     is_sealed: bool = True,
     rate: int = RATE,
+    masks_tones: bool = False,
     header: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write the journal of one socket that opened so many seconds after `START`."""
@@ -46,8 +47,10 @@ def journal(
     } | dict(header or {})
     head = JournalHeader(**about)
     with writer() as journals:
+        call = CallAudio(call_id)
+        call.mask(masks_tones=masks_tones)
         session = MediaSession(
-            CallAudio(call_id),
+            call,
             head.connection_id,
             journals.open(head),
             Opening(head.call_connection_id, "correlation", "", opened_at),

@@ -23,6 +23,7 @@ class Desk:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.call = CallAudio(uuid4())
+        self.call.mask(masks_tones=False)
         self.journals = JournalWriter(folder, flush_interval=0.01, sync_interval=0.05)
 
     def __enter__(self) -> Self:

@@ -12,7 +12,8 @@ from pytest_django import Settings
 
 from calls.journal import Kind, read
 from streaming.ingest import Opening
-from streaming.recorder import NoRoomError, Recorder
+from streaming.recorder import Recorder
+from streaming.room import NoRoomError
 from tests.streaming.desk import OPENED
 from tests.streaming.house import ENDED, House, closing, eventually
 from tests.streaming.wire import ALICE, BOB, audio, metadata

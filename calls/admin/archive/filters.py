@@ -18,6 +18,7 @@ from calls.admin.archive.inputs import (
     number_of,
     seconds_of,
 )
+from calls.admin.archive.said import SaidFilter, TranscriptFilter
 from calls.admin.archive.when import PresetFilter, RangFilter
 from calls.models import Alarm, AlarmKind, Call, Severity, StreamingProfile, Tag
 from calls.search import calls_with_party
@@ -302,21 +303,6 @@ class ProfileFilter(ChoiceFilter):
         return queryset.filter(profile_id=int(value))
 
 
-class TranscriptFilter(ChoiceFilter):
-    """Whether there are words of it."""
-
-    title = label = gettext_lazy("Transcript")
-    names = ("transcript",)
-
-    def options(self) -> list[Choice]:
-        """Return the choices."""
-        return [("yes", _("Has one")), ("no", _("Has none"))]
-
-    def narrow(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
-        """Return the calls of the choice."""
-        return queryset.filter(has_transcript=value == "yes")
-
-
 FILTERS: Sequence[type[ArchiveFilter]] = (
     PresetFilter,
     RangFilter,
@@ -337,6 +323,7 @@ FILTERS: Sequence[type[ArchiveFilter]] = (
     StreamingFilter,
     ArchivedFilter,
     TranscriptFilter,
+    SaidFilter,
 )
 # Whatever else a query string holds is no filter.
 NAMES = frozenset(name for one in FILTERS for name in one.names)

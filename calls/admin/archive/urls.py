@@ -5,7 +5,7 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
-from calls import archive_views
+from calls import archive_views, transcript_views
 from calls.export.views import export_zip
 
 
@@ -14,6 +14,7 @@ def archive_urls(view: Callable[[Any], Any]) -> list[URLPattern]:
     one = "views/<int:pk>/"
     return [
         path("export/", view(export_zip), name="calls_call_export"),
+        path("said/", view(transcript_views.said_page), name="calls_call_said"),
         path("columns/", view(archive_views.columns_choose), name="calls_call_columns"),
         path("views/", view(archive_views.view_save), name="calls_call_view_save"),
         path(

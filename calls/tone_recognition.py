@@ -1,0 +1,42 @@
+"""Having ACS tell of keys by callbacks, from when a phone is in a call."""
+
+from contextlib import suppress
+from uuid import UUID
+
+from calls.control import CommandRefused, command_ask
+from calls.models import Call, CallState, CommandKind
+from streaming.protocol import ParticipantKind, participant_kind
+
+WHY = "By the profile: keys are told by callbacks too."
+
+
+def tones_recognise(call_id: UUID) -> int:
+    """Ask for the keys of each phone in a call, once, if its profile wants them.
+
+    Returns how many were asked for. Only phones: nobody else presses keys. What was
+    asked before, whatever became of it, is not asked again: people may.
+    """
+    call = Call.objects.select_related("profile").filter(pk=call_id).first()
+    if call is None or call.profile is None or not call.profile.tone_recognition:
+        return 0
+    if call.state != CallState.CONNECTED:
+        return 0
+    asked = call.commands.filter(kind=CommandKind.START_TONES)
+    known = {
+        each.get("participant") for each in asked.values_list("arguments", flat=True)
+    }
+    present = call.participants.filter(left_at=None).values_list("raw_id", flat=True)
+    count = 0
+    for raw_id in present:
+        if raw_id in known or participant_kind(raw_id) is not ParticipantKind.PHONE:
+            continue
+        # Not connected as yet, by what ACS told: the next callback asks again.
+        with suppress(CommandRefused):
+            command_ask(
+                call=call,
+                kind=CommandKind.START_TONES,
+                why=WHY,
+                arguments={"participant": raw_id},
+            )
+            count += 1
+    return count

@@ -1,0 +1,1 @@
+"""What was said in calls, in words: how it is told while it is said, found, shown."""

@@ -1,0 +1,55 @@
+/* Captions of a call that runs: what was said, and what somebody is saying just now.
+ *
+ * What is not final yet is guessed: shown weaker, at the end, one for each speaker, and
+ * not read out. The final words take its place.
+ */
+
+import { rowOf } from "./transcript-rows.js";
+
+// The rest is in the transcript when the call is over.
+const MOST = 300;
+// What nobody goes on with is no longer being said.
+const STALE_MS = 10_000;
+
+export class Captions {
+  constructor(rows, follow) {
+    Object.assign(this, { rows, follow });
+    this.guesses = new Map();
+    rows.list.setAttribute("role", "log");
+    rows.list.setAttribute("aria-live", "polite");
+    rows.list.setAttribute("aria-relevant", "additions");
+  }
+
+  /* Take what is new; says whether anything was. */
+  take(lines) {
+    for (const [raw, { told }] of this.guesses) if (performance.now() - told > STALE_MS) this.#forget(raw);
+    for (const line of lines) {
+      this.#forget(line.raw_id);
+      if (line.final) this.rows.put(line);
+      else this.#guess(line);
+    }
+    while (this.rows.length > MOST) this.rows.drop(this.rows.rows[0]);
+    if (lines.length) this.follow.to(this.rows.list.lastElementChild, true);
+    return lines.length > 0;
+  }
+
+  /* The call is over: nothing is being said. */
+  end() {
+    for (const raw of [...this.guesses.keys()]) this.#forget(raw);
+    for (const name of ["role", "aria-live", "aria-relevant"]) this.rows.list.removeAttribute(name);
+  }
+
+  #guess(line) {
+    const { node } = rowOf(line);
+    node.classList.add("guess");
+    node.setAttribute("aria-hidden", "true");
+    delete node.dataset.id;
+    this.rows.list.append(node);
+    this.guesses.set(line.raw_id, { node, told: performance.now() });
+  }
+
+  #forget(raw) {
+    this.guesses.get(raw)?.node.remove();
+    this.guesses.delete(raw);
+  }
+}

@@ -1,0 +1,110 @@
+"""Live captions of one call for the pages that show it: kept as they come from Redis.
+
+Nothing is asked of the database. What is kept is bounded: the newest final captions,
+and for each speaker what they are saying now.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from uuid import UUID
+
+from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
+from redis.exceptions import RedisError
+
+from calls.transcripts.wire import KEPT, Caption, captions_last, channel, decode
+
+RETRY_SECONDS = 1.0
+# Guesses come several times a second; nobody reads faster than this.
+TELL_SECONDS = 0.25
+# People who speak at once, many times over.
+MOST_SPEAKERS = 100
+
+log = logging.getLogger(__name__)
+
+
+class CaptionFeed:
+    """Takes a call's captions from when it is begun. `changed()`: there are new ones.
+
+    Each caption has a number; who knows those up to one asks for what came `since`.
+    """
+
+    def __init__(self, client: Redis, call_id: UUID, changed: Callable[[], None]):
+        self.number = 0
+        self._client, self._call_id, self._changed = client, call_id, changed
+        self._final: dict[UUID, tuple[int, Caption]] = {}
+        self._guesses: dict[str, tuple[int, Caption]] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def begin(self) -> None:
+        """Begin to take captions, once."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name="captions")
+
+    async def close(self) -> None:
+        """End it."""
+        if self._timer:
+            self._timer.cancel()
+        if self._task:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def since(self, number: int) -> Sequence[Caption]:
+        """Return what came after that number, in the order in which it came."""
+        known = [*self._final.values(), *self._guesses.values()]
+        fresh = sorted(
+            (one for one in known if one[0] > number), key=lambda one: one[0]
+        )
+        return [caption for _, caption in fresh]
+
+    async def _run(self) -> None:
+        while True:
+            told: PubSub = self._client.pubsub(ignore_subscribe_messages=True)
+            try:
+                await told.subscribe(channel(self._call_id))
+                # First subscribed, then read: nothing falls in between.
+                for caption in await captions_last(self._client, self._call_id):
+                    self._take(caption)
+                while True:
+                    message = await told.get_message(timeout=RETRY_SECONDS)
+                    if message and (told_now := decode(message["data"])):
+                        self._take(told_now)
+            except (RedisError, OSError):
+                # The page says that Redis is gone; what was missed is in the list.
+                await asyncio.sleep(RETRY_SECONDS)
+            except Exception:
+                # One caption that cannot be taken must not end them all.
+                log.exception("captions met a fault and go on")
+                await asyncio.sleep(RETRY_SECONDS)
+            finally:
+                with suppress(RedisError, OSError):
+                    await told.aclose()  # type: ignore[no-untyped-call] # redis-py
+
+    def _take(self, caption: Caption) -> None:
+        known = self._final.get(caption.id)
+        if known and (known[1] == caption or not caption.is_final):
+            # Told twice, or a guess that came after what it guessed.
+            return
+        self.number += 1
+        if caption.is_final:
+            self._guesses.pop(caption.raw_id, None)
+            self._final[caption.id] = self.number, caption
+            if len(self._final) > KEPT:
+                del self._final[next(iter(self._final))]
+        else:
+            self._guesses[caption.raw_id] = self.number, caption
+            if len(self._guesses) > MOST_SPEAKERS:
+                del self._guesses[next(iter(self._guesses))]
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._timer is None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(TELL_SECONDS, self._told)
+
+    def _told(self) -> None:
+        self._timer = None
+        self._changed()

@@ -1,0 +1,95 @@
+"""What a handler's line needs of its call, the database and the storage."""
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+import soundfile
+
+from calls.control import command_ask
+from calls.drafts import ArchiveBatch, SegmentDraft
+from calls.models import Call, CommandKind, Prompt
+from calls.orders import CommandRefused
+from calls.storage import recording_open
+from streaming.archive import Archive
+from streaming.outbound import Speaker
+
+if TYPE_CHECKING:
+    from streaming.call_audio import CallAudio
+
+PROMPT_TIMEOUT: Final = 10.0
+ORDER_TIMEOUT: Final = 10.0
+# What a handler may order; it is nobody, so nobody's permission is asked.
+ORDERS: Final = {"hang_up": CommandKind.HANG_UP, "transfer": CommandKind.TRANSFER}
+
+
+class CallDoors:
+    """One call of the recorder, as its handler's line sees it.
+
+    `wake` has rows written soon.
+    """
+
+    def __init__(
+        self, call: "CallAudio", archive: Archive, wake: Callable[[], None]
+    ) -> None:
+        self._call = call
+        self._archive = archive
+        self._wake = wake
+
+    @property
+    def call_id(self) -> UUID:
+        """Return our key of the call."""
+        return self._call.call_id
+
+    @property
+    def speaker(self) -> Speaker | None:
+        """Return what speaks into the call; None if nothing can."""
+        return self._call.speaker
+
+    def now_us(self) -> int:
+        """Return what ACS's capture clock shows now."""
+        return self._call.clock.at(self._call.at_us(time.monotonic_ns() // 1000))
+
+    def keep(self, segment: SegmentDraft) -> None:
+        """Keep a piece of a transcript."""
+        self._archive.put(ArchiveBatch(segments=[segment]))
+        self._wake()
+
+    async def prompt(self, name: str, rate: int) -> bytes | None:
+        """Return a prompt's audio; None if there is none of that name."""
+        read = partial(prompt_read, name, rate)
+        return await self._archive.ask(read, PROMPT_TIMEOUT)
+
+    async def order(self, kind: str, why: str, arguments: dict[str, str]) -> str:
+        """Write an order down; return why it makes no sense now, or nothing."""
+        give = partial(order_give, self.call_id, kind, why, arguments)
+        answer = await self._archive.ask(give, ORDER_TIMEOUT)
+        return "The database does not answer." if answer is None else answer
+
+
+def prompt_read(name: str, rate: int) -> bytes | None:
+    """Return the audio of a prompt of the library as 16-bit mono PCM at `rate`."""
+    prompt = Prompt.objects.filter(name=name, is_withdrawn=False).first()
+    if prompt is None:
+        return None
+    stored = {16_000: prompt.audio_16k, 24_000: prompt.audio_24k}.get(rate)
+    if not stored:
+        return None
+    with recording_open(stored) as file, soundfile.SoundFile(file) as sound:
+        return bytes(sound.read(dtype="int16").astype("<i2").tobytes())
+
+
+def order_give(call_id: UUID, kind: str, why: str, arguments: dict[str, str]) -> str:
+    """Write an order of a handler down; return why it was refused, or nothing."""
+    if kind not in ORDERS:
+        return f"A handler cannot order “{kind}”."
+    call = Call.objects.filter(pk=call_id).first()
+    if call is None:
+        return "The call is not known."
+    try:
+        command_ask(call=call, kind=ORDERS[kind], why=why, arguments=arguments)
+    except CommandRefused as refused:
+        return str(refused)
+    return ""

@@ -1,0 +1,80 @@
+"""The handlers of an ingest process, from a call's first socket to its last."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from calls.drafts import CallFacts
+from streaming.archive import Archive
+from streaming.handlers.doors import CallDoors
+from streaming.handlers.running import Running
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from streaming.call_audio import CallAudio
+
+
+class Handlers:
+    """Gives calls what their profiles name. Belongs to one event loop.
+
+    A call without sockets keeps its handler for `grace` seconds: ACS dials again, and
+    the same handler then goes on with the same line.
+    """
+
+    def __init__(
+        self, archive: Archive, wake: Callable[[], None], *, grace: float
+    ) -> None:
+        self._archive = archive
+        self._wake = wake
+        self._grace = grace
+        self._leaving: dict[UUID, asyncio.TimerHandle] = {}
+        self._endings: set[asyncio.Task[None]] = set()
+
+    def opened(self, call: "CallAudio", facts: CallFacts | None) -> None:
+        """Take a call whose socket has opened; a handler that it has goes on."""
+        if timer := self._leaving.pop(call.call_id, None):
+            timer.cancel()
+        if call.handler is None and facts is not None and facts.handler:
+            call.handler = self._running(call, facts)
+
+    def _running(self, call: "CallAudio", facts: CallFacts) -> Running:
+        def remark(note: Mapping[str, Any]) -> None:
+            # Without a socket there is no journal: the alarm tells it all the same.
+            for session in call.sessions[-1:]:
+                session.remark(note)
+
+        return Running(
+            facts.handler,
+            facts.handler_options,
+            CallDoors(call, self._archive, self._wake),
+            remark=remark,
+            wake=self._wake,
+        )
+
+    def closed(self, call: "CallAudio") -> None:
+        """End a call's handler, unless a socket opens soon: its last one has closed."""
+        if call.handler is not None and call.call_id not in self._leaving:
+            loop = asyncio.get_running_loop()
+            timer = loop.call_later(self._grace, self._leave, call)
+            self._leaving[call.call_id] = timer
+
+    def _leave(self, call: "CallAudio") -> None:
+        self._leaving.pop(call.call_id, None)
+        handler, call.handler = call.handler, None
+        if handler is not None:
+            ending = asyncio.create_task(handler.end("the call's sockets have closed"))
+            self._endings.add(ending)
+            ending.add_done_callback(self._endings.discard)
+
+    async def stop(self, calls: "Mapping[UUID, CallAudio]") -> None:
+        """End all handlers: the process ends."""
+        for timer in self._leaving.values():
+            timer.cancel()
+        self._leaving.clear()
+        ended = [
+            call.handler.end("the ingest process ends")
+            for call in calls.values()
+            if call.handler is not None
+        ]
+        await asyncio.gather(*ended, *self._endings)

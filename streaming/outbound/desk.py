@@ -1,0 +1,203 @@
+"""Does what web and workers ask for: prompts, stops, and what somebody says live.
+
+One per ingest process; it acts on the calls that have a socket here, or had one a
+moment ago. What becomes of each is told by rows, see `calls.speaking`.
+"""
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+import msgspec
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from calls.drafts import UtteranceDraft
+from calls.live import redis_async
+from calls.speaking import SPEAK, PlayPrompt, Spoken, StopAudio, Talk, spoken_decoder
+from streaming.call_audio import CallAudio
+from streaming.outbound.playout import Item, ItemKind, ItemState
+from streaming.outbound.prompts import PromptError, prompt_pcm
+from streaming.outbound.speaker import NO_SOCKET_SECONDS, Speaker
+from streaming.outbound.talking import Talking
+from streaming.outbound.voice import Told
+from streaming.subscribing import take_messages
+
+log = logging.getLogger(__name__)
+
+# Orders that are remembered, so that none is carried out twice.
+MAX_ORDERS = 10_000
+NO_VOICE = "the call's streaming is one-way: nothing can be said into it"
+NO_METADATA = "the call's audio has not begun"
+
+
+class SpeakingDesk:
+    """What an ingest process does for those who speak. It belongs to one event loop."""
+
+    def __init__(self, calls: Mapping[UUID, CallAudio], told: Told) -> None:
+        self.error: str | None = None
+        self._calls = calls
+        self._told = told
+        self._talking = Talking()
+        self._done: OrderedDict[str, None] = OrderedDict()
+        self._redis: Redis | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._reads: set[asyncio.Task[None]] = set()
+
+    def start(self) -> None:
+        """Begin to hear what is to be said."""
+        self._redis = redis_async()
+        self._task = asyncio.create_task(
+            take_messages(self._redis, SPEAK, self._take, self._note), name="speak"
+        )
+
+    async def stop(self) -> None:
+        """Fall silent in all calls: the process ends."""
+        tasks = [*self._reads, *([self._task] if self._task else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._talking.end()
+        for call in self._calls.values():
+            if call.speaker is not None:
+                call.speaker.end("the ingest process ended")
+        if self._redis is not None:
+            with suppress(RedisError, OSError):
+                await self._redis.aclose()
+
+    def _take(self, message: bytes) -> None:
+        try:
+            spoken: Spoken = spoken_decoder.decode(message)
+            call = self._calls.get(UUID(spoken.call))
+        except (msgspec.MsgspecError, ValueError):
+            # Another release's, perhaps.
+            log.warning("what is to be said is not understood")
+            return
+        if call is None or not _is_ours(call):
+            return
+        match spoken:
+            case PlayPrompt():
+                self._play(call, spoken)
+            case StopAudio():
+                self._stop(call, spoken)
+            case Talk():
+                self._talk(call, spoken)
+
+    def _is_new(self, command: str) -> bool:
+        if command in self._done:
+            return False
+        self._done[command] = None
+        if len(self._done) > MAX_ORDERS:
+            self._done.popitem(last=False)
+        return True
+
+    # Prompts.
+
+    def _play(self, call: CallAudio, order: PlayPrompt) -> None:
+        if not self._is_new(order.command):
+            return
+        speaker = call.speaker
+        if speaker is None:
+            self._refuse(call, order)
+            return
+        if order.interrupts:
+            speaker.stop("a prompt took its place")
+        # In its place at once: what is asked for later comes later, and a stop that
+        # comes while its audio is read stops it.
+        item = speaker.begin(
+            kind=ItemKind.PROMPT,
+            name=order.name,
+            prompt=_uuid(order.prompt),
+            command=_uuid(order.command),
+        )
+        task = asyncio.create_task(self._read(call, speaker, item, order))
+        self._reads.add(task)
+        task.add_done_callback(self._reads.discard)
+
+    async def _read(
+        self, call: CallAudio, speaker: Speaker, item: Item, order: PlayPrompt
+    ) -> None:
+        try:
+            pcm = await prompt_pcm(order.audio, speaker.rate)
+        except PromptError as exc:
+            log.error("call %s: prompt %s: %s", call.call_id, order.prompt, exc)
+            speaker.fail(item, str(exc))
+            return
+        taken = speaker.write(item, pcm)
+        if taken < len(pcm) and not item.is_over:
+            speaker.fail(item, "it is longer than five minutes")
+        speaker.finish(item)
+
+    def _refuse(self, call: CallAudio, order: PlayPrompt) -> None:
+        """Write down an utterance that nobody could hear."""
+        reason = NO_METADATA if call.may_speak else NO_VOICE
+        command = _uuid(order.command)
+        said = UtteranceDraft(
+            id=uuid4(),
+            call_id=call.call_id,
+            kind=ItemKind.PROMPT.value,
+            state=ItemState.FAILED.value,
+            name=order.name,
+            queued_at=datetime.now(UTC),
+            prompt_id=_uuid(order.prompt),
+            command_id=command,
+            reason=reason,
+        )
+        self._told.utterances[said.id] = said
+        words = f"Nothing of it was heard: {reason}."
+        self._told.outcome(command, call.call_id, is_done=False, words=words)
+        call.has_news()
+
+    # Stops.
+
+    def _stop(self, call: CallAudio, order: StopAudio) -> None:
+        if not self._is_new(order.command):
+            return
+        cut = call.speaker.stop("stopped by order") if call.speaker else []
+        words = "Nothing was being said."
+        if cut and call.speaker:
+            rate = call.speaker.rate
+            words = "; ".join(
+                f"{item.name} was cut after {item.played * 1000 // rate} ms"
+                if item.played
+                else f"{item.name} was not begun"
+                for item in cut
+            )
+        self._told.outcome(
+            _uuid(order.command), call.call_id, is_done=True, words=words
+        )
+        call.has_news()
+
+    # Somebody at the console.
+
+    def _talk(self, call: CallAudio, talk: Talk) -> None:
+        utterance = _uuid(talk.utterance)
+        if call.speaker is not None and utterance is not None:
+            self._talking.take(call.speaker, utterance, talk)
+
+    def _note(self, error: str | None) -> None:
+        if error and not self.error:
+            log.warning("nobody can speak, recording goes on: %s", error)
+        if self.error and not error:
+            log.info("speaking is possible again")
+        self.error = error
+
+
+def _is_ours(call: CallAudio) -> bool:
+    """Say whether a call has a socket here, or may get one again at any moment."""
+    if call.sessions:
+        return True
+    idle = call.idle_since
+    return idle is not None and time.monotonic() - idle < NO_SOCKET_SECONDS
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

@@ -1,0 +1,81 @@
+"""What people at the console say live: frames in order, tolerant of what got lost."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from calls.speaking import Talk
+from streaming.outbound.playout import Item, ItemKind
+from streaming.outbound.speaker import Speaker
+
+# Whoever said nothing for so long, not even that it was the last, has gone.
+GONE_SECONDS: Final = 2.0
+# Of a frame; and people who speak at once in one process.
+MOST_BYTES: Final = 96_000
+MOST_TALKERS: Final = 200
+
+
+@dataclass(slots=True)
+class _Talker:
+    speaker: Speaker
+    item: Item
+    number: int
+    gone: asyncio.TimerHandle
+
+
+class Talking:
+    """Who is speaking live into the calls of this process."""
+
+    def __init__(self) -> None:
+        self._talkers: dict[UUID, _Talker] = {}
+
+    def take(self, speaker: Speaker, utterance: UUID, talk: Talk) -> None:
+        """Say what came; what comes late or twice is left out."""
+        talker = self._talkers.get(utterance)
+        if talker is None:
+            if (talk.number and talk.is_last) or len(self._talkers) >= MOST_TALKERS:
+                return
+            talker = self._begin(speaker, utterance, talk)
+        elif talk.number <= talker.number:
+            return
+        talker.number = talk.number
+        talker.gone.cancel()
+        if talk.rate != talker.speaker.rate:
+            talker.speaker.fail(talker.item, "it came at another rate than the call's")
+        elif len(talk.pcm) % 2 or len(talk.pcm) > MOST_BYTES:
+            talker.speaker.fail(talker.item, "it was no audio")
+        else:
+            talker.speaker.write(talker.item, talk.pcm)
+        if talk.is_last or talker.item.is_over:
+            self._end(utterance)
+        else:
+            talker.gone = self._soon(utterance)
+
+    def _begin(self, speaker: Speaker, utterance: UUID, talk: Talk) -> _Talker:
+        item = speaker.begin(
+            kind=ItemKind.TALK,
+            name=talk.name,
+            id=utterance,
+            survives=False,
+            is_live=True,
+        )
+        talker = _Talker(speaker, item, talk.number, self._soon(utterance))
+        self._talkers[utterance] = talker
+        return talker
+
+    def _soon(self, utterance: UUID) -> asyncio.TimerHandle:
+        loop = asyncio.get_running_loop()
+        return loop.call_later(GONE_SECONDS, self._end, utterance)
+
+    def _end(self, utterance: UUID) -> None:
+        talker = self._talkers.pop(utterance, None)
+        if talker is not None:
+            talker.gone.cancel()
+            if not talker.item.is_over:
+                talker.speaker.finish(talker.item)
+
+    def end(self) -> None:
+        """Let nobody say anything more."""
+        for utterance in list(self._talkers):
+            self._end(utterance)

@@ -1,0 +1,1 @@
+"""The transcription socket: ACS tells there in words what it hears in a call."""

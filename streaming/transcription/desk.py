@@ -1,0 +1,108 @@
+"""The transcription sockets of one ingest process, beside its media sockets.
+
+They bear next to nothing, so the number of media sockets a process may hold does not
+keep them out: a call that is recorded here may be transcribed here.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+from uuid import UUID, uuid4
+
+from django.conf import settings
+
+from calls.drafts import ArchiveBatch, CallFacts
+from calls.transcripts.hearing import Piece
+from streaming.ingest import Opening
+from streaming.room import NoRoomError
+from streaming.transcription.captions import Captions
+from streaming.transcription.session import TRANSCRIPTION, TranscriptionSession
+
+if TYPE_CHECKING:
+    from streaming.recorder import Recorder
+
+MAX_SOCKETS: Final = 2_000
+
+
+class TranscriptDesk:
+    """Opens and closes transcription sockets, and passes on what comes over them."""
+
+    def __init__(self, house: "Recorder") -> None:
+        self._house = house
+        self._ended: list[TranscriptionSession] = []
+        self.captions = Captions(house.live.redis)
+
+    @property
+    def open(self) -> list[TranscriptionSession]:
+        """Return the open sockets."""
+        return [one for call in self._house.calls.values() for one in call.scribes]
+
+    def take(
+        self,
+        call_id: UUID,
+        opening: Opening,
+        facts: CallFacts | None,
+        superseded: Callable[[], None],
+    ) -> TranscriptionSession:
+        """Take a socket: its journal is opened, its row is on its way.
+
+        Raises `NoRoomError`.
+        """
+        house = self._house
+        if len(self.open) >= MAX_SOCKETS:
+            raise NoRoomError(f"{MAX_SOCKETS} transcription sockets are open")
+        house.start()
+        call, opened_at = house.call_taken(call_id, facts, opening.opened_at)
+        opening = replace(opening, opened_at=opened_at)
+        connection_id = uuid4()
+        journal = house.journal_open(
+            call_id, connection_id, opening, socket=TRANSCRIPTION
+        )
+        house.calls[call_id] = call
+        session = TranscriptionSession(
+            call, connection_id, journal, opening, heard=self._heard
+        )
+        session.superseded = superseded
+        call.idle_since = None
+        self._put([session])
+        house.wake()
+        return session
+
+    def _heard(self, session: TranscriptionSession, piece: Piece) -> None:
+        self.captions.tell(piece)
+        if piece.is_final:
+            self._house.wake()
+
+    def close(
+        self, session: TranscriptionSession, code: int | None, reason: str
+    ) -> None:
+        """Seal a socket's journal; what it told goes to the database at once."""
+        if session.close(code, reason, datetime.now(UTC)) is None:
+            return
+        self._ended.append(session)
+        self._house.call_left(session.call)
+        self._house.wake()
+
+    def put(self, *, everything: bool = False) -> None:
+        """Have written what was said, and the sockets that ended.
+
+        `everything`: also what the open ones have counted.
+        """
+        ended, self._ended = self._ended, []
+        self._put([*ended, *(one for one in self.open if everything or one.is_news)])
+
+    def _put(self, sessions: Iterable[TranscriptionSession]) -> None:
+        sessions = list(sessions)
+        if not sessions:
+            return
+        process_id = self._house.process_id
+        self._house.archive.put(
+            ArchiveBatch(
+                connections=[
+                    one.draft(process_id=process_id, node=settings.NODE)
+                    for one in sessions
+                ],
+                segments=[draft for one in sessions for draft in one.segment_drafts()],
+            )
+        )

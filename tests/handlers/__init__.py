@@ -1,0 +1,1 @@
+"""Handlers: what hears a call and speaks into it."""

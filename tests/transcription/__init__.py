@@ -1,0 +1,1 @@
+"""What ACS tells in words: read, kept, told and made again."""
