@@ -6,6 +6,7 @@ a malformed frame) goes to the `aside` callback, so that nothing received is thr
 away with the journal.
 """
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +26,7 @@ from calls.drafts import (
     TrackDraft,
     UtteranceDraft,
 )
+from calls.handler_names import HANDLER_EVENT
 from calls.journal import NO_PARTICIPANT, JournalError, Kind, Record
 from calls.journal_walk import JournalCount, Walk, moment, speaker, walk_together
 from calls.said import Said
@@ -197,6 +199,9 @@ class CallReplay:
         if record.kind == Kind.NOTE:
             self._said.note(count, record)
             self._transcript.remark(count, record)
+            if json.loads(record.text).get("event") == HANDLER_EVENT:
+                # Auditors ask what else heard a call when its journals are gone.
+                self._aside(count, record)
         if record.kind in (Kind.PARTICIPANT, Kind.SEAL, Kind.NOTE):
             return
         count.messages += 1
