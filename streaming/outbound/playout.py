@@ -56,7 +56,8 @@ class Item:
 
     id: UUID
     kind: ItemKind
-    name: str
+    # Perhaps a person's.
+    name: str = field(repr=False)
     survives: bool = True
     # It is spoken while it is heard: better a gap than a delay that grows.
     is_live: bool = False
