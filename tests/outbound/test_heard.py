@@ -53,8 +53,8 @@ async def test_our_side_lies_where_acs_played_it(make_stage: MakeStage) -> None:
     rows = stage.house.rows("select * from calls_utterance order by queued_at")
     ours = [row["start_us"] for row in rows]
     assert ours[0] == track["origin_us"]
-    # ACS begins to play with its next slot, 0 to 20 ms after what we sent was there:
-    # 12 ms on a quiet machine. On a busy one the emulator may read it late.
+    # ACS begins to play with its next slot, 0 to 20 ms after what we sent was there,
+    # and a busy emulator reads late: within 40 ms where nothing is overloaded.
     off_ms = [(theirs - our) / 1000 for theirs, our in zip(begun, ours, strict=True)]
     assert all(-20 <= each <= 250 for each in off_ms), off_ms
 

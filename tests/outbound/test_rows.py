@@ -20,7 +20,7 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 def utterance(state: str = "playing", **more: object) -> UtteranceDraft:
     draft = UtteranceDraft(
         id=uuid4(),
-        call_id=CallFactory().pk,
+        call_id=CallFactory.create().pk,
         kind="prompt",
         state=state,
         name="welcome",
@@ -30,7 +30,7 @@ def utterance(state: str = "playing", **more: object) -> UtteranceDraft:
 
 
 def test_a_prompt_is_proved_by_its_first_sample_and_stays_proved() -> None:
-    order = CommandFactory(
+    order = CommandFactory.create(
         kind=CommandKind.PLAY_PROMPT, state=CommandState.SENT, sent_at=NOON
     )
     sent = OutcomeDraft(order.pk, order.call_id, True, "Its first sample was sent.")
@@ -44,7 +44,7 @@ def test_a_prompt_is_proved_by_its_first_sample_and_stays_proved() -> None:
 
 
 def test_a_prompt_that_nobody_could_hear_fails_in_words() -> None:
-    order = CommandFactory(
+    order = CommandFactory.create(
         kind=CommandKind.PLAY_PROMPT, state=CommandState.SENT, sent_at=NOON
     )
     words = "Nothing of it was heard: no socket for 10 s."
@@ -58,7 +58,7 @@ def test_a_prompt_that_nobody_could_hear_fails_in_words() -> None:
 
 
 def test_an_order_and_a_prompt_that_are_gone_do_not_keep_the_row_away() -> None:
-    prompt = PromptFactory()
+    prompt = PromptFactory.create()
     draft = utterance(command_id=uuid4(), prompt_id=prompt.pk)
     gone = utterance(prompt_id=uuid4())
     removed = utterance(call_id=uuid4())
