@@ -95,6 +95,8 @@ class CallAudio:
         self.keys = PressedKeys()
         # When its first socket opened here: by the wall, and by a monotonic clock.
         self._anchor: tuple[datetime, float] | None = None
+        # By how much the first is ahead of the second; asked for with every frame.
+        self._ahead_us: int | None = None
 
     def mask(self, *, masks_tones: bool) -> None:
         """Learn whether the keys that are pressed in the call are masked."""
@@ -129,10 +131,12 @@ class CallAudio:
 
     def at_us(self, monotonic_us: int) -> int:
         """Return the call's own time, µs since 1970, of a monotonic moment."""
-        if self._anchor is None:
-            raise AssertionError("a call has a time once it has a socket")
-        began, then = self._anchor
-        return microseconds(began) + monotonic_us - round(then * 1_000_000)
+        if self._ahead_us is None:
+            if self._anchor is None:
+                raise AssertionError("a call has a time once it has a socket")
+            began, then = self._anchor
+            self._ahead_us = microseconds(began) - round(then * 1_000_000)
+        return self._ahead_us + monotonic_us
 
     @property
     def speaker(self) -> Speaker | None:
