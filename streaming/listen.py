@@ -17,7 +17,6 @@ from uuid import UUID
 
 import msgspec
 from redis.asyncio import Redis
-from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
 from calls.live import redis_async
@@ -39,11 +38,10 @@ from streaming.listen_wire import (
     encode,
     web_channel,
 )
+from streaming.subscribing import RETRY_SECONDS, take_messages
 
 log = logging.getLogger(__name__)
 
-# A Redis that went is tried again so often.
-RETRY_SECONDS = 1.0
 # Whoever has the call answers at once; others on its node, should nobody have it, when
 # they were not forestalled for so long.
 OWNER_FIRST_SECONDS = 0.15
@@ -81,7 +79,10 @@ class Desk:
         """Begin to listen for listeners."""
         self._redis = redis_async()
         self._tasks = [
-            asyncio.create_task(self._take_asks(), name="listen-asks"),
+            asyncio.create_task(
+                take_messages(self._redis, ASKS, self._take, self._note),
+                name="listen-asks",
+            ),
             asyncio.create_task(self._publish(), name="listen-batches"),
         ]
 
@@ -99,29 +100,6 @@ class Desk:
                 await self._redis.aclose()
 
     # What web processes ask.
-
-    async def _take_asks(self) -> None:
-        if self._redis is None:
-            raise AssertionError("started before")
-        while True:
-            asks: PubSub = self._redis.pubsub(ignore_subscribe_messages=True)
-            try:
-                await asks.subscribe(ASKS)
-                self._note(None)
-                while True:
-                    message = await asks.get_message(timeout=RETRY_SECONDS)
-                    if message:
-                        self._take(message["data"])
-            except (RedisError, OSError) as exc:
-                self._note(f"{type(exc).__name__}: {exc}")
-                await asyncio.sleep(RETRY_SECONDS)
-            except Exception:
-                # A process edge: whatever is wrong, the next one is listened to.
-                log.exception("the listening desk met a fault and goes on")
-                await asyncio.sleep(RETRY_SECONDS)
-            finally:
-                with suppress(RedisError, OSError):
-                    await asks.aclose()  # type: ignore[no-untyped-call] # redis-py
 
     def _take(self, message: bytes) -> None:
         try:
@@ -184,7 +162,7 @@ class Desk:
                 self._note(f"{type(exc).__name__}: {exc}")
                 await asyncio.sleep(RETRY_SECONDS)
             except Exception:
-                # As above.
+                # A process edge: the next batch is sent all the same.
                 log.exception("the listening desk met a fault and goes on")
                 await asyncio.sleep(RETRY_SECONDS)
 
