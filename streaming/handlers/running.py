@@ -21,7 +21,6 @@ from streaming.handlers.line import CallLine, Doors
 from streaming.handlers.loading import HandlerFault, handler_of
 from streaming.handlers.speech import SpeechDetector, SpeechOptions
 from streaming.handlers.stretches import timed
-from streaming.protocol import US
 
 log = logging.getLogger(__name__)
 
@@ -157,8 +156,8 @@ class Running:
         pcm: bytes,
         silent: bool,
     ) -> None:
-        """Hand over a packet, unless it is our own. Called for each packet."""
-        if raw_id == US or self.is_over:
+        """Hand over a packet of somebody else's. Called for each of them."""
+        if self.is_over:
             return
         if self._task is None:
             self.begin(rate)
