@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 MAX_STRETCH: Final = 0.2
 # Trouble that passes is told for so many seconds.
 TOLD_SECONDS: Final = 60.0
+MAX_TROUBLES: Final = 20
 # What it has for `on_close`, and to give way once it is cancelled.
 CLOSE_SECONDS: Final = 5.0
 GIVE_WAY_SECONDS: Final = 1.0
@@ -130,6 +131,8 @@ class Running:
         now = time.monotonic()
         is_news = self._troubles.pop(words, 0.0) <= now
         self._troubles[words] = now + TOLD_SECONDS
+        if len(self._troubles) > MAX_TROUBLES:
+            del self._troubles[next(iter(self._troubles))]
         if is_news:
             self._wake()
         return is_news

@@ -139,6 +139,7 @@ async def test_who_floods_a_call_is_bounded_and_told(house: House) -> None:
     speaker = house.call.speaker
     assert speaker is not None
     assert len(speaker.playout.items) <= 200
+    assert len(house.running._troubles) <= 20
     assert house.call.tracks[ALICE, 16_000].audio.packets == 100
     [alarm] = house.alarms()
     assert "things to say at once" in alarm.words
