@@ -411,7 +411,8 @@ HANDLER_GRACE_SECONDS = env.number(
     10,
     least=0,
     most=600,
-    purpose="A call's handler outlives its last media socket by this: ACS redials.",
+    purpose="Seconds by which a call's handler outlives its last media socket: ACS"
+    " redials.",
 )
 
 # --- The realtime service: what the handler `realtime` relays calls to --------------

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from unfold.widgets import UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from calls.alarms.thresholds import OF_CALLS, Limit, ThresholdError, profile_thresholds
 from calls.handler_names import SHIPPED
@@ -57,7 +57,10 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg] # not at run time
     class Meta:
         model = StreamingProfile
         exclude = ("alarm_thresholds",)  # noqa: DJ006 the admin's fieldsets name them
-        widgets = {"handler": HandlerInput}
+        widgets = {
+            "handler": HandlerInput,
+            "handler_options": UnfoldAdminTextareaWidget(attrs={"rows": 4}),
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

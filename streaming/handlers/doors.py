@@ -1,23 +1,24 @@
 """What a handler's line needs of its call, the database and the storage."""
 
+import logging
 import time
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-import soundfile
-
 from calls.control import command_ask
 from calls.drafts import ArchiveBatch, SegmentDraft
 from calls.models import Call, CommandKind, Prompt
 from calls.orders import CommandRefused
-from calls.storage import recording_open
 from streaming.archive import Archive
 from streaming.outbound import Speaker
+from streaming.outbound.prompts import PromptError, prompt_pcm
 
 if TYPE_CHECKING:
     from streaming.call_audio import CallAudio
+
+log = logging.getLogger(__name__)
 
 PROMPT_TIMEOUT: Final = 10.0
 ORDER_TIMEOUT: Final = 10.0
@@ -59,8 +60,14 @@ class CallDoors:
 
     async def prompt(self, name: str, rate: int) -> bytes | None:
         """Return a prompt's audio; None if there is none of that name."""
-        read = partial(prompt_read, name, rate)
-        return await self._archive.ask(read, PROMPT_TIMEOUT)
+        audio = await self._archive.ask(partial(prompt_audio, name), PROMPT_TIMEOUT)
+        if audio is None:
+            return None
+        try:
+            return await prompt_pcm(audio, rate)
+        except PromptError as exc:
+            log.error("call %s: its handler has no prompt: %s", self.call_id, exc)
+            return None
 
     async def order(self, kind: str, why: str, arguments: dict[str, str]) -> str:
         """Write an order down; return why it makes no sense now, or nothing."""
@@ -69,16 +76,12 @@ class CallDoors:
         return "The database does not answer." if answer is None else answer
 
 
-def prompt_read(name: str, rate: int) -> bytes | None:
-    """Return the audio of a prompt of the library as 16-bit mono PCM at `rate`."""
+def prompt_audio(name: str) -> dict[int, str] | None:
+    """Return where the audio of a prompt of the library is, by rate."""
     prompt = Prompt.objects.filter(name=name, is_withdrawn=False).first()
     if prompt is None:
         return None
-    stored = {16_000: prompt.audio_16k, 24_000: prompt.audio_24k}.get(rate)
-    if not stored:
-        return None
-    with recording_open(stored) as file, soundfile.SoundFile(file) as sound:
-        return bytes(sound.read(dtype="int16").astype("<i2").tobytes())
+    return {16_000: prompt.audio_16k, 24_000: prompt.audio_24k}
 
 
 def order_give(call_id: UUID, kind: str, why: str, arguments: dict[str, str]) -> str:

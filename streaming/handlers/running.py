@@ -21,7 +21,6 @@ from streaming.handlers.line import CallLine, Doors
 from streaming.handlers.loading import HandlerFault, handler_of
 from streaming.handlers.speech import SpeechDetector, SpeechOptions
 from streaming.handlers.stretches import timed
-from streaming.protocol import US
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +28,7 @@ log = logging.getLogger(__name__)
 MAX_STRETCH: Final = 0.2
 # Trouble that passes is told for so many seconds.
 TOLD_SECONDS: Final = 60.0
+MAX_TROUBLES: Final = 20
 # What it has for `on_close`, and to give way once it is cancelled.
 CLOSE_SECONDS: Final = 5.0
 GIVE_WAY_SECONDS: Final = 1.0
@@ -131,6 +131,8 @@ class Running:
         now = time.monotonic()
         is_news = self._troubles.pop(words, 0.0) <= now
         self._troubles[words] = now + TOLD_SECONDS
+        if len(self._troubles) > MAX_TROUBLES:
+            del self._troubles[next(iter(self._troubles))]
         if is_news:
             self._wake()
         return is_news
@@ -157,8 +159,8 @@ class Running:
         pcm: bytes,
         silent: bool,
     ) -> None:
-        """Hand over a packet, unless it is our own. Called for each packet."""
-        if raw_id == US or self.is_over:
+        """Hand over a packet of somebody else's. Called for each of them."""
+        if self.is_over:
             return
         if self._task is None:
             self.begin(rate)

@@ -75,6 +75,7 @@ class Floods(Note):
     async def on_audio(self, audio: HeardAudio) -> None:
         await super().on_audio(audio)
         for number in range(20):
+            self.line.report(f"trouble {len(self.heard)} {number}")
             self.line.send_audio(bytes(64_000))
             self.line.transcript(
                 number=number, raw_id="us", text="words", start_us=audio.stamp_us

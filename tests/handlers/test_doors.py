@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from pytest_django import Settings
 from calls.models import Call, CommandKind, Prompt, StreamCommand, TranscriptSegment
 from streaming.archive import Archive
 from streaming.call_audio import CallAudio
-from streaming.handlers.doors import CallDoors, order_give, prompt_read
+from streaming.handlers.doors import CallDoors, order_give
 from streaming.handlers.line import CallLine
 from tests.factories import CallFactory
 from tests.streaming.wire import voice
@@ -39,23 +40,6 @@ def library(settings: Settings, tmp_path: Path) -> Path:
     samples = np.frombuffer(GREETING, "<i2")
     soundfile.write(tmp_path / "greeting-16.flac", samples, 16_000, "PCM_16")
     return tmp_path
-
-
-@pytest.mark.django_db
-def test_a_prompt_is_read_sample_for_sample(library: Path) -> None:
-    prompt()
-
-    assert prompt_read("Greeting", 16_000) == GREETING
-
-
-@pytest.mark.django_db
-def test_a_prompt_that_is_withdrawn_or_at_no_such_rate_is_none(library: Path) -> None:
-    prompt()
-    prompt(name="Old", is_withdrawn=True)
-
-    assert prompt_read("Old", 16_000) is None
-    assert prompt_read("Greeting", 8_000) is None
-    assert prompt_read("Farewell", 16_000) is None
 
 
 @pytest.mark.django_db
@@ -90,13 +74,11 @@ async def archive() -> AsyncIterator[Archive]:
 
 @pytest.mark.django_db(transaction=True)
 async def test_what_was_said_in_words_becomes_rows_and_the_newest_word_stands(
-    archive: Archive, library: Path
+    archive: Archive,
 ) -> None:
     call: Call = await sync_to_async(CallFactory.create)(live=True)
-    await sync_to_async(prompt)()
     doors = CallDoors(CallAudio(call.pk), archive, lambda: None)
     first, second = (CallLine("own", doors, print) for _ in range(2))
-    first.rate = 16_000
 
     for text, is_cut in (("Good mor", True), ("Good morning", False)):
         first.transcript(
@@ -112,6 +94,19 @@ async def test_what_was_said_in_words_becomes_rows_and_the_newest_word_stands(
         ("Good morning", 5, 7, False, "us"),
         ("Again", 9, 0, False, "us"),
     ]
-    assert await first.prompt("Greeting") == GREETING
-    with pytest.raises(LookupError, match="no prompt “Farewell”"):
-        await first.prompt("Farewell")
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_prompt_is_read_sample_for_sample_unless_it_is_not_to_be_had(
+    archive: Archive, library: Path
+) -> None:
+    await sync_to_async(prompt)()
+    await sync_to_async(prompt)(name="Old", is_withdrawn=True)
+    await sync_to_async(prompt)(name="Lost", audio_16k="gone.flac")
+    line = CallLine("own", CallDoors(CallAudio(uuid4()), archive, lambda: None), print)
+    line.rate = 16_000
+
+    assert await line.prompt("Greeting") == GREETING
+    for name in ("Old", "Lost", "Farewell"):
+        with pytest.raises(LookupError, match=f"no prompt “{name}”"):
+            await line.prompt(name)

@@ -18,6 +18,7 @@ from streaming.archive import Archive
 from streaming.handlers.house import Handlers
 from streaming.handlers.running import Running
 from streaming.ingest import MediaSession
+from streaming.outbound import ItemKind
 from tests.handlers.characters import Note
 from tests.streaming.desk import OPENED, Desk, records
 from tests.streaming.house import eventually
@@ -138,6 +139,7 @@ async def test_who_floods_a_call_is_bounded_and_told(house: House) -> None:
     speaker = house.call.speaker
     assert speaker is not None
     assert len(speaker.playout.items) <= 200
+    assert len(house.running._troubles) <= 20
     assert house.call.tracks[ALICE, 16_000].audio.packets == 100
     [alarm] = house.alarms()
     assert "things to say at once" in alarm.words
@@ -160,6 +162,23 @@ async def test_who_fails_is_ended_and_told_without_a_word_of_its_own(
     assert str(house.call.call_id) in caplog.text
     assert not {"4711", "+12065550100"} & set(told.replace(" ", "\n").split())
     assert "4711" not in told
+
+
+async def test_what_a_handler_that_failed_had_begun_to_say_holds_up_nobody(
+    house: House,
+) -> None:
+    session = await house.dial(f"{HERE}.Crashes")
+    saying = house.note.line.begin_audio()
+    saying.write(voice(1))
+    await house.talk(session, 20)
+    await eventually(lambda: saying.is_over)
+
+    speaker = house.call.speaker
+    assert speaker is not None
+    other = speaker.say(voice(2), kind=ItemKind.PROMPT, name="theirs")
+    await eventually(lambda: other.is_over)
+    assert (saying.played_ms, other.played) == (20, 320)
+    house.hang_up(session)
 
 
 async def test_who_is_slow_hears_the_present_and_the_rest_is_told(
@@ -222,12 +241,14 @@ async def test_a_handler_outlives_a_redial_with_all_it_knows(house: House) -> No
     await eventually(lambda: house.running.is_idle)
     house.hang_up(first)
     line, running = house.note.line, house.running
+    [(leaving, _)] = house.handlers._leaving.values()
 
     second = await house.dial(f"{HERE}.Note")
     await house.talk(second, 10)
     await eventually(lambda: len(house.note.heard) == 40)
 
     assert (house.note.line, house.running) == (line, running)
+    assert leaving.cancelled()
     assert house.note.closed == []
     house.hang_up(second)
 
