@@ -12,7 +12,7 @@ from streaming.handlers.bench import Bench
 from streaming.handlers.realtime import Realtime
 
 KEY = "sk-tests-4f1d0c9a7b"
-PATIENCE = 15.0
+PATIENCE = 30.0
 
 Call = Callable[..., Bench]
 
