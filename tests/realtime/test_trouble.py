@@ -84,6 +84,18 @@ async def test_a_service_that_owes_an_answer_and_is_silent_is_dialled_again(
     assert "silent" in trouble
 
 
+async def test_a_greeting_that_was_lost_is_said_by_the_next_session(
+    service: RealtimeServer, call: Call
+) -> None:
+    service.plan.turns = [Turn(fault="disconnect"), Turn(say="Hello.")]
+
+    async with call(greeting="Hello") as bench:
+        await said_whole(bench)
+
+    _, second = sessions(service)
+    assert second["instructions"] == ["Greet the caller. Say: Hello"]
+
+
 async def test_a_caller_who_says_nothing_makes_no_service_silent(
     service: RealtimeServer, call: Call
 ) -> None:

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any, Final, Self, cast
 
 from django.conf import settings
-from openai import AsyncOpenAI
+from openai import AsyncOpenAI, OpenAIError
 from openai.resources.realtime.realtime import (
     AsyncRealtimeConnection,
     AsyncRealtimeConnectionManager,
@@ -95,7 +95,7 @@ async def _opened(manager: AsyncRealtimeConnectionManager) -> AsyncRealtimeConne
         connection = await manager.enter()
     except InvalidStatus as exc:
         raise _refused(exc.response.status_code, exc.response.headers) from None
-    except (OSError, TimeoutError, WebSocketException) as exc:
+    except (OSError, TimeoutError, WebSocketException, OpenAIError) as exc:
         # Only the kind of error: its text can hold the URL and what is in it.
         why = f"no connection to the service ({type(exc).__name__})"
         raise ServiceError(why) from None
