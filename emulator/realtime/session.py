@@ -40,6 +40,8 @@ class Session:
         self.items: dict[str, Item] = {}
         self.counts: Counter[str] = Counter()
         self.errors: list[str] = []
+        # What single answers were to be like.
+        self.instructions: list[str] = []
         self.truncations: list[dict[str, Any]] = []
         self.speech: list[dict[str, int]] = []
         self.answer: Answer | None = None
@@ -231,12 +233,15 @@ class Session:
         self.truncations.append(told)
         await self.say("conversation.item.truncated", **told)
 
-    async def _respond(self, _event: dict[str, Any]) -> None:
+    async def _respond(self, event: dict[str, Any]) -> None:
         if self.answer is not None:
             raise RefusedError(
                 "Conversation already has an active response",
                 "conversation_already_has_active_response",
             )
+        told = event.get("response") or {}
+        if told.get("instructions"):
+            self.instructions.append(told["instructions"])
         self.begin_answer(None)
 
     async def _cancel(self, _event: dict[str, Any]) -> None:
@@ -264,10 +269,11 @@ class Session:
             "id": self.id,
             "model": self.model,
             "settings": self.settings,
-            "input_ms": milliseconds(b"") + self._input_bytes * 1000 // (RATE * 2),
+            "input_ms": self._input_bytes * 1000 // (RATE * 2),
             "input_sha256": self._input_sha.hexdigest(),
             "told": dict(self.counts),
             "errors": self.errors,
+            "instructions": self.instructions,
             "speech": self.speech,
             "truncations": self.truncations,
             "items": [item.report() for item in self.items.values()],

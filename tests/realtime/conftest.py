@@ -10,9 +10,11 @@ import pytest
 from emulator.realtime.server import RealtimeServer
 from streaming.handlers.bench import Bench
 from streaming.handlers.realtime import Realtime
+from tests.streaming.house import PATIENCE, eventually
+
+__all__ = ["PATIENCE", "eventually"]
 
 KEY = "sk-tests-4f1d0c9a7b"
-PATIENCE = 15.0
 
 Call = Callable[..., Bench]
 
@@ -36,14 +38,6 @@ def call(service: RealtimeServer, settings: Any) -> Call:
         return Bench(Realtime(options), rate=rate, prompts=prompts)
 
     return made
-
-
-async def eventually(claim: Callable[[], Any]) -> Any:
-    """Return what `claim` returns once that is true; a busy machine may take long."""
-    async with asyncio.timeout(PATIENCE):
-        while not (found := claim()):  # noqa: ASYNC110 - it is known by looking
-            await asyncio.sleep(0.01)
-    return found
 
 
 async def said_whole(bench: Bench, number: int = 1) -> None:

@@ -70,7 +70,7 @@ async def test_a_caller_who_interrupts_at_second_three_silences_a_ten_second_ans
         session = await eventually(lambda: told_of_cut(service))
 
     # Of what was heard nothing is missing, and of what was not, nothing is claimed.
-    assert bench.stops == 1
+    assert len(bench.stops) == 1
     assert 3000 <= heard_ms <= 3300
     [cut] = session["truncations"]
     assert abs(cut["audio_end_ms"] - heard_ms) <= 60
@@ -101,7 +101,7 @@ async def test_an_answer_cut_while_it_still_comes_is_cancelled_and_stays_silent(
         )
         await bench.silence(2000)
 
-    assert bench.stops == 1
+    assert len(bench.stops) == 1
     assert len(bench.items) == 1
     assert len(bench.heard) == heard
     assert session["errors"] == []
@@ -140,7 +140,7 @@ async def test_a_caller_who_speaks_into_silence_stops_and_truncates_nothing(
         await bench.silence(700)
         await said_whole(bench, 2)
 
-    assert bench.stops == 0
+    assert bench.stops == []
     assert service.report()["sessions"][0]["truncations"] == []
 
 

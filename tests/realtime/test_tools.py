@@ -143,7 +143,7 @@ async def test_a_caller_who_interrupts_the_goodbye_keeps_the_call(
         await said_whole(bench, 2)
         await played(bench)
 
-    assert bench.stops == 1
+    assert len(bench.stops) == 1
     assert bench.orders == []
 
 

@@ -1,5 +1,6 @@
 """Services that fail: what is tried again, what is told, and when it is given up."""
 
+import asyncio
 import logging
 from typing import Any
 
@@ -10,7 +11,7 @@ from emulator.realtime.server import RealtimeServer
 from streaming.handlers.bench import Bench
 from streaming.handlers.realtime import Realtime
 from streaming.handlers.realtime.service import Service, backoff
-from tests.realtime.conftest import KEY, Call, eventually, played, said_whole
+from tests.realtime.conftest import KEY, PATIENCE, Call, eventually, played, said_whole
 from tests.realtime.sounds import speech
 
 GIVE_UP: dict[str, Any] = {
@@ -36,14 +37,11 @@ async def ask(bench: Bench) -> None:
 
 
 async def given_up(bench: Bench) -> None:
-    """Let time pass until the call is told to end."""
-
-    async def passing() -> bool:
-        await bench.silence(40)
-        return bool(bench.orders)
-
-    while not await passing():
-        await eventually(lambda: True)
+    """Let time pass until the call is told to end, not much faster than it does."""
+    async with asyncio.timeout(PATIENCE):
+        while not bench.orders:
+            await bench.silence(40)
+            await asyncio.sleep(0.01)
 
 
 async def test_a_service_lost_in_mid_answer_is_dialled_again_and_told_what_was_said(
@@ -84,6 +82,18 @@ async def test_a_service_that_owes_an_answer_and_is_silent_is_dialled_again(
 
     assert len(sessions(service)) == 2
     assert "silent" in trouble
+
+
+async def test_a_greeting_that_was_lost_is_said_by_the_next_session(
+    service: RealtimeServer, call: Call
+) -> None:
+    service.plan.turns = [Turn(fault="disconnect"), Turn(say="Hello.")]
+
+    async with call(greeting="Hello") as bench:
+        await said_whole(bench)
+
+    _, second = sessions(service)
+    assert second["instructions"] == ["Greet the caller. Say: Hello"]
 
 
 async def test_a_caller_who_says_nothing_makes_no_service_silent(

@@ -60,6 +60,7 @@ class Conversation:
         self._words: dict[str, str] = {}
         # The caller's turns: number, when it began, how long it was.
         self._turns: dict[str, tuple[int, int, int]] = {}
+        self._is_greeted = False
         self._is_wanted = False
         self._is_awaited = False
         self._retry_at: float | None = None
@@ -78,10 +79,10 @@ class Conversation:
         for role, text in self.history:
             send(events.message(role, text))
         self._heard_from_at = time.monotonic()
-        if is_owed:
-            self.respond()
-        elif self.session == 1 and self._options.greeting:
+        if self._options.greeting and not self._is_greeted:
             self.respond(f"Greet the caller. Say: {self._options.greeting}")
+        elif is_owed:
+            self.respond()
 
     @property
     def _is_owed(self) -> bool:
@@ -253,6 +254,7 @@ class Conversation:
         if said is None:
             said = self.answers.begin(event.item_id, event.response_id, self.session)
             said.text = self._words.pop(event.item_id, "")
+            self._is_greeted = True
         if not said.write(pcm) and not said.saying.is_over:
             self.report("the model said more at once than can be kept")
 

@@ -184,8 +184,12 @@ class Link:
                 raise ServiceError("the service closed the connection") from None
 
     async def _watch(self) -> None:
+        dropped = self.outbox.dropped
         while True:
             await asyncio.sleep(WATCH_SECONDS)
+            if self.outbox.dropped > dropped:
+                dropped = self.outbox.dropped
+                self._conversation.report("the service is slower than the caller")
             if self.outbox.is_full:
                 raise ServiceError("the service takes nothing any more")
             silent = self._conversation.silent_for()

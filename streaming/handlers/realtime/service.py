@@ -1,14 +1,17 @@
 """Which service, with which key, and a socket to it through the openai package."""
 
+import asyncio
 import logging
 import random
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final, Self, cast
 
 from django.conf import settings
-from openai import AsyncOpenAI
+from openai import AsyncOpenAI, OpenAIError
 from openai.resources.realtime.realtime import (
     AsyncRealtimeConnection,
     AsyncRealtimeConnectionManager,
@@ -53,7 +56,8 @@ class Service:
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[AsyncRealtimeConnection]:
         """Have a socket to the service. Raises ServiceError if there is none."""
-        client = AsyncOpenAI(api_key=self.key, base_url=self.url)
+        # Certificates are read meanwhile: on the loop of ingest that is a long time.
+        client, trust = await asyncio.to_thread(_prepared, self.url, self.key)
         options: dict[str, Any] = {
             "open_timeout": OPEN_SECONDS,
             "close_timeout": 1,
@@ -63,20 +67,27 @@ class Service:
             "compression": None,
             "logger": _mute,
         }
+        if trust is not None:
+            options["ssl"] = trust
         manager = client.realtime.connect(
             model=self.model,
             extra_headers={"api-key": self.key} if self.is_azure else {},
             # The package hands on whatever `websockets` takes, its logger as well.
             websocket_connection_options=cast(WebSocketConnectionOptions, options),
         )
+        connection = await _opened(manager)
         try:
-            connection = await _opened(manager)
-            try:
-                yield connection
-            finally:
-                await connection.close()
+            yield connection
         finally:
-            await client.close()
+            await connection.close()
+
+
+@lru_cache(maxsize=8)
+def _prepared(url: str, key: str) -> tuple[AsyncOpenAI, ssl.SSLContext | None]:
+    """Return what sockets to a service are made with; kept for the next one."""
+    is_secure = not url.startswith(("http:", "ws:"))
+    trust = ssl.create_default_context() if is_secure else None
+    return AsyncOpenAI(api_key=key, base_url=url), trust
 
 
 async def _opened(manager: AsyncRealtimeConnectionManager) -> AsyncRealtimeConnection:
@@ -84,7 +95,7 @@ async def _opened(manager: AsyncRealtimeConnectionManager) -> AsyncRealtimeConne
         connection = await manager.enter()
     except InvalidStatus as exc:
         raise _refused(exc.response.status_code, exc.response.headers) from None
-    except (OSError, TimeoutError, WebSocketException) as exc:
+    except (OSError, TimeoutError, WebSocketException, OpenAIError) as exc:
         # Only the kind of error: its text can hold the URL and what is in it.
         why = f"no connection to the service ({type(exc).__name__})"
         raise ServiceError(why) from None
