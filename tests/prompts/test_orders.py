@@ -241,7 +241,7 @@ def test_refuses_prompts_that_cannot_be_played(call: Call) -> None:
 def test_offers_the_library_on_the_page_of_an_order(
     operator: Client, call: Call
 ) -> None:
-    PromptFactory.create(name="Recording notice")
+    notice = PromptFactory.create(name="Recording notice")
     PromptFactory.create(name="Old one", is_withdrawn=True)
 
     url = f"/admin/calls/call/{call.pk}/orders/play_prompt/"
@@ -249,6 +249,9 @@ def test_offers_the_library_on_the_page_of_an_order(
 
     assert "Everyone in the call hears it." in page
     assert re.findall(r"<option [^>]*>([^<]*)<", page) == ["Recording notice"]
+    assert re.findall(r'<audio [^>]*src="([^"]*)"', page) == [
+        f"/prompts/{notice.pk}/audio"
+    ]
     assert 'type="checkbox" name="interrupts"' in page
 
 
