@@ -144,13 +144,24 @@ def test_a_prompt_that_was_withdrawn_meanwhile_is_not_played(
     assert "withdrawn before it could be played" in command.result
 
 
+def test_needs_no_acs(call: Call, real_redis: str, settings: Any) -> None:
+    settings.ACS_ENDPOINT = ""
+
+    with listening(real_redis) as ingest:
+        command = send(play(call, PromptFactory.create()))
+        ingest.next()
+
+    assert command.state == CommandState.SENT
+
+
 def test_takes_nothing_of_what_acs_allows(
     call: Call, real_redis: str, settings: Any
 ) -> None:
     settings.ACS_RATE = 20
-    with redis.Redis.from_url(real_redis) as client:
+    with redis.Redis.from_url(real_redis) as client, listening(real_redis) as ingest:
         client.delete(pacing.KEY)
         send(play(call, PromptFactory.create()))
+        ingest.next()
         assert not client.exists(pacing.KEY)
 
 
