@@ -13,7 +13,7 @@ WORKERS ?= --numprocesses logical --maxprocesses 4
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help setup ready demo test test-pure test-postgres test-suite faults lies press listen \
-	check bench echo wallboard archive-bench soak autobahn fix texts lock clean migrate
+	talk check bench echo wallboard archive-bench soak autobahn fix texts lock clean migrate
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,10 @@ press: $(STAMPS)/dev $(STAMPS)/npm ## From a button to the confirmed state, PRES
 listen: $(STAMPS)/dev $(STAMPS)/npm ## How late a listener hears, in a browser, and what listening costs ingest
 	ACSSTREAM_TEST_LISTEN=1 $(BIN)/pytest --numprocesses 0 tests/listen/test_browser.py $(ARGS)
 	$(BIN)/python -m benchmarks.listening
+
+talk: $(STAMPS)/dev $(STAMPS)/npm ## From a browser's microphone to the call: how late, and an hour resampled
+	ACSSTREAM_TEST_TALK=1 $(BIN)/pytest --numprocesses 0 -o faulthandler_timeout=0 \
+		tests/talk/test_browser.py tests/talk/test_resampler.py $(ARGS)
 
 check: $(STAMPS)/dev ## Format, lint, types, import contracts, Django's checks, migrations
 	$(BIN)/ruff format --check .

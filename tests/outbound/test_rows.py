@@ -10,7 +10,7 @@ from calls.drafts import ArchiveBatch, OutcomeDraft, UtteranceDraft
 from calls.models import CommandKind, CommandState, Evidence, Utterance
 from calls.services import batch_store
 from calls.utterances import utterances_recover
-from tests.factories import CallFactory, PromptFactory, CommandFactory
+from tests.factories import CallFactory, CommandFactory, PromptFactory
 
 pytestmark = pytest.mark.django_db
 
