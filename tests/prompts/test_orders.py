@@ -232,6 +232,11 @@ def test_refuses_a_call_that_would_not_hear_it(
         play(call, PromptFactory.create())
 
 
+def test_a_call_in_which_nobody_speaks_may_still_hear(call: Call) -> None:
+    Call.objects.filter(pk=call.pk).update(streaming_state="stalled")
+    assert play(call, PromptFactory.create()).state == CommandState.QUEUED
+
+
 def test_refuses_prompts_that_cannot_be_played(call: Call) -> None:
     with pytest.raises(CommandRefused, match="There is no prompt yet"):
         ask(call, PLAY)
