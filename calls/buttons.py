@@ -240,7 +240,7 @@ _KNOWN = (
     ),
     Button(
         kind=CommandKind.STOP_AUDIO,
-        label="Silence",
+        label="Stop what we play",
         icon="volume_off",
         section=Section.SPEAKING,
         note="What we say into the call ends at once, and what waits is dropped.",

@@ -25,6 +25,8 @@ from calls.watching import CallDetail, DetailTrack
 UNFINISHED = (ArchiveState.LIVE, ArchiveState.PENDING)
 # A page names no more of what waits to be said.
 SAID_MOST = 5
+# A prompt that outlives a redial is heard so much later.
+UNTOLD_SECONDS = 60
 
 
 class SpokenNow(TypedDict):
@@ -151,6 +153,17 @@ def _said_now(call: Call) -> Sequence[Utterance]:
     return list(rows.order_by("queued_at")[:SAID_MOST])
 
 
+def _must_be_over(said: Utterance, *, at: float) -> bool:
+    """Say whether a prompt cannot be heard any more, whatever its row still says.
+
+    A process that died wrote no end of it; its journal tells later.
+    """
+    if said.start_us is None or said.prompt is None:
+        return False
+    end = said.start_us / 1e6 + said.prompt.duration_ms / 1e3
+    return at - end > UNTOLD_SECONDS
+
+
 def _spoken_now(said: Utterance, *, at: float) -> SpokenNow:
     waits = said.state == Utterance.State.QUEUED
     since = 0.0 if waits or said.start_us is None else at - said.start_us / 1e6
@@ -186,7 +199,11 @@ def call_now(facts: CallFacts, detail: CallDetail | None, *, at: float) -> CallN
         "completeness": detail["completeness"] if detail else call.completeness,
         "overtalk_ms": detail["overtalk_ms"] if detail else call.overtalk_ms,
         "quiet": max(at - heard, 0.0) if heard and call.is_live else None,
-        "speaking": [_spoken_now(one, at=at) for one in facts.utterances],
+        "speaking": [
+            _spoken_now(one, at=at)
+            for one in facts.utterances
+            if not _must_be_over(one, at=at)
+        ],
         "handler": detail.get("handler") if detail else None,
     }
 

@@ -26,6 +26,8 @@ from calls.orders.order import (
 )
 from calls.speaking import PlayPrompt, Spoken, StopAudio, speak
 
+# A stalled call's socket is open: nobody speaks to us, and all may hear us.
+HEARS = (StreamingState.STREAMING, StreamingState.STALLED)
 YES = ("yes", "on", "true", "1")
 
 
@@ -75,7 +77,7 @@ def _play_refusal(call: Call, _: Arguments) -> str:
         return refusal
     if call.paused_at:
         return "Recording is paused, and what we play goes the same way. Resume it."
-    if call.streaming_state != StreamingState.STREAMING:
+    if call.streaming_state not in HEARS:
         return "The call is not being streamed: nothing we play would reach it."
     return ""
 

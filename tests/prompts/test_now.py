@@ -48,3 +48,9 @@ def test_says_nothing_once_the_call_is_over(call: Call) -> None:
     UtteranceFactory.create(call=call, state="playing")
     Call.objects.filter(pk=call.pk).update(state="ended")
     assert speaking(call, at=time.time()) == []
+
+
+def test_says_nothing_of_what_a_process_that_died_was_saying(call: Call) -> None:
+    begun = int((time.time() - 300) * 1e6)
+    UtteranceFactory.create(call=call, state="playing", start_us=begun)
+    assert speaking(call, at=time.time()) == []

@@ -144,13 +144,24 @@ def test_a_prompt_that_was_withdrawn_meanwhile_is_not_played(
     assert "withdrawn before it could be played" in command.result
 
 
+def test_needs_no_acs(call: Call, real_redis: str, settings: Any) -> None:
+    settings.ACS_ENDPOINT = ""
+
+    with listening(real_redis) as ingest:
+        command = send(play(call, PromptFactory.create()))
+        ingest.next()
+
+    assert command.state == CommandState.SENT
+
+
 def test_takes_nothing_of_what_acs_allows(
     call: Call, real_redis: str, settings: Any
 ) -> None:
     settings.ACS_RATE = 20
-    with redis.Redis.from_url(real_redis) as client:
+    with redis.Redis.from_url(real_redis) as client, listening(real_redis) as ingest:
         client.delete(pacing.KEY)
         send(play(call, PromptFactory.create()))
+        ingest.next()
         assert not client.exists(pacing.KEY)
 
 
@@ -221,6 +232,11 @@ def test_refuses_a_call_that_would_not_hear_it(
         play(call, PromptFactory.create())
 
 
+def test_a_call_in_which_nobody_speaks_may_still_hear(call: Call) -> None:
+    Call.objects.filter(pk=call.pk).update(streaming_state="stalled")
+    assert play(call, PromptFactory.create()).state == CommandState.QUEUED
+
+
 def test_refuses_prompts_that_cannot_be_played(call: Call) -> None:
     with pytest.raises(CommandRefused, match="There is no prompt yet"):
         ask(call, PLAY)
@@ -241,7 +257,7 @@ def test_refuses_prompts_that_cannot_be_played(call: Call) -> None:
 def test_offers_the_library_on_the_page_of_an_order(
     operator: Client, call: Call
 ) -> None:
-    PromptFactory.create(name="Recording notice")
+    notice = PromptFactory.create(name="Recording notice")
     PromptFactory.create(name="Old one", is_withdrawn=True)
 
     url = f"/admin/calls/call/{call.pk}/orders/play_prompt/"
@@ -249,6 +265,9 @@ def test_offers_the_library_on_the_page_of_an_order(
 
     assert "Everyone in the call hears it." in page
     assert re.findall(r"<option [^>]*>([^<]*)<", page) == ["Recording notice"]
+    assert re.findall(r'<audio [^>]*src="([^"]*)"', page) == [
+        f"/prompts/{notice.pk}/audio"
+    ]
     assert 'type="checkbox" name="interrupts"' in page
 
 
