@@ -28,7 +28,9 @@ pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 
 
 def segments() -> list[dict[str, Any]]:
-    return list(TranscriptSegment.objects.order_by("start_us").values())
+    return [
+        dict(row) for row in TranscriptSegment.objects.order_by("start_us").values()
+    ]
 
 
 def leftovers() -> list[dict[str, Any]]:
@@ -101,7 +103,7 @@ def closed(draft: ConnectionDraft) -> ArchiveBatch:
 
 
 def test_only_media_sockets_tell_of_streaming() -> None:
-    call = CallFactory(streaming_state="off", desired_streaming=True)
+    call = CallFactory.create(streaming_state="off", desired_streaming=True)
     text = socket(call, "transcription")
     media = socket(call, "media", last_packet_at=OPENED + timedelta(seconds=50))
 
@@ -125,7 +127,7 @@ def test_only_media_sockets_tell_of_streaming() -> None:
 def test_a_call_is_finished_when_its_last_socket_has_closed(
     order: tuple[str, str],
 ) -> None:
-    call = CallFactory(state="ended", ended_at=OPENED, archive_state="live")
+    call = CallFactory.create(state="ended", ended_at=OPENED, archive_state="live")
     sockets = [socket(call, kind) for kind in order]
     batch_store(ArchiveBatch(connections=sockets))
 
@@ -139,10 +141,12 @@ def test_a_call_is_finished_when_its_last_socket_has_closed(
 
 
 def test_knows_which_calls_want_text_and_how_far_it_goes() -> None:
-    silent = CallFactory(state="connected", desired_transcription=True)
-    heard = CallFactory(state="connected", desired_transcription=True)
-    unwanted = CallFactory(state="connected")
-    over = CallFactory(state="ended", desired_transcription=True, ended_at=OPENED)
+    silent = CallFactory.create(state="connected", desired_transcription=True)
+    heard = CallFactory.create(state="connected", desired_transcription=True)
+    unwanted = CallFactory.create(state="connected")
+    over = CallFactory.create(
+        state="ended", desired_transcription=True, ended_at=OPENED
+    )
     for start in (3, 5, 4):
         TranscriptSegment.objects.create(
             id=uuid4(), call=heard, raw_id=ALICE, source="acs", start_us=start, text="x"
