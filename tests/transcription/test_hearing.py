@@ -208,8 +208,10 @@ def test_finishing_makes_the_same_pieces_of_the_journals(desk: Desk) -> None:
     second.hear(json.dumps({"kind": "TranscriptionData"}), 35)
     live = [draft for one in (first, second) for draft in one.session.segment_drafts()]
 
-    for session in [*desk.call.sessions, *desk.call.scribes]:
-        session.close(1000, "the end", OPENED)
+    for media in list(desk.call.sessions):
+        media.close(1000, "the end", OPENED)
+    for scribe in list(desk.call.scribes):
+        scribe.close(1000, "the end", OPENED)
     desk.journals.close()
 
     assert [one.text for one in live] == ["One.", "Two.", "Drei.", "Vier."]
