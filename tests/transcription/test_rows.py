@@ -12,6 +12,8 @@ import pytest
 from pytest_django import Settings
 
 from calls.drafts import ArchiveBatch, ConnectionDraft
+from calls.history.media import connection_entries
+from calls.history.rows import rows_of
 from calls.models import Call, Connection, Recording, TranscriptSegment
 from calls.models.call import ArchiveState, StreamingState
 from calls.recovery import journals_recover
@@ -138,6 +140,17 @@ def test_a_call_is_finished_when_its_last_socket_has_closed(
     assert state() == ArchiveState.LIVE
     batch_store(closed(sockets[1]))
     assert state() == ArchiveState.PENDING
+
+
+def test_the_timeline_says_which_socket_it_was() -> None:
+    call = CallFactory.create(state="ended", ended_at=OPENED)
+    batch_store(closed(socket(call, "transcription", messages=7)))
+
+    opened, ended = connection_entries(rows_of(call))
+
+    assert opened.what == "Transcription socket opened"
+    assert ended.what == "Transcription socket closed"
+    assert (ended.details["messages"], "packets" in ended.details) == (7, False)
 
 
 def test_knows_which_calls_want_text_and_how_far_it_goes() -> None:
