@@ -222,30 +222,32 @@ class Transcription:
         record = SocketRecord.opened(self._clock.now())
         self.sockets.append(record)
         self._socket, self._active = socket, True
-        drop = self._faults.transcript_drop_after
+        drop = self._clock.sleep(self._faults.transcript_drop_after or float("inf"))
+        dropping = asyncio.create_task(drop)
         tasks = [
+            dropping,
             asyncio.create_task(self._tell(socket, timeline, options, began, record)),
             asyncio.create_task(_read(socket)),
             asyncio.create_task(self._orders.wait()),
         ]
-        dropping = asyncio.create_task(self._clock.sleep(drop or float("inf")))
         if operation is not None:
             self._say("Started", "subscriptionStarted", operation)
-        await asyncio.wait([*tasks, dropping], return_when=asyncio.FIRST_COMPLETED)
-        delay = self._behaviour.redial_delay
-        order = self._orders.take() or (
-            Order(Ending.REDIAL, 1006, delay, abrupt=True)
-            if dropping.done()
-            else Order(Ending.LOST, 1001, delay)
-        )
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        order = self._orders.take() or self._loss(is_dropped=dropping.done())
         self._socket = None
         with self._clock.outside():
             await close(socket, order)
         record.closed(self._clock.now(), order, socket.close_code)
-        for task in (*tasks, dropping):
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, dropping, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         return order
+
+    def _loss(self, *, is_dropped: bool) -> Order:
+        delay = self._behaviour.redial_delay
+        if is_dropped:
+            return Order(Ending.REDIAL, 1006, delay, abrupt=True)
+        return Order(Ending.LOST, 1001, delay)
 
     async def _tell(
         self,

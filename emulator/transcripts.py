@@ -152,7 +152,7 @@ class TranscriptWriter:
 
     def metadata(self, subscription_id: str, locale: str) -> str:
         """Return the first message of a transcription, and of each language."""
-        body = {
+        body: dict[str, Any] = {
             "subscriptionId": subscription_id,
             "locale": locale,
             "callConnectionId": self._ids["callConnectionId"],
@@ -188,13 +188,13 @@ class TranscriptWriter:
 
     def _words(self, heard: Hearing) -> dict[str, Any]:
         line = heard.line
-        match self._faults.transcript_words:
-            case "missing":
-                return {}
-            case "null":
-                return {"words": None}
-            case "empty":
-                return {"words": []}
+        odd: dict[str, dict[str, Any]] = {
+            "missing": {},
+            "null": {"words": None},
+            "empty": {"words": []},
+        }
+        if (spelt := self._faults.transcript_words) != "sent":
+            return dict(odd[spelt])
         return {
             "words": [
                 {
@@ -224,12 +224,8 @@ class TranscriptWriter:
         return date if upright else LAST_TICKS - date
 
     def _enum(self, word: str) -> str:
-        match self._faults.transcript_enums:
-            case "lower":
-                return word.lower()
-            case "upper":
-                return word.upper()
-        return word
+        spelt = {"lower": word.lower(), "upper": word.upper()}
+        return spelt.get(self._faults.transcript_enums, word)
 
 
 def _message(kind: str, member: str, body: dict[str, Any]) -> str:

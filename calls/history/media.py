@@ -40,7 +40,7 @@ def _opened(socket: Connection) -> Entry:
         key=f"connection:{socket.pk}:opened",
         at=socket.opened_at,
         kind=EntryKind.CONNECTION,
-        what="Socket opened",
+        what=f"{_name(socket)} opened",
         source=_node(socket),
         details=details,
     )
@@ -48,6 +48,8 @@ def _opened(socket: Connection) -> Entry:
 
 def _closed(socket: Connection, at: datetime) -> Entry:
     details: dict[str, Detail] = {"packets": socket.packets, "bytes": socket.bytes}
+    if socket.kind == Connection.Kind.TRANSCRIPTION:
+        details = {"messages": socket.messages}
     if socket.close_code is not None:
         details["code"] = socket.close_code
     details |= {
@@ -64,7 +66,7 @@ def _closed(socket: Connection, at: datetime) -> Entry:
         key=f"connection:{socket.pk}:closed",
         at=at,
         kind=EntryKind.CONNECTION,
-        what="Socket closed",
+        what=f"{_name(socket)} closed",
         source=_node(socket),
         told=" ".join(dict.fromkeys(filter(None, reasons))),
         details=details | {"socket": str(socket.pk)},
@@ -112,6 +114,12 @@ def _losses(rows: CallRows, row: SocketRow) -> Iterator[Entry]:
             details=details,
             tone="bad" if seconds != 0 else "",
         )
+
+
+def _name(socket: Connection) -> str:
+    if socket.kind == Connection.Kind.TRANSCRIPTION:
+        return "Transcription socket"
+    return "Socket"
 
 
 def _node(socket: Connection) -> str:

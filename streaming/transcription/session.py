@@ -21,7 +21,6 @@ from streaming.ingest import TOO_BIG, Counts, Opening
 from streaming.journal import Journal
 from streaming.protocol import (
     DecodeError,
-    DtmfData,
     TranscriptionData,
     TranscriptionMetadata,
     decode,
@@ -79,11 +78,8 @@ class TranscriptionSession:
                 self._begin(arrival_us)
             case TranscriptionData():
                 self._data(message, frame, arrival_us)
-            case DtmfData():
-                # Where digits are masked, this is no way around it.
-                self.unknown += 1
-                self.journal.note({"event": "dtmf-elsewhere"}, arrival_us)
             case _:
+                # Among them tones: where digits are masked, this is no way around it.
                 self.unknown += 1
                 self.journal.unknown(self.call.kept(frame), arrival_us)
         return None

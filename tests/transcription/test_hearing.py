@@ -10,7 +10,7 @@ import pytest
 from calls.journal import Kind
 from streaming.protocol.session import Refused
 from tests.streaming.desk import OPENED, Desk, records
-from tests.streaming.wire import ALICE, BOB, PACKET_US, audio, microseconds
+from tests.streaming.wire import ALICE, BOB, PACKET_US, audio, dtmf, microseconds
 from tests.streaming.wire import metadata as audio_metadata
 from tests.transcription.scribe import OPENED_US, SECOND, Scribe
 from tests.transcription.wire import TICKS, metadata, said, word
@@ -208,8 +208,10 @@ def test_finishing_makes_the_same_pieces_of_the_journals(desk: Desk) -> None:
     second.hear(json.dumps({"kind": "TranscriptionData"}), 35)
     live = [draft for one in (first, second) for draft in one.session.segment_drafts()]
 
-    for session in [*desk.call.sessions, *desk.call.scribes]:
-        session.close(1000, "the end", OPENED)
+    for media in list(desk.call.sessions):
+        media.close(1000, "the end", OPENED)
+    for scribe in list(desk.call.scribes):
+        scribe.close(1000, "the end", OPENED)
     desk.journals.close()
 
     assert [one.text for one in live] == ["One.", "Two.", "Drei.", "Vier."]
@@ -221,3 +223,33 @@ def test_finishing_makes_the_same_pieces_of_the_journals(desk: Desk) -> None:
 def test_a_tick_is_a_tenth_of_a_microsecond() -> None:
     assert date_ticks(0) // 10 - EPOCH_TICKS // 10 == microseconds(OPENED)
     assert TICKS == 10 * SECOND
+
+
+def test_what_has_no_time_was_said_just_before_it_was_told_by_the_audios_clock(
+    desk: Desk,
+) -> None:
+    hear_audio(desk, late_us=300_000)
+    scribe = Scribe(desk)
+    scribe.hear(metadata(), 1)
+
+    scribe.hear(said("Yes.", None, duration=5_000_000), 3.8)
+
+    assert scribe.starts == [3.0]
+
+
+@pytest.mark.parametrize("is_masked", [False, True])
+def test_a_key_on_this_socket_is_kept_unless_digits_are_masked(
+    desk: Desk, is_masked: bool
+) -> None:
+    desk.call.masks_tones = is_masked
+    scribe = Scribe(desk)
+    scribe.hear(dtmf("7"), 1)
+
+    sealed = scribe.session.close(1000, "the end", OPENED)
+    assert sealed is not None
+    kept = [
+        text
+        for kind, text in records(sealed.result(timeout=30))
+        if kind == Kind.UNKNOWN
+    ]
+    assert [b"7" in text for text in kept] == [not is_masked]

@@ -12,6 +12,8 @@ import pytest
 from pytest_django import Settings
 
 from calls.drafts import ArchiveBatch, ConnectionDraft
+from calls.history.media import connection_entries
+from calls.history.rows import rows_of
 from calls.models import Call, Connection, Recording, TranscriptSegment
 from calls.models.call import ArchiveState, StreamingState
 from calls.recovery import journals_recover
@@ -28,7 +30,9 @@ pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 
 
 def segments() -> list[dict[str, Any]]:
-    return list(TranscriptSegment.objects.order_by("start_us").values())
+    return [
+        dict(row) for row in TranscriptSegment.objects.order_by("start_us").values()
+    ]
 
 
 def leftovers() -> list[dict[str, Any]]:
@@ -101,7 +105,7 @@ def closed(draft: ConnectionDraft) -> ArchiveBatch:
 
 
 def test_only_media_sockets_tell_of_streaming() -> None:
-    call = CallFactory(streaming_state="off", desired_streaming=True)
+    call = CallFactory.create(streaming_state="off", desired_streaming=True)
     text = socket(call, "transcription")
     media = socket(call, "media", last_packet_at=OPENED + timedelta(seconds=50))
 
@@ -125,7 +129,7 @@ def test_only_media_sockets_tell_of_streaming() -> None:
 def test_a_call_is_finished_when_its_last_socket_has_closed(
     order: tuple[str, str],
 ) -> None:
-    call = CallFactory(state="ended", ended_at=OPENED, archive_state="live")
+    call = CallFactory.create(state="ended", ended_at=OPENED, archive_state="live")
     sockets = [socket(call, kind) for kind in order]
     batch_store(ArchiveBatch(connections=sockets))
 
@@ -138,11 +142,24 @@ def test_a_call_is_finished_when_its_last_socket_has_closed(
     assert state() == ArchiveState.PENDING
 
 
+def test_the_timeline_says_which_socket_it_was() -> None:
+    call = CallFactory.create(state="ended", ended_at=OPENED)
+    batch_store(closed(socket(call, "transcription", messages=7)))
+
+    opened, ended = connection_entries(rows_of(call))
+
+    assert opened.what == "Transcription socket opened"
+    assert ended.what == "Transcription socket closed"
+    assert (ended.details["messages"], "packets" in ended.details) == (7, False)
+
+
 def test_knows_which_calls_want_text_and_how_far_it_goes() -> None:
-    silent = CallFactory(state="connected", desired_transcription=True)
-    heard = CallFactory(state="connected", desired_transcription=True)
-    unwanted = CallFactory(state="connected")
-    over = CallFactory(state="ended", desired_transcription=True, ended_at=OPENED)
+    silent = CallFactory.create(state="connected", desired_transcription=True)
+    heard = CallFactory.create(state="connected", desired_transcription=True)
+    unwanted = CallFactory.create(state="connected")
+    over = CallFactory.create(
+        state="ended", desired_transcription=True, ended_at=OPENED
+    )
     for start in (3, 5, 4):
         TranscriptSegment.objects.create(
             id=uuid4(), call=heard, raw_id=ALICE, source="acs", start_us=start, text="x"
