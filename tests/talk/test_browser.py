@@ -184,19 +184,20 @@ def test_what_the_microphone_hears_is_heard_in_the_call_while_space_is_held(
     outcome = talk(page).locator("[data-part=heard]")
     expect(outcome).to_contain_text("You were heard:", timeout=SOON)
 
-    # Of what was said all was heard, and nothing of what came after.
+    # What the page says was heard is what was heard, and nothing of what came after.
     said, heard = bursts_of(page)[first + 1 : -2], scene.bursts()
     until(page, lambda: len(bursts_of(page)) >= first + BURSTS + 3)
+    assert heard
     assert scene.bursts() == heard
-    late = sorted(latencies(said, heard))
-    assert late[0] > 0
     seconds = float(outcome.inner_text().split()[3])
     assert abs(seconds - len(scene.heard) * 0.02) < 0.1
     assert page.evaluate("microphones") == 1
     began, ended = scene.noted()[before:]
     assert (began["actor"], ended["actor"]) == ("root", "root")
-    tell(capsys, late)
-    assert not MEASURED or statistics.median(late) <= BAR_MS
+    if MEASURED:
+        late = sorted(latencies(said, heard))
+        tell(capsys, late)
+        assert statistics.median(late) <= BAR_MS
 
 
 def latencies(said: list[float], heard: list[float]) -> list[float]:
@@ -208,7 +209,7 @@ def latencies(said: list[float], heard: list[float]) -> list[float]:
         [one - at for at, one in zip(said, heard[skipped:], strict=False)]
         for skipped in range(len(heard) - len(said) + 1)
     ]
-    return min(tries, key=statistics.pstdev)
+    return min((late for late in tries if min(late) > 0), key=statistics.pstdev)
 
 
 def tell(capsys: pytest.CaptureFixture[str], late: list[float]) -> None:
