@@ -35,13 +35,14 @@ def test_who_lets_go_before_the_server_answers_is_heard_all_the_same() -> None:
 
 
 def test_silence_before_the_first_word_does_not_make_it_late() -> None:
-    steps = (*[QUIET] * 40, LOUD, LOUD, "open")
+    steps: list[float | str] = [*[QUIET] * 40, LOUD, LOUD, "open"]
     assert sent(*steps) == ["press", *range(35, 42)]
 
 
 def test_what_waited_is_made_up_for_in_pauses_and_only_there() -> None:
     # Three words wait; then one is said, and there is a pause, a word, another pause.
-    steps = (LOUD, LOUD, LOUD, "open", LOUD, *[QUIET] * 7, LOUD, *[QUIET] * 9)
+    steps: list[float | str] = [LOUD, LOUD, LOUD, "open", LOUD]
+    steps += [*[QUIET] * 7, LOUD, *[QUIET] * 9]
 
     found = sent(*steps)
 
