@@ -176,7 +176,7 @@ function lost() {
 
 function framed(samples, peak) {
   level(peak);
-  press?.frame(samples);
+  press?.frame(samples, peak);
 }
 
 function level(peak) {
@@ -199,6 +199,8 @@ function changed(state, code) {
   }
 }
 
+const onAir = () => status(_("Everyone in the call hears you."), "air");
+
 const tells = {
   facts: state,
   state,
@@ -214,7 +216,7 @@ const tells = {
     openedAt = performance.now();
     press.open();
     show();
-    status(_("Everyone in the call hears you."), "air");
+    onAir();
     document.dispatchEvent(new CustomEvent("talker", { detail: root.dataset.user }));
   },
   refused: (message) => {
@@ -238,6 +240,8 @@ const tells = {
     const [words, tone] = outcome(message);
     say(part("heard"), words);
     mark(part("heard"), "tone", tone);
+    if (press?.isOpen && message.state === "queued") status(_("Nobody hears you yet."), "bad");
+    else if (press?.isOpen && message.state === "playing") onAir();
   },
 };
 

@@ -28,7 +28,7 @@ export function outcome({ state, seconds, reason: why }) {
   const s = seconds.toFixed(1);
   switch (state) {
     case "queued":
-      return [_("What you say waits until what is being said is over."), "wait"];
+      return [_("Something else is being said: you are heard once it is over."), "wait"];
     case "playing":
       return [_("You are being heard."), "good"];
     case "played":

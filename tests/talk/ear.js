@@ -10,20 +10,22 @@ navigator.mediaDevices.getUserMedia = async (wanted) => {
   window.microphones += 1;
   const stream = await asked(wanted);
   const context = new AudioContext({ latencyHint: "interactive" });
-  const ears = new AnalyserNode(context, { fftSize: 512 });
+  // Long enough for a page that stands still for a moment.
+  const ears = new AnalyserNode(context, { fftSize: 16_384 });
   context.createMediaStreamSource(stream).connect(ears);
   const samples = new Float32Array(ears.fftSize);
   let loudAt = 0;
   setInterval(() => {
     if (!stream.active) return;
     ears.getFloatTimeDomainData(samples);
-    const first = samples.findIndex((one) => Math.abs(one) > LOUD);
-    if (first < 0) return;
     const now = performance.timeOrigin + performance.now();
-    const at = now - ((samples.length - first) / context.sampleRate) * 1000;
-    if (at - loudAt > PAUSE_MS) window.bursts.push(at);
-    loudAt = now;
-  }, 4);
+    samples.forEach((sample, number) => {
+      if (Math.abs(sample) <= LOUD) return;
+      const at = now - ((samples.length - number) / context.sampleRate) * 1000;
+      if (at - loudAt > PAUSE_MS) window.bursts.push(at);
+      loudAt = Math.max(loudAt, at);
+    });
+  }, 20);
   return stream;
 };
 const Dialled = window.WebSocket;

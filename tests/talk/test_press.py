@@ -49,7 +49,7 @@ def test_the_end_follows_all_that_was_said_and_brings_no_audio() -> None:
     assert opening.pcm == last.pcm == b""
 
 
-@given(st.lists(st.tuples(st.integers(1, 5_000), st.floats(0, 0.5)), max_size=200))
+@given(st.lists(st.tuples(st.integers(1, 40_000), st.floats(0, 0.5)), max_size=200))
 def test_never_is_more_heard_than_can_have_been_said(
     coming: list[tuple[int, float]],
 ) -> None:
