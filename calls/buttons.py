@@ -310,7 +310,7 @@ _KNOWN = (
     Button(
         kind=CommandKind.STOP_TONES,
         label="Stop keys",
-        icon="dialpad",
+        icon="do_not_touch",
         section=Section.PARTICIPANT,
         note="No callback tells of their keys any more; the media socket still does.",
     ),

@@ -24,6 +24,7 @@ from calls.models import (
 )
 from calls.orders import ORDERS
 from calls.orders.tones import RECEIVED
+from calls.pressing import key_tell
 from calls.ringing import call_take
 from calls.roster import roster_replay
 from calls.tone_masking import event_masked, masks_tones
@@ -148,6 +149,7 @@ def _apply(call_id: UUID, event: Event, at: datetime, received_at: datetime) -> 
             tones_recognise(call_id)
         case kind if kind == RECEIVED:
             tones_settle(call_id)
+            key_tell(call_id, event)
         case "MediaStreamingStarted" | "MediaStreamingStopped" | "MediaStreamingFailed":
             _streaming_apply(call_id, event, received_at)
         case (

@@ -101,7 +101,7 @@ def _pair(mine: Sequence[Press], theirs: Sequence[Press]) -> dict[UUID, Press]:
     pairs: dict[UUID, Press] = {}
     for one, other in _stretches(mine, theirs):
         if len(one) * len(other) > MOST_COMPARED:
-            pairs |= _first_that_fit(one, other)
+            pairs |= _first_thatfit(one, other)
         elif one and other:
             pairs |= _aligned(one, other)
     return pairs
@@ -122,7 +122,7 @@ def _stretches(
     yield stretch
 
 
-def _fit(mine: Press, theirs: Press) -> int | None:
+def fit(mine: Press, theirs: Press) -> int | None:
     """Return how badly the times of two tellings agree; None: two presses."""
     lag = theirs.at_us - mine.at_us
     if not -EARLY_US <= lag <= LATE_US:
@@ -141,7 +141,7 @@ def _aligned(mine: Sequence[Press], theirs: Sequence[Press]) -> dict[UUID, Press
     for i, one in enumerate(mine, 1):
         for j, other in enumerate(theirs, 1):
             best[i][j] = max(best[i - 1][j], best[i][j - 1])
-            if (cost := _fit(one, other)) is not None:
+            if (cost := fit(one, other)) is not None:
                 pairs, agreement = best[i - 1][j - 1]
                 best[i][j] = max(best[i][j], _Score(pairs + 1, agreement - cost))
     pairs_of = {}
@@ -157,14 +157,12 @@ def _aligned(mine: Sequence[Press], theirs: Sequence[Press]) -> dict[UUID, Press
     return pairs_of
 
 
-def _first_that_fit(
-    mine: Sequence[Press], theirs: Sequence[Press]
-) -> dict[UUID, Press]:
+def _first_thatfit(mine: Sequence[Press], theirs: Sequence[Press]) -> dict[UUID, Press]:
     pairs, at = {}, 0
     for one in mine:
         while at < len(theirs) and theirs[at].at_us < one.at_us - EARLY_US:
             at += 1
-        if at < len(theirs) and _fit(one, theirs[at]) is not None:
+        if at < len(theirs) and fit(one, theirs[at]) is not None:
             pairs[one.id] = theirs[at]
             at += 1
     return pairs

@@ -20,9 +20,10 @@ from calls.replay import track_draft
 from calls.transcripts.hearing import CallTranscript
 from streaming.alarms import CallWatch
 from streaming.capture_clock import CaptureClock
+from streaming.handlers.pressed import PressedKeys
 from streaming.outbound import Speaker
 from streaming.outbound.voice import Told, Voice
-from streaming.protocol import US
+from streaming.protocol import US, mask_keys, mentions_keys
 
 if TYPE_CHECKING:
     from streaming.handlers.running import Running
@@ -91,12 +92,19 @@ class CallAudio:
         self.tap: Tap | None = None
         # What hears the call and speaks into it, if its profile names anything.
         self.handler: Running | None = None
+        self.keys = PressedKeys()
         # When its first socket opened here: by the wall, and by a monotonic clock.
         self._anchor: tuple[datetime, float] | None = None
 
     def mask(self, *, masks_tones: bool) -> None:
         """Learn whether the keys that are pressed in the call are masked."""
         self.masks_tones, self.is_masking_known = masks_tones, True
+
+    def kept(self, frame: str | bytes) -> str | bytes:
+        """Return a frame that nobody can read as it may be kept: it may hold a key."""
+        if self.masks_tones and mentions_keys(frame):
+            return mask_keys(frame)
+        return frame
 
     def now(self, wall: datetime, monotonic: float) -> datetime:
         """Return the time as this call counts it: by the wall at its first socket.

@@ -33,7 +33,6 @@ from streaming.protocol import (
     AudioMetadata,
     DtmfData,
     mask_keys,
-    mentions_keys,
 )
 from streaming.protocol.session import (
     AudioReceived,
@@ -154,7 +153,7 @@ class MediaSession:
             case TranscriptionReceived():
                 self.journal.transcription(frame, arrival_us)
             case UnknownReceived():
-                self.journal.unknown(self._kept(frame), arrival_us)
+                self.journal.unknown(self.call.kept(frame), arrival_us)
             case MalformedReceived(reason):
                 self._malformed(reason, frame, arrival_us)
             case Refused(reason) as refused:
@@ -166,13 +165,20 @@ class MediaSession:
 
     def _dtmf(self, dtmf: DtmfData, frame: str | bytes, arrival_us: int) -> None:
         """Keep a key that was pressed; which one, unless the call masks it."""
-        if self.call.handler is not None:
-            # The key itself, whatever is masked elsewhere: it is kept nowhere.
-            self.call.handler.press(dtmf.data, dtmf.participant_raw_id or MIXED)
+        stamp = _microseconds(dtmf.timestamp)
+        if (handler := self.call.handler) is not None:
+            raw_id = dtmf.participant_raw_id or ""
+            at_us = stamp or self._opened_us + arrival_us
+            # No callback tells of a masked key, so that none is remembered.
+            if self.call.masks_tones or self.call.keys.from_socket(
+                dtmf.data, raw_id, at_us
+            ):
+                # The key itself, whatever is masked elsewhere: it is kept nowhere.
+                handler.press(dtmf.data, raw_id or MIXED)
         if self.call.masks_tones:
             frame = mask_keys(frame)
             dtmf = DtmfData(MASK, dtmf.timestamp, dtmf.participant_raw_id)
-        self.journal.dtmf(frame, arrival_us, _microseconds(dtmf.timestamp))
+        self.journal.dtmf(frame, arrival_us, stamp)
         self._tones.add(dtmf, arrival_us)
 
     def take_too_big(self, frame: str | bytes, arrival_us: int) -> Refused:
@@ -191,13 +197,7 @@ class MediaSession:
         """Keep a message that nobody can use: all that was received is kept."""
         self.counts.malformed += 1
         self.counts.last_fault = reason
-        self.journal.malformed(self._kept(frame), arrival_us)
-
-    def _kept(self, frame: str | bytes) -> str | bytes:
-        """Return a frame nobody can use as it may be kept: it may hold a key."""
-        if self.call.masks_tones and mentions_keys(frame):
-            return mask_keys(frame)
-        return frame
+        self.journal.malformed(self.call.kept(frame), arrival_us)
 
     def _metadata(
         self, metadata: AudioMetadata, frame: str | bytes, arrival_us: int
@@ -217,9 +217,7 @@ class MediaSession:
             frame_bytes=metadata.length,
             started_at=self.opening.opened_at + timedelta(microseconds=arrival_us),
         )
-        self._attach()
-        if self.call.handler is not None:
-            self.call.handler.begin(metadata.sample_rate)
+        self.attach()
         # A redial: the newer socket has the call; those dialled before it are told to
         # go, never one that was dialled later and has not spoken yet.
         for older in takewhile(lambda other: other is not self, self.call.sessions):
@@ -228,11 +226,18 @@ class MediaSession:
                 tell()
         return None
 
-    def _attach(self) -> None:
-        """Let the call speak over this socket from now on, if it may."""
+    def attach(self) -> None:
+        """Let the call speak over this socket from now on, if it may, and be heard.
+
+        Once its format is known; sooner it does nothing.
+        """
+        if not self._rate:
+            return
         voice = self.call.give_voice(self._rate, self.told)
         if voice is not None and self.send is not None:
             voice.attach(self, self.send)
+        if self.call.handler is not None:
+            self.call.handler.begin(self._rate)
 
     def spoke(self, rate: int, pcm: bytes, stamp_us: int) -> None:
         """Keep what was heard of us, at its capture time.

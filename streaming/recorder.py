@@ -32,13 +32,15 @@ from streaming.call_details import DetailPublisher
 from streaming.capacity import Capacity
 from streaming.guard import Guard
 from streaming.handlers.house import Handlers
+from streaming.handlers.keys import KeyDesk
 from streaming.ingest import MediaSession, Opening
 from streaming.journal import Journal, JournalWriter, free_bytes
+from streaming.late_facts import ask_again
 from streaming.listen import Desk
 from streaming.live import LivePublisher, call_snapshot
 from streaming.outbound.desk import SpeakingDesk
 from streaming.outbound.voice import Told
-from streaming.resume import call_of, is_behind, masking_learn, windows
+from streaming.resume import call_of, is_behind, windows
 from streaming.room import NoRoomError
 from streaming.transcription.desk import TranscriptDesk
 
@@ -80,6 +82,7 @@ class Recorder:
         )
         self.told = Told()
         self.speaking = SpeakingDesk(self.calls, self.told)
+        self.keys = KeyDesk(self.calls)
         self.transcripts = TranscriptDesk(self)
         self._packets_closed = 0
         self._counted = (time.monotonic(), 0)
@@ -108,6 +111,7 @@ class Recorder:
             self.capacity.lag.start()
             self.desk.start()
             self.speaking.start()
+            self.keys.start()
             self._tasks = [
                 asyncio.create_task(self._show(), name="recorder-live"),
                 asyncio.create_task(self._write(), name="recorder-rows"),
@@ -121,6 +125,7 @@ class Recorder:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.speaking.stop()
+        await self.keys.stop()
         for call in self.calls.values():
             for session in list(call.sessions):
                 self.close(session, 1012, "the ingest process ended")
@@ -358,8 +363,9 @@ class Recorder:
             self.process_id, streams=self.streams, refused=self.refused.total()
         )
         await self._stops()
-        await masking_learn(self.archive, self.calls.values())
+        await ask_again(self)
         await self.guard.learn(list(self.calls.values()), is_first=False)
+        await self.guard.learn_transcripts(list(self.calls.values()))
         self.guard.tell()
         self.transcripts.put(everything=True)
         self._put_ended()

@@ -85,7 +85,7 @@ class TranscriptionSession:
                 self.journal.note({"event": "dtmf-elsewhere"}, arrival_us)
             case _:
                 self.unknown += 1
-                self.journal.unknown(frame, arrival_us)
+                self.journal.unknown(self.call.kept(frame), arrival_us)
         return None
 
     def take_too_big(self, frame: str | bytes, arrival_us: int) -> Refused:
@@ -101,7 +101,7 @@ class TranscriptionSession:
     ) -> Refused | None:
         self.counts.malformed += 1
         self.counts.last_fault = reason
-        self.journal.malformed(frame, arrival_us)
+        self.journal.malformed(self.call.kept(frame), arrival_us)
         self._malformed_in_a_row += 1
         if self._malformed_in_a_row < self._max_malformed:
             return None

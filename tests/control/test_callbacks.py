@@ -251,6 +251,8 @@ def test_the_end_of_the_call_settles_what_is_open() -> None:
         CommandKind.STOP_STREAMING,
         CommandKind.PAUSE,
         CommandKind.STOP_TRANSCRIPTION,
+        CommandKind.STOP_AUDIO,
+        CommandKind.STOP_TONES,
         CommandKind.HANG_UP,
         CommandKind.LEAVE,
     }
