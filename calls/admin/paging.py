@@ -22,7 +22,7 @@ else:
 
 
 class BoundedPaginator(AnyPaginator):
-    """Pages of the first `most` rows; one row more is looked for, not all."""
+    """Pages of the first `limit` rows; one row more is looked for, not all."""
 
     template_name = "admin/calls/pagination.html"
     # The same rows in another way, by which they are counted sooner.
@@ -37,7 +37,7 @@ class BoundedPaginator(AnyPaginator):
 
     @cached_property
     def found(self) -> int:
-        """Return how many rows there are, `most` + 1 standing for any more."""
+        """Return how many rows there are, `limit` + 1 standing for any more."""
         rows: Any = self.object_list if self.counted is None else self.counted
         if not hasattr(rows, "order_by"):
             return len(rows)

@@ -17,6 +17,9 @@ from calls.models import TranscriptSegment
 from calls.search import RARE, Words
 from calls.transcripts.asked import Asked, Term
 
+# Calls with common words are looked through one by one: so many are counted.
+MOST_CALLS = 1_000
+
 Row = TypeVar("Row", bound=Model)
 
 
@@ -86,7 +89,7 @@ def calls_saying(
     if len(few) <= RARE:
         return calls.filter(pk__in=set(few)), None
     condition = Q(Exists(said.filter(call=OuterRef("pk"))))
-    return calls.filter(condition), Words(condition, most=RARE)
+    return calls.filter(condition), Words(condition, most=MOST_CALLS)
 
 
 def newest_saying(asked: Asked, most: int) -> tuple[list[tuple[int, UUID]], bool]:

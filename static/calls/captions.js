@@ -16,8 +16,14 @@ export class Captions {
     this.rows = rows;
     this.guesses = new Map();
     rows.list.setAttribute("role", "log");
-    rows.list.setAttribute("aria-live", "polite");
+    // Not what there was before: it would all be read out.
+    rows.list.setAttribute("aria-live", "off");
     rows.list.setAttribute("aria-relevant", "additions");
+  }
+
+  /* From now on what comes is read out. */
+  begin() {
+    this.rows.list.setAttribute("aria-live", "polite");
   }
 
   /* Take what is new; says whether anything was. */
@@ -25,7 +31,7 @@ export class Captions {
     for (const [raw, { told }] of this.guesses) if (performance.now() - told > STALE_MS) this.#forget(raw);
     for (const line of lines) {
       this.#forget(line.raw_id);
-      if (line.final) this.rows.put(line);
+      if (line.final) this.#say(line);
       else this.#guess(line);
     }
     while (this.rows.length > MOST) this.rows.drop(this.rows.rows[0]);
@@ -36,6 +42,12 @@ export class Captions {
   end() {
     for (const raw of [...this.guesses.keys()]) this.#forget(raw);
     for (const name of ["role", "aria-live", "aria-relevant"]) this.rows.list.removeAttribute(name);
+  }
+
+  /* Told again, as after a lost connection, it is the same row. */
+  #say(line) {
+    const text = line.words.map(([word]) => word).join("").toLowerCase();
+    if (this.rows.byId.get(line.id)?.text !== text) this.rows.put(line);
   }
 
   #guess(line) {

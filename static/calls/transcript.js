@@ -71,8 +71,10 @@ async function load() {
   if (captions) for (const segment of segments) rows.byId.has(segment.id) || rows.put(segment);
   else rows.fill(segments);
   tell();
-  if (captions && rows.length) follow.to(rows.list.lastElementChild, true);
-  else begin();
+  if (captions) {
+    if (rows.length) follow.to(rows.list.lastElementChild, true);
+    captions.begin();
+  } else begin();
   root.classList.add("ready");
   return undefined;
 }

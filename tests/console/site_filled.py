@@ -34,6 +34,7 @@ OTHERS = (
     "/admin/calls/call/place/?from=nobody",
     "/admin/calls/answerrule/forecast/?from=%2B12065550100&to=%2B18005550199",
     "/admin/calls/call/?q=nothing+like+it",
+    "/admin/calls/call/said/?q=refund",
 )
 # Without rows these say something else than with.
 SAME_WHEN_EMPTY = ("/add/", "/password_change/")
@@ -79,6 +80,11 @@ def fill(root: User) -> None:
             call=live, state=state, asked_by=root, result="words"
         )
     factories.EventFactory.create(call=over)
+    said = {"sentiment": "negative", "confidence": 0.4, "is_cut": True}
+    for number in range(3):
+        factories.SegmentFactory.create(call=over, **(said if number else {}))
+    over.has_transcript = True
+    over.save()
     prompt = prompt_made()
     factories.UtteranceFactory.create(call=over, prompt=prompt)
     factories.ProcessFactory.create()

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from django.contrib.auth.models import Permission
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -129,6 +130,21 @@ def test_the_archive_finds_calls_by_words_beside_other_filters(
     assert found("said=refund") == [call.pk, old.pk]
     assert found("said=refund&when=7") == [call.pk]
     assert found("said=refund+-please") == found("said=-please") == []
+
+
+def test_calls_with_a_common_word_are_counted_up_to_a_limit(
+    auditor: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("calls.transcripts.search.RARE", 2)
+    monkeypatch.setattr("calls.transcripts.search.MOST_CALLS", 2)
+    for _ in range(3):
+        SegmentFactory.create()
+
+    listed = auditor.get(f"{LIST}?said=refund").context["cl"]
+
+    # SQLite's archives are small: there all are counted.
+    told = {"postgresql": "more than 2", "sqlite": "3"}[connection.vendor]
+    assert listed.paginator.total_words == told
 
 
 def test_a_found_piece_is_shown_as_text_and_leads_to_its_moment(
