@@ -108,7 +108,6 @@ def policy_create() -> None:
                 "sample_rate": kind.sample_rate,
                 "start_at_answer": kind.starts_by_itself,
                 "dtmf_tones": kind.keys is not None,
-                "tone_recognition": kind.keys is not None,
             },
         )
         AnswerRule.objects.get_or_create(
