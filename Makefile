@@ -13,7 +13,7 @@ WORKERS ?= --numprocesses logical --maxprocesses 4
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help setup ready demo test test-pure test-postgres test-suite faults lies press listen \
-	check bench wallboard archive-bench soak autobahn fix texts lock clean migrate
+	talk check bench echo wallboard archive-bench soak autobahn fix texts lock clean migrate
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,10 @@ listen: $(STAMPS)/dev $(STAMPS)/npm ## How late a listener hears, in a browser, 
 	ACSSTREAM_TEST_LISTEN=1 $(BIN)/pytest --numprocesses 0 tests/listen/test_browser.py $(ARGS)
 	$(BIN)/python -m benchmarks.listening
 
+talk: $(STAMPS)/dev $(STAMPS)/npm ## From a browser's microphone to the call: how late, and an hour resampled
+	ACSSTREAM_TEST_TALK=1 $(BIN)/pytest --numprocesses 0 -o faulthandler_timeout=0 \
+		tests/talk/test_browser.py tests/talk/test_resampler.py $(ARGS)
+
 check: $(STAMPS)/dev ## Format, lint, types, import contracts, Django's checks, migrations
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -69,6 +73,9 @@ check: $(STAMPS)/dev ## Format, lint, types, import contracts, Django's checks, 
 bench: $(STAMPS)/dev ## Measure what it all costs beside others, 8 minutes (ARGS="--quick")
 	$(BIN)/python -m benchmarks $(ARGS)
 	$(BIN)/python -m scripts.bench_table --write
+
+echo: $(STAMPS)/dev ## What it costs to answer: 100 calls that hear themselves beside 100 that do not
+	$(BIN)/python -m benchmarks.echo $(ARGS)
 
 wallboard: $(STAMPS)/dev $(STAMPS)/npm ## Page load, updates, bytes and CPU of the wallboard at 1,000 live calls
 	$(BIN)/python -m benchmarks.wallboard $(ARGS)

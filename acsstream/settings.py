@@ -409,7 +409,8 @@ ALARM_COMMANDS = env.flag(
 HANDLER_GRACE_SECONDS = env.number(
     "ACSSTREAM_HANDLER_GRACE_SECONDS",
     10,
-    most=3600,
+    least=0,
+    most=600,
     purpose="A call's handler outlives its last media socket by this: ACS redials.",
 )
 

@@ -38,6 +38,7 @@ from calls.services import batch_store, stop_windows
 from calls.storage import recording_delete
 from calls.tails import tails_mark
 from calls.tones import tones_store
+from calls.utterances import utterances_recover
 
 log = logging.getLogger(__name__)
 
@@ -177,6 +178,7 @@ class Assembly:
         AudioChunk.objects.filter(connection_id__in=sockets).delete()
         chunks_store(self.replay.chunks())
         tones_store(list(self.replay.tones()))
+        utterances_recover(self.replay.utterances())
         segments_store(self.replay.segments())
         ledgers = {
             draft.id: self.replay.tracks[key].ledger for key, draft in drafts.items()

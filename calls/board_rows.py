@@ -77,6 +77,8 @@ def _add_oddities(row: CallRow, live: LiveCall) -> None:
         row["unknown"] = live["unknown"]
     if live["mixed"]:
         row["mixed"] = True
+    if speaking := live.get("speaking"):
+        row["speaking"] = speaking["name"]
 
 
 def share(value: float | None) -> float | None:

@@ -64,6 +64,8 @@ class CallRow(TypedDict):
     command: NotRequired[CommandRow]
     alarms: NotRequired[AlarmsRow]
     listeners: NotRequired[list[str]]
+    # The name of what or who speaks into it for us.
+    speaking: NotRequired[str]
 
 
 class EndedRow(TypedDict):

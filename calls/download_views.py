@@ -34,6 +34,8 @@ from calls.models import AuditAction, Call, Recording, RecordingState
 from calls.responses import BlockResponse, private
 from calls.selectors import player_origin_us
 from calls.storage import recording_exists
+from calls.transcripts.files import files_of
+from calls.transcripts.reading import transcript_of
 
 STEREO = 2
 
@@ -121,7 +123,11 @@ def call_everything(request: HttpRequest, call_id: UUID) -> HttpResponseBase:
     files = found(call_id)
     timeline = timeline_of(files.call, now=timezone.now())
     entries = call_entries(
-        files.call, files.recordings, sidecar(request, files), timeline
+        files.call,
+        files.recordings,
+        sidecar(request, files),
+        timeline,
+        transcript_texts(request, files.call),
     )
     response = blocks_of(request, zip_blocks(entries), "application/zip")
     response["Content-Disposition"] = attachment(f"{call_name(files.call)}.zip")
@@ -132,6 +138,22 @@ def call_everything(request: HttpRequest, call_id: UUID) -> HttpResponseBase:
         recordings=[str(one.pk) for one in files.recordings],
     )
     return private(response)
+
+
+def transcript_texts(request: HttpRequest, call: Call) -> dict[str, str]:
+    """Return the files of the transcript, if this user may read it; that is noted."""
+    if not request.user.has_perm("calls.read_transcript"):
+        return {}
+    texts = files_of(transcript_of(call))
+    if texts and request.method == "GET":
+        audit_log.note_request(
+            AuditAction.TRANSCRIPT_READ,
+            request,
+            call=call,
+            obj=call,
+            details={"did": "exported", "format": "zip"},
+        )
+    return texts
 
 
 def sidecar(request: HttpRequest, files: CallAudioFiles) -> SideCarJson:

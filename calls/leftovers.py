@@ -1,7 +1,8 @@
 """What was received and has no place on a timeline, kept beside the recordings.
 
-A late duplicate, a malformed frame, a tone, a frame of an unknown kind: each is one
-JSON object in a gzipped file of lines, readable without our software. Members:
+A late duplicate, a malformed frame, a tone, a frame of an unknown kind, a note on what
+a handler did: each is one JSON object in a gzipped file of lines, readable without our
+software. Members:
 `connection`, `kind`, `participant` (the raw id, or null), `timestamp_us`, `arrival_us`
 (since the socket opened), and `text`, or `base64` for PCM and for bytes that are not
 UTF-8.

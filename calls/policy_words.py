@@ -108,6 +108,7 @@ def profile_words(profile: StreamingProfile) -> list[str]:
         f"Send {'' if profile.dtmf_tones else 'no '}DTMF tones.",
         *_keys(profile),
         _transcription(profile),
+        *([f"Let “{profile.handler}” hear it."] if profile.handler else []),
     ]
 
 

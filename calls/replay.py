@@ -6,6 +6,7 @@ a malformed frame) goes to the `aside` callback, so that nothing received is thr
 away with the journal.
 """
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -23,9 +24,12 @@ from calls.drafts import (
     SubscriptionDraft,
     ToneDraft,
     TrackDraft,
+    UtteranceDraft,
 )
+from calls.handler_names import HANDLER_EVENT
 from calls.journal import NO_PARTICIPANT, JournalError, Kind, Record
 from calls.journal_walk import JournalCount, Walk, moment, speaker, walk_together
+from calls.said import Said
 from calls.tone_index import ToneIndex
 from calls.transcripts.replay import TranscriptReplay
 from streaming.protocol import US, AudioMetadata, DecodeError, DtmfData, decode
@@ -72,6 +76,7 @@ class CallReplay:
         self.counts: list[JournalCount] = []
         # By socket: the DTMF tones that came over it.
         self._tones: dict[UUID, ToneIndex] = {}
+        self._said = Said(call_id)
         self._transcript = TranscriptReplay(call_id)
         self._placed = placed
         self._aside = aside
@@ -110,6 +115,10 @@ class CallReplay:
         for index in self._tones.values():
             yield from index.drafts()
 
+    def utterances(self) -> list[UtteranceDraft]:
+        """Return what we said, as far as it got."""
+        return self._said.drafts()
+
     def segments(self) -> Iterator[SegmentDraft]:
         """Return what was said in words, of all journals."""
         yield from self._transcript.segments
@@ -138,7 +147,9 @@ class CallReplay:
         raw_id = speaker(count, record)
         # What we said came over no socket.
         is_ours = raw_id == US
-        if not is_ours:
+        if is_ours:
+            self._said.hear(count, len(pcm) // BYTES_PER_SAMPLE)
+        else:
             count.messages += 1
             count.packets += 1
             count.bytes += len(pcm)
@@ -186,7 +197,11 @@ class CallReplay:
 
     def _other(self, count: JournalCount, record: Record) -> None:
         if record.kind == Kind.NOTE:
+            self._said.note(count, record)
             self._transcript.remark(count, record)
+            if json.loads(record.text).get("event") == HANDLER_EVENT:
+                # Auditors ask what else heard a call when its journals are gone.
+                self._aside(count, record)
         if record.kind in (Kind.PARTICIPANT, Kind.SEAL, Kind.NOTE):
             return
         count.messages += 1

@@ -67,6 +67,8 @@ class Words:
 
     condition: Q
     counting: Q = field(default_factory=Q)
+    # Up to how many calls are counted; None: as many as of any list.
+    most: int | None = None
 
 
 def words_find(calls: QuerySet[Any], text: str) -> Words | None:

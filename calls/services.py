@@ -15,7 +15,8 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Max, Q
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from calls import batches
@@ -80,10 +81,14 @@ def calls_wanted(calls: Collection[UUID]) -> set[UUID]:
     return set(wanted.values_list("pk", flat=True))
 
 
-def transcripts_wanted(calls: Collection[UUID]) -> set[UUID]:
-    """Return which of the calls are up and to be transcribed, as last asked for."""
+def transcripts_newest(calls: Collection[UUID]) -> dict[UUID, int]:
+    """Return which of the calls are up and to be transcribed, as last asked for.
+
+    With when the newest piece of their text begins, µs since 1970; 0 without any.
+    """
     wanted = Call.objects.live().filter(pk__in=calls, desired_transcription=True)
-    return set(wanted.values_list("pk", flat=True))
+    newest = wanted.annotate(newest=Coalesce(Max("segments__start_us"), 0))
+    return dict(newest.values_list("pk", "newest"))
 
 
 def track_draft(track: Track) -> TrackDraft:

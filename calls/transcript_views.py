@@ -7,25 +7,28 @@ from uuid import UUID
 from django.contrib import admin
 from django.contrib.auth.decorators import permission_required
 from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from calls import audit_log
-from calls.admin.paging import BoundedPaginator
 from calls.downloads.naming import attachment
 from calls.history.views import found
-from calls.models import AuditAction, Call
+from calls.models import AuditAction, TranscriptSegment
 from calls.responses import private
 from calls.transcripts.asked import LONGEST, asked_of
 from calls.transcripts.files import FORMS, file_name
 from calls.transcripts.noting import request_note
 from calls.transcripts.reading import MOST, found_of, transcript_of
-from calls.transcripts.search import segments_saying
+from calls.transcripts.search import newest_saying
 
 PERMISSION = "calls.read_transcript"
 ROWS = 25
+# Of what was said more often the newest are shown; who looks for others needs a word
+# more, or the archive's filters.
+MOST_FOUND = 1_000
 
 may_read = permission_required(("calls.view_call", PERMISSION), raise_exception=True)
 
@@ -69,19 +72,19 @@ def said_page(request: HttpRequest) -> HttpResponse:
     asked = asked_of(query)
     if asked:
         search_note(request, query)
-    rows = segments_saying(asked).order_by("-start_us", "-pk").select_related("call")
-    pages = BoundedPaginator(rows.defer("call__incoming_call_context", "raw"), ROWS)
-    page = pages.get_page(request.GET.get("p"))
+    keys, is_more = newest_saying(asked, MOST_FOUND)
+    page = Paginator(keys, ROWS).get_page(request.GET.get("p"))
+    rows = TranscriptSegment.objects.filter(pk__in=[pk for _, pk in page])
+    rows = rows.order_by("-start_us", "-pk").select_related("call")
     context = {
         **admin.site.each_context(request),
         "title": _("Words said"),
-        "opts": Call._meta,
         "query": query,
         "asked": asked,
         "most": LONGEST,
         "page": page,
-        "rows_words": pages.rows_words(page.number),
-        "found": found_of(page.object_list, asked),
+        "is_more": is_more,
+        "found": found_of(rows.defer("call__incoming_call_context", "raw"), asked),
     }
     return TemplateResponse(request, "admin/calls/said.html", context)
 

@@ -47,6 +47,28 @@ def utterances_store(drafts: Sequence[UtteranceDraft]) -> None:
     )
 
 
+def utterances_recover(drafts: Sequence[UtteranceDraft]) -> None:
+    """Write what journals tell of utterances that rows do not know, or not the end of.
+
+    Rows that ingest wrote to their end say more: a name, a reason.
+    """
+    if not drafts:
+        return
+    rows = Utterance.objects.filter(pk__in={draft.id for draft in drafts})
+    known = {row.pk: row for row in rows}
+    is_open = (Utterance.State.QUEUED, Utterance.State.PLAYING)
+    news = []
+    for draft in drafts:
+        row = known.get(draft.id)
+        if row is None:
+            is_left = draft.state in is_open
+            stopped = replace(draft, state=Utterance.State.STOPPED.value)
+            news.append(stopped if is_left else draft)
+        elif row.state in is_open and draft.state not in is_open:
+            news.append(replace(draft, command_id=row.command_id))
+    utterances_store(news)
+
+
 def _of_what_is_there(drafts: Sequence[UtteranceDraft]) -> Iterable[UtteranceDraft]:
     """Yield drafts of calls that exist, without orders and prompts that do not."""
     asked = {draft.command_id for draft in drafts if draft.command_id}

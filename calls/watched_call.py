@@ -12,6 +12,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from calls import formats
+from calls.live import LiveHandler
 from calls.markup import CALL_COLOURS, STREAMING_COLOURS, TONES
 from calls.models import Call, Participant, Utterance
 from calls.models.call import ArchiveState
@@ -57,6 +58,7 @@ class CallNow(TypedDict):
     overtalk_ms: int | None
     quiet: float | None
     speaking: Sequence[SpokenNow]
+    handler: LiveHandler | None
 
 
 class PersonNow(TypedDict):
@@ -185,6 +187,7 @@ def call_now(facts: CallFacts, detail: CallDetail | None, *, at: float) -> CallN
         "overtalk_ms": detail["overtalk_ms"] if detail else call.overtalk_ms,
         "quiet": max(at - heard, 0.0) if heard and call.is_live else None,
         "speaking": [_spoken_now(one, at=at) for one in facts.utterances],
+        "handler": detail.get("handler") if detail else None,
     }
 
 

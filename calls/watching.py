@@ -15,12 +15,12 @@ to be times, else seconds on the call's clock, whose zero is its first packet.
 
 import json
 from collections.abc import Sequence
-from typing import TypedDict, cast
+from typing import NotRequired, TypedDict, cast
 from uuid import UUID
 
 import redis.asyncio
 
-from calls.live import LiveTrack
+from calls.live import LiveHandler, LiveTrack
 
 WATCHED_KEY = "acsstream:watched"
 # Who looks says so this often; a call is told of until nobody has for this long.
@@ -68,6 +68,8 @@ class CallDetail(TypedDict):
     completeness: float | None
     overtalk_ms: int
     tracks: list[DetailTrack]
+    # A process of an older release does not say.
+    handler: NotRequired[LiveHandler | None]
 
 
 def details_key(call_id: UUID | str) -> str:

@@ -23,7 +23,13 @@ from demo.loopback import HttpError, Operator
 from demo.parts import waves
 from demo.processes import PartFailedError, StopAsked, System
 from demo.redis import RedisMissingError
-from demo.scenario import KINDS, RING_STAGGER, Ringing, policy_create
+from demo.scenario import (
+    KINDS,
+    RING_STAGGER,
+    Ringing,
+    library_create,
+    policy_create,
+)
 from demo.table import Row, Screen, report_of, verdict_line, verdict_lines
 from demo.verify import CallCheck, call_check
 
@@ -101,6 +107,7 @@ class Conductor:
         password = secrets.token_urlsafe(9)
         get_user_model().objects.create_superuser(OPERATOR, password=password)
         policy_create()
+        library_create()
         self._sign_in(password)
         self.screen.say(
             f"\nThe console: {settings.PUBLIC_URL}/admin/\n"
@@ -143,7 +150,12 @@ class Conductor:
         self.screen.say("\nThe calls are over; waiting for their recordings …")
         self._await_recordings(calls)
         checks = [
-            call_check(kind=call.kind.name, report=call.report, problems=call.problems)
+            call_check(
+                kind=call.kind.name,
+                report=call.report,
+                problems=call.problems,
+                expected=call.kind.expected,
+            )
             for call in calls
         ]
         self._tell(checks)

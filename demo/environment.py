@@ -37,6 +37,7 @@ class Ports:
     ingest: int
     emulator: int
     redis: int
+    realtime: int
 
 
 def fresh_folder(asked: Path | None, now: datetime) -> Path:
@@ -101,12 +102,12 @@ def listen(asked: int | None) -> socket.socket:
 
 
 def choose_ports(console: int) -> Ports:
-    """Return the console's port and three that are free, taken at random."""
+    """Return the console's port and four that are free, taken at random."""
     taken: list[int] = []
     for port in secrets.SystemRandom().sample(PORTS, PORT_ATTEMPTS):
         if is_free(port):
             taken.append(port)
-        if len(taken) == 3:
+        if len(taken) == 4:
             return Ports(console, *taken)
     raise DemoError("There are no free ports on 127.0.0.1.")
 
@@ -150,6 +151,9 @@ def environment(folder: Path, ports: Ports, audio: Path | None) -> dict[str, str
             "ACSSTREAM_ACS_OPENID_URL": f"http://127.0.0.1:{ports.emulator}"
             "/calling/.well-known/acsopenidconfiguration",
             "ACSSTREAM_EVENTGRID_SECRET": secret,
+            # A stand-in as well; it takes any key.
+            "ACSSTREAM_REALTIME_URL": f"http://127.0.0.1:{ports.realtime}/v1",
+            "ACSSTREAM_REALTIME_KEY": secrets.token_urlsafe(24),
             # Nothing is waived for a demo: tokens are verified as in production.
             "ACSSTREAM_MEDIA_AUTH": "required",
             "ACSSTREAM_CALLBACK_AUTH": "required",

@@ -54,6 +54,11 @@ def json_of(url: str, body: object = None) -> Any:
     return json.loads(fetch(opener(), _request(url, data, headers)))
 
 
+def bytes_of(url: str) -> bytes:
+    """GET `url`; return the body of the answer. Raises `HttpError`."""
+    return fetch(opener(), _request(url, None, {}))
+
+
 def answers(url: str) -> bool:
     """Say whether GET `url` is answered with success."""
     try:
@@ -91,11 +96,11 @@ class Operator:
         """Return a page or a file. Raises `HttpError`."""
         return fetch(self._client, _request(self.console + path, None, {}))
 
-    def order(self, call_id: object, kind: str) -> None:
+    def order(self, call_id: object, kind: str, **given: str) -> None:
         """Press a call's button. Raises `HttpError` with the console's reason."""
         url = f"{self.console}/calls/{call_id}/commands/{kind}"
         headers = {"X-CSRFToken": self._cookie("csrftoken")}
-        fetch(self._client, _request(url, b"", headers))
+        fetch(self._client, _request(url, urlencode(given).encode(), headers))
 
     def _cookie(self, name: str) -> str:
         values = [cookie.value for cookie in self._cookies if cookie.name == name]

@@ -28,7 +28,7 @@ def waves(folder: Path, listening: int) -> tuple[tuple[Part, ...], ...]:
     return (
         (_redis(folder),),
         (_web(listening), _ingest(), _worker(), _beat(folder)),
-        (_emulator(),),
+        (_emulator(), _realtime()),
     )
 
 
@@ -107,6 +107,13 @@ def _emulator_is_subscribed() -> bool:
     except HttpError:
         return False
     return bool(health["event_grid"] == "validated")
+
+
+def _realtime() -> Part:
+    port = _port(settings.REALTIME_URL)
+    argv = _python("-m", "emulator.realtime", "--port", str(port))
+    ready = f"http://127.0.0.1:{port}/emulator/realtime"
+    return _part("realtime", argv, lambda: answers(ready))
 
 
 def _python(*argv: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""The demo's calls: six kinds, rung through the emulator's control API.
+"""The demo's calls: ten kinds, rung through the emulator's control API.
 
 What happens in a call comes from both sides, as in life: the far side hangs up and
 redials (the emulator's plan), an operator starts and stops streaming (orders through
@@ -7,10 +7,22 @@ the console).
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from io import StringIO
+from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID
 
-from calls.models import AnswerRule, Call, CommandKind, StreamingProfile
+from django.core.management import call_command
+
+from calls.models import (
+    AnswerRule,
+    Call,
+    CommandKind,
+    Prompt,
+    StreamingProfile,
+    TranscriptionStart,
+)
+from demo.conversation import Conversation
 from demo.loopback import HttpError, Operator, json_of
 
 RING_STAGGER = 0.5
@@ -20,6 +32,12 @@ REDIAL_SECONDS = 1.0
 # Ten seconds of dead air and twenty of one-way audio are alarms.
 ALARM_SECONDS = 35
 CALLERS = ("Amara Diaz", "Jonas Weber", "Mei Tanaka", "Olu Adeyemi", "Lena Novak")
+
+PROMPT_FOLDER = Path(__file__).parent / "prompts"
+PROMPTS = {
+    "Recording notice": "recording-notice.flac",
+    "Please hold": "please-hold.flac",
+}
 
 When = float
 """A share of the call's length, 0 to 1."""
@@ -39,6 +57,11 @@ class Kind:
     keys: tuple[When, str] | None = None
     colleague: bool = False
     special: Literal["", "late", "pause", "redial"] = ""
+    # What hears the call and answers, and the prompt that an operator plays.
+    handler: str = ""
+    handler_options: Mapping[str, Any] = field(default_factory=dict)
+    prompt: str = ""
+    transcribed: bool = False
     # Faults of the emulator that raise alarms, if the call is long enough for them.
     faults: Mapping[str, float] = field(default_factory=dict)
 
@@ -46,6 +69,15 @@ class Kind:
     def starts_by_itself(self) -> bool:
         """Say whether streaming starts when the call is answered."""
         return self.special != "late"
+
+    @property
+    def expected(self) -> Conversation:
+        """Return what is to be heard and read of the call beside its recordings."""
+        return Conversation(
+            speaks=bool(self.handler or self.prompt),
+            transcribed=self.transcribed,
+            realtime=self.handler == "realtime",
+        )
 
 
 MIXED, UNMIXED = StreamingProfile.Channels.MIXED, StreamingProfile.Channels.UNMIXED
@@ -93,6 +125,24 @@ KINDS = (
         special="redial",
         faults={"dead_from": 4, "dead_seconds": 13},
     ),
+    Kind(
+        "a prompt played into it",
+        "4:+18005550107",
+        UNMIXED,
+        HZ_16,
+        orders=((0.3, CommandKind.PLAY_PROMPT),),
+        prompt="Recording notice",
+    ),
+    Kind("an echo on the line", "4:+18005550108", MIXED, HZ_16, handler="echo"),
+    Kind("transcribed", "4:+18005550109", UNMIXED, HZ_16, transcribed=True),
+    Kind(
+        "talks with an AI",
+        "4:+18005550110",
+        UNMIXED,
+        HZ_24,
+        handler="realtime",
+        handler_options={"greeting": "Greet the caller.", "participants": "phones"},
+    ),
 )
 
 
@@ -108,6 +158,14 @@ def policy_create() -> None:
                 "sample_rate": kind.sample_rate,
                 "start_at_answer": kind.starts_by_itself,
                 "dtmf_tones": kind.keys is not None,
+                "bidirectional": kind.expected.speaks,
+                "handler": kind.handler,
+                "handler_options": dict(kind.handler_options),
+                "transcription": TranscriptionStart.AT_ANSWER
+                if kind.transcribed
+                else TranscriptionStart.OFF,
+                "intermediate_results": kind.transcribed,
+                "tone_recognition": kind.keys is not None,
             },
         )
         AnswerRule.objects.get_or_create(
@@ -118,6 +176,12 @@ def policy_create() -> None:
                 "profile": profile,
             },
         )
+
+
+def library_create() -> None:
+    """Put the sample prompts into the library."""
+    for name, file in PROMPTS.items():
+        call_command("prompt_add", name, str(PROMPT_FOLDER / file), stdout=StringIO())
 
 
 @dataclass
@@ -191,12 +255,17 @@ class Ringing:
             if late < 0 or self.is_over:
                 return
             try:
-                operator.order(self.call_id, kind)
+                operator.order(self.call_id, kind, **self._given(kind))
             except HttpError as refused:
                 if late < ORDER_PATIENCE:
                     return
                 self.problems.append(f"{kind.label}: the console refused: {refused}")
             del self._orders[0]
+
+    def _given(self, kind: CommandKind) -> dict[str, str]:
+        if kind != CommandKind.PLAY_PROMPT:
+            return {}
+        return {"prompt": str(Prompt.objects.get(name=self.kind.prompt).pk)}
 
     def conclude(self) -> None:
         """Note what did not happen although it was planned."""

@@ -164,7 +164,7 @@ def notes(check: CallCheck) -> list[str]:
             f"The socket was down for {down * PACKET_MS / 1000:.2f} s:"
             f" {down} packets of each speaker were never sent."
         )
-    return found
+    return [*found, *check.said]
 
 
 def verdict_line(checks: Sequence[CallCheck]) -> str:

@@ -16,9 +16,12 @@ from django.db.models import Sum
 from calls.models import AudioChunk, Call, Recording, Track
 from calls.models.call import ArchiveState
 from calls.storage import recording_open
+from demo.conversation import Conversation, Findings, conversation_check
+from streaming.protocol import US
 
 BLOCK = 1 << 16
 PACKET_MS = 20
+NO_CONVERSATION = Conversation()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +99,8 @@ class CallCheck:
     participants: Sequence[ParticipantCheck]
     problems: Sequence[str] = ()
     sockets: int = 0
+    # What is so of both sides of the conversation, in words.
+    said: Sequence[str] = ()
 
     @property
     def is_ok(self) -> bool:
@@ -105,12 +110,16 @@ class CallCheck:
 
 
 def call_check(
-    *, kind: str, report: Mapping[str, Any], problems: Sequence[str] = ()
+    *,
+    kind: str,
+    report: Mapping[str, Any],
+    problems: Sequence[str] = (),
+    expected: Conversation = NO_CONVERSATION,
 ) -> CallCheck:
     """Compare the emulator's report of a call with what we have of that call."""
     connection_id = report.get("call_connection_id") or ""
     call = Call.objects.filter(connection_id=connection_id).first()
-    found = [*problems]
+    found, said = [*problems], Findings()
     tracks: dict[str, Track] = {}
     if call is None:
         found.append("the call is not in the database")
@@ -123,10 +132,14 @@ def call_check(
         if call.archive_state != ArchiveState.FINISHED:
             state = call.get_archive_state_display()
             found.append(f"its archive: {state} {call.archive_error}".rstrip())
+        said = conversation_check(expected, call, report)
+        found += said.problems
     sent = {each["raw_id"]: each for each in report.get("participants", ())}
     if not sent:
         found.append(f"no audio was sent; the call was {report.get('state')}")
-    found += [f"{raw_id} was stored but never sent" for raw_id in tracks.keys() - sent]
+    found += [
+        f"{raw_id} was stored but never sent" for raw_id in tracks.keys() - sent - {US}
+    ]
     return CallCheck(
         call_connection_id=connection_id,
         kind=kind,
@@ -135,6 +148,7 @@ def call_check(
         ],
         problems=found,
         sockets=len(report.get("sockets", ())),
+        said=said.notes,
     )
 
 

@@ -195,6 +195,7 @@ class Call:
             "from": self.plan.caller,
             "to": self.plan.recipient,
             "elapsed": self._elapsed(),
+            "began_us": self.timeline.began_us if self.timeline else None,
             "ending": self.ending,
             "left": self.ending in GOES_ON,
             "dismissed": self.dismissed or None,

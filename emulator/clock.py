@@ -86,6 +86,11 @@ class Timeline:
         self._second = -1
         self._prefix = b""
 
+    @property
+    def began_us(self) -> int:
+        """Return when slot 0 began, in microseconds since 1970."""
+        return self._began_ms * 1000
+
     def slot(self) -> int:
         """Return the slot being captured now."""
         return int((self._clock.seconds() - self.began) / FRAME_SECONDS)

@@ -265,12 +265,16 @@ class Transcription:
         heard = hearings(
             self._call.plan,
             self._speech,
-            timeline.elapsed(),
+            began,
             intermediate=options.intermediate,
         )
+        # What was to be told while there was no socket is not told, unless again.
+        opened = timeline.elapsed()
         for hearing in heard:
             if limit and hearing.at > began + limit:
                 break
+            if hearing.at < opened:
+                continue
             await timeline.sleep_until(hearing.at)
             if hearing.raw_id in self._present():
                 await self._send(socket, hearing, timeline)

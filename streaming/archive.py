@@ -186,11 +186,11 @@ class Archive:
         """Run a handler's database work; None if it fails or takes too long."""
         return await self._ask(work, patience)
 
-    async def transcripts_wanted(
+    async def transcripts(
         self, calls: Collection[UUID], patience: float
-    ) -> set[UUID] | None:
-        """Return which of the calls are to be transcribed; None if nobody knows."""
-        return await self._ask(partial(services.transcripts_wanted, calls), patience)
+    ) -> dict[UUID, int] | None:
+        """Return how far those go that are wanted; None if nobody knows."""
+        return await self._ask(partial(services.transcripts_newest, calls), patience)
 
     async def _ask(self, work: Callable[[], T], patience: float) -> T | None:
         try:

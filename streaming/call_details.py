@@ -189,6 +189,7 @@ class DetailPublisher:
             "completeness": live["completeness"],
             "overtalk_ms": live["overtalk_ms"],
             "tracks": list(tracks),
+            "handler": live.get("handler"),
         }
 
 

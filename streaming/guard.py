@@ -60,6 +60,21 @@ class Guard:
         self._node.end(time.monotonic(), datetime.now(UTC))
         self.tell()
 
+    async def learn_transcripts(self, calls: Iterable[CallAudio]) -> None:
+        """Learn which calls are to be transcribed, and what text rows have of them."""
+        heard = [
+            call
+            for call in calls
+            if call.sessions and call.watch.thresholds.transcript_seconds
+        ]
+        if not heard:
+            return
+        asked = [call.call_id for call in heard]
+        newest = await self._archive.transcripts(asked, PATIENCE)
+        if newest is not None:
+            for call in heard:
+                call.watch.text.learn(newest.get(call.call_id))
+
     async def learn(self, calls: Iterable[CallAudio], *, is_first: bool) -> None:
         """Learn of calls without packets whether any should come.
 

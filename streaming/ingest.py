@@ -217,9 +217,7 @@ class MediaSession:
             frame_bytes=metadata.length,
             started_at=self.opening.opened_at + timedelta(microseconds=arrival_us),
         )
-        self._attach()
-        if self.call.handler is not None:
-            self.call.handler.begin(metadata.sample_rate)
+        self.attach()
         # A redial: the newer socket has the call; those dialled before it are told to
         # go, never one that was dialled later and has not spoken yet.
         for older in takewhile(lambda other: other is not self, self.call.sessions):
@@ -228,11 +226,18 @@ class MediaSession:
                 tell()
         return None
 
-    def _attach(self) -> None:
-        """Let the call speak over this socket from now on, if it may."""
+    def attach(self) -> None:
+        """Let the call speak over this socket from now on, if it may, and be heard.
+
+        Once its format is known; sooner it does nothing.
+        """
+        if not self._rate:
+            return
         voice = self.call.give_voice(self._rate, self.told)
         if voice is not None and self.send is not None:
             voice.attach(self, self.send)
+        if self.call.handler is not None:
+            self.call.handler.begin(self._rate)
 
     def spoke(self, rate: int, pcm: bytes, stamp_us: int) -> None:
         """Keep what was heard of us, at its capture time.

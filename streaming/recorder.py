@@ -35,11 +35,12 @@ from streaming.handlers.house import Handlers
 from streaming.handlers.keys import KeyDesk
 from streaming.ingest import MediaSession, Opening
 from streaming.journal import Journal, JournalWriter, free_bytes
+from streaming.late_facts import ask_again
 from streaming.listen import Desk
 from streaming.live import LivePublisher, call_snapshot
 from streaming.outbound.desk import SpeakingDesk
 from streaming.outbound.voice import Told
-from streaming.resume import call_of, is_behind, masking_learn, windows
+from streaming.resume import call_of, is_behind, windows
 from streaming.room import NoRoomError
 from streaming.transcription.desk import TranscriptDesk
 
@@ -362,8 +363,9 @@ class Recorder:
             self.process_id, streams=self.streams, refused=self.refused.total()
         )
         await self._stops()
-        await masking_learn(self.archive, self.calls.values())
+        await ask_again(self)
         await self.guard.learn(list(self.calls.values()), is_first=False)
+        await self.guard.learn_transcripts(list(self.calls.values()))
         self.guard.tell()
         self.transcripts.put(everything=True)
         self._put_ended()

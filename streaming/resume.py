@@ -13,13 +13,9 @@ from calls.audio.track import TrackAudio, Window
 from calls.drafts import CallFacts, StopWindow, TrackDraft
 from calls.journal_format import microseconds
 from streaming.alarms.condition import Moment
-from streaming.archive import Archive
 from streaming.call_audio import CallAudio, HeardTrack
 from streaming.ingest import MediaSession
 from streaming.protocol import US
-
-# The database has so many seconds to say whether keys are masked.
-PATIENCE = 1.0
 
 
 def windows(stops: Iterable[StopWindow]) -> list[Window]:
@@ -44,20 +40,6 @@ def call_of(
         if moment:
             call.watch.carry_on(facts.alarms, call.tracks, moment)
     return call
-
-
-async def masking_learn(archive: Archive, calls: Iterable[CallAudio]) -> None:
-    """Ask again whether calls mask keys, of which the database did not say in time.
-
-    Until then all their keys are masked.
-    """
-    for call in list(calls):
-        if call.sessions and not call.is_masking_known:
-            facts = await archive.facts(call.call_id, PATIENCE)
-            if facts is None:
-                # The others would fare no better.
-                return
-            call.mask(masks_tones=facts.masks_tones)
 
 
 def is_behind(call: CallAudio, facts: CallFacts | None) -> bool:

@@ -22,37 +22,44 @@ else:
 
 
 class BoundedPaginator(AnyPaginator):
-    """Pages of the first `MOST_ROWS` rows; one row more is looked for, not all."""
+    """Pages of the first `most` rows; one row more is looked for, not all."""
 
     template_name = "admin/calls/pagination.html"
     # The same rows in another way, by which they are counted sooner.
     counted: Any = None
+    # Fewer where each row takes long to find.
+    most: int | None = None
+
+    @property
+    def limit(self) -> int:
+        """Return how many rows are counted at most."""
+        return self.most or MOST_ROWS
 
     @cached_property
     def found(self) -> int:
-        """Return how many rows there are, `MOST_ROWS` + 1 standing for any more."""
+        """Return how many rows there are, `most` + 1 standing for any more."""
         rows: Any = self.object_list if self.counted is None else self.counted
         if not hasattr(rows, "order_by"):
             return len(rows)
         # Without order, annotations and joins: the database stops when it has enough.
-        found: int = rows.order_by().values("pk")[: MOST_ROWS + 1].count()
+        found: int = rows.order_by().values("pk")[: self.limit + 1].count()
         return found
 
     @cached_property
     def count(self) -> int:
         """Return how many rows the pages have together."""
-        return min(self.found, MOST_ROWS)
+        return min(self.found, self.limit)
 
     @property
     def is_bounded(self) -> bool:
         """Say whether there are more rows than are counted."""
-        return self.found > MOST_ROWS
+        return self.found > self.limit
 
     @property
     def total_words(self) -> str:
         """Return how many rows there are, for people."""
         if self.is_bounded:
-            return _("more than %(n)s") % {"n": formats.count(MOST_ROWS)}
+            return _("more than %(n)s") % {"n": formats.count(self.limit)}
         return formats.count(self.found)
 
     def rows_words(self, number: int) -> str:

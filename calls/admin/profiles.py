@@ -87,6 +87,15 @@ class ProfileAdmin(ConsoleAdmin):
                 )
             },
         ),
+        (
+            "Handler",
+            {
+                "description": "What hears these calls and speaks into them, beside"
+                " the recording and never in its way. A handler that cannot be loaded"
+                " raises an alarm in the call.",
+                "fields": ("handler", "handler_options"),
+            },
+        ),
         ("Archive", {"fields": ("retention",)}),
         (
             "Alarms",
@@ -177,5 +186,6 @@ class ProfileAdmin(ConsoleAdmin):
             "Tones by callbacks": row.tone_recognition,
             "Digits masked": row.masks_tones,
             "Own media URL": bool(row.media_url),
+            f"Handler {row.handler}": bool(row.handler),
         }
         return ", ".join(name for name, on in extras.items() if on) or formats.NOTHING

@@ -4,10 +4,13 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from calls.alarms.thresholds import OF_CALLS, Limit, ThresholdError, profile_thresholds
+from calls.handler_names import SHIPPED
 from calls.models import AlarmKind, StreamingProfile
 
 PREFIX = "alarm_"
@@ -33,12 +36,28 @@ class ThresholdField(forms.FloatField):
             raise forms.ValidationError(fault[0].upper() + fault[1:] + ".")
 
 
+class HandlerInput(UnfoldAdminTextInputWidget):
+    """A text that offers the handlers that are shipped, and takes any other."""
+
+    def render(
+        self, name: str, value: Any, attrs: Any = None, renderer: Any = None
+    ) -> SafeString:
+        """Return the field and what it offers."""
+        offered = f"{name}-offered"
+        field = super().render(name, value, (attrs or {}) | {"list": offered}, renderer)
+        options = format_html_join(
+            "", '<option value="{}">', ((one,) for one in SHIPPED)
+        )
+        return format_html('{}<datalist id="{}">{}</datalist>', field, offered, options)
+
+
 class ProfileForm(forms.ModelForm):  # type: ignore[type-arg] # not at run time
     """A profile; thresholds that are left empty are the installation's."""
 
     class Meta:
         model = StreamingProfile
         exclude = ("alarm_thresholds",)  # noqa: DJ006 the admin's fieldsets name them
+        widgets = {"handler": HandlerInput}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -38,6 +38,7 @@ SEEN_BY_INGEST: Final = (
     AlarmKind.OVERTALK,
     AlarmKind.MALFORMED,
     AlarmKind.HANDLER,
+    AlarmKind.TRANSCRIPT,
 )
 CAME_BACK: Final = "It was over; the condition came back later, as another alarm."
 

@@ -17,6 +17,8 @@ for their calls. 0 turns an alarm off. Why the defaults are what they are:
 - Clipping: loud speech touches the limit now and then; one sample in a hundred there
   is distortion everybody hears.
 - Handler: half a second of audio that a handler never hears is words it never hears.
+- Transcript: text comes within seconds of what was said. A minute in which people talk
+  without any is no long word.
 - Overtalk: lively talk overlaps by 5 to 10 %.
 """
 
@@ -132,6 +134,13 @@ LIMITS: Final = (
         " told unless this is 0.",
     ),
     Limit(
+        "transcript_seconds",
+        Kind.TRANSCRIPT,
+        60,
+        "s",
+        "Transcription is wanted, people talk, and no text comes for so long.",
+    ),
+    Limit(
         "complete_percent",
         Kind.INCOMPLETE,
         100,
@@ -176,6 +185,7 @@ class Thresholds:
     overtalk_percent: float = BY_NAME["overtalk_percent"].default
     malformed_count: float = BY_NAME["malformed_count"].default
     handler_drops: float = BY_NAME["handler_drops"].default
+    transcript_seconds: float = BY_NAME["transcript_seconds"].default
     complete_percent: float = BY_NAME["complete_percent"].default
     node_percent: float = BY_NAME["node_percent"].default
     disk_days: float = BY_NAME["disk_days"].default

@@ -18,18 +18,20 @@ def call_entries(
     recordings: Sequence[Recording],
     sidecar: SideCarJson,
     timeline: Mapping[str, object],
+    texts: Mapping[str, str],
 ) -> Iterator[ZipEntry]:
-    """Return the files of a call, in a folder of its own.
+    """Return the files of a call, in a folder of its own. `texts` by file name.
 
     A file that has gone from storage is left out: the side-car still tells its hashes.
     Names are made now, in the reader's zone: later, while it is sent, that is gone.
     """
+    folder = call_name(call)
+    documents = {
+        f"{folder}_{name}.json": json.dumps(document, indent=1)
+        for name, document in (("side-car", sidecar), ("timeline", timeline))
+    }
     return _entries(
-        call,
-        recordings,
-        call_name(call),
-        file_names(recordings),
-        {"side-car": sidecar, "timeline": timeline},
+        call, recordings, folder, file_names(recordings), {**documents, **texts}
     )
 
 
@@ -38,16 +40,12 @@ def _entries(
     recordings: Sequence[Recording],
     folder: str,
     names: Mapping[UUID, str],
-    documents: Mapping[str, object],
+    texts: Mapping[str, str],
 ) -> Iterator[ZipEntry]:
-    for name, document in documents.items():
-        content = json.dumps(document, indent=1).encode()
+    for name, text in texts.items():
+        content = text.encode()
         yield ZipEntry(
-            f"{folder}/{folder}_{name}.json",
-            [content],
-            call.rang_at,
-            len(content),
-            is_text=True,
+            f"{folder}/{name}", [content], call.rang_at, len(content), is_text=True
         )
     for recording in recordings:
         at = recording.verified_at or call.rang_at

@@ -39,9 +39,10 @@ def spoken_entries(rows: CallRows) -> Iterator[Entry]:
 
 def _ended(said: Utterance, began: datetime | None) -> Entry:
     heard = timedelta(milliseconds=said.played_ms)
-    told = f"Heard: {formats.brief(heard.total_seconds())}. {said.reason}"
-    if began is None:
-        told = f"Nothing of it was heard. {said.reason}"
+    length = formats.brief(heard.total_seconds())
+    told = f"Heard: {length}" if began is not None else "Nothing of it was heard"
+    # Reasons are parts of sentences: "stopped by ada".
+    told += f", {said.reason.rstrip('.')}." if said.reason else "."
     details: dict[str, Detail] = {"heard_ms": said.played_ms, "sent_ms": said.sent_ms}
     if said.underruns:
         details["underruns"] = said.underruns
@@ -50,7 +51,7 @@ def _ended(said: Utterance, began: datetime | None) -> Entry:
         "ended",
         began + heard if began is not None else said.queued_at,
         str(said.get_state_display()).lower(),
-        told=told.strip(),
+        told=told,
         tone=TONES.get(State(said.state), ""),
         more=details,
     )

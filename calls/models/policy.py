@@ -15,6 +15,7 @@ from django.db import models
 
 from calls.addresses import is_base_url
 from calls.alarms.thresholds import ThresholdError, profile_thresholds
+from calls.handler_names import handler_faults
 from calls.locales import is_locale
 from calls.patterns import PatternError, patterns_of
 from calls.raw_ids import NotAnIdError, raw_id_read
@@ -175,6 +176,12 @@ class StreamingProfile(models.Model):
         wants_locale = self.transcription != TranscriptionStart.OFF
         if (wants_locale or self.locale) and not is_locale(self.locale):
             faults["locale"] = "Give a language and a region, such as en-US."
+        self.handler = self.handler.strip()
+        if self.handler_options is None:
+            self.handler_options = {}
+        faults |= handler_faults(
+            self.handler, self.handler_options, is_bidirectional=self.bidirectional
+        )
         try:
             profile_thresholds(self.alarm_thresholds)
         except ThresholdError as exc:

@@ -8,6 +8,7 @@ begin. Nothing here asks whether somebody may read transcripts: who calls it doe
 from __future__ import annotations
 
 from typing import Any, TypeVar
+from uuid import UUID
 
 from django.db import connections
 from django.db.models import BooleanField, Exists, F, Func, Model, OuterRef, Q, QuerySet
@@ -85,4 +86,17 @@ def calls_saying(
     if len(few) <= RARE:
         return calls.filter(pk__in=set(few)), None
     condition = Q(Exists(said.filter(call=OuterRef("pk"))))
-    return calls.filter(condition), Words(condition)
+    return calls.filter(condition), Words(condition, most=RARE)
+
+
+def newest_saying(asked: Asked, most: int) -> tuple[list[tuple[int, UUID]], bool]:
+    """Return start and key of the newest pieces that say it; whether there are more.
+
+    What is rare is looked up and sorted here: PostgreSQL would look through all pieces
+    by time for the few that say it. What is common it finds soonest so.
+    """
+    said = segments_saying(asked).values_list("start_us", "pk")
+    found = list(said[: most + 1])
+    if len(found) <= most:
+        return sorted(found, reverse=True), False
+    return list(said.order_by("-start_us", "-pk")[:most]), True

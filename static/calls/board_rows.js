@@ -56,7 +56,10 @@ function buildAlarms(parent, parts, item) {
   parts.heardCount = element("b");
   parts.heard.append(sign("headphones"), parts.heardCount);
   parts.heard.setAttribute("role", "img");
-  parent.append(parts.alarms, parts.heard);
+  parts.says = element("span", "board-heard");
+  parts.says.append(sign("campaign"));
+  parts.says.setAttribute("role", "img");
+  parent.append(parts.alarms, parts.heard, parts.says);
 }
 
 function buildOrders(parent, made, item) {
@@ -170,9 +173,10 @@ function fillPeople(parts, item) {
 }
 
 function fillAlarms(parts, item) {
-  const { alarms, listeners } = item;
+  const { alarms, listeners, speaking } = item;
   parts.alarms.hidden = !alarms;
   parts.heard.hidden = !listeners;
+  parts.says.hidden = !speaking;
   if (alarms) {
     say(parts.alarmCount, number(alarms.count));
     mark(parts.alarms, "severity", alarms.severity);
@@ -187,6 +191,11 @@ function fillAlarms(parts, item) {
     const told = fill(_("Listening: %(names)s"), { names: listeners.join(", ") });
     setTitle(parts.heard, told);
     parts.heard.setAttribute("aria-label", told);
+  }
+  if (speaking) {
+    const told = fill(_("We say: %(name)s"), { name: speaking });
+    setTitle(parts.says, told);
+    parts.says.setAttribute("aria-label", told);
   }
 }
 

@@ -77,6 +77,14 @@ function speakingWords(said) {
   return now.join("; ");
 }
 
+/* What hears the call and speaks into it, and how it fares. */
+function handlerWords(handler) {
+  if (!handler) return "";
+  if (handler.trouble) return handler.trouble;
+  const words = fill(_("%(name)s hears this call"), { name: handler.name });
+  return handler.dropped ? fill(_("%(words)s; %(count)s packets were too many for it"), { words, count: handler.dropped }) : words;
+}
+
 export function showFacts(root, message) {
   const { call } = message;
   if (!call.live) return;
@@ -89,6 +97,8 @@ export function showFacts(root, message) {
   const quiet = put(root, "quiet", isQuiet ? fill(_("no packet for %(age)s"), { age: age(call.quiet) }) : "");
   quiet?.classList.toggle("console-bad", isQuiet);
   put(root, "speaking", speakingWords(call.speaking ?? []));
+  const handler = put(root, "handler", handlerWords(call.handler));
+  handler?.classList.toggle("console-bad", Boolean(call.handler?.trouble));
   if (message.node) put(root, "node", message.node);
   const names = message.listeners;
   const words = names.length > 1 ? _("%(names)s are listening") : _("%(names)s is listening");

@@ -12,8 +12,8 @@ const MOST = 300;
 const STALE_MS = 10_000;
 
 export class Captions {
-  constructor(rows, follow) {
-    Object.assign(this, { rows, follow });
+  constructor(rows) {
+    this.rows = rows;
     this.guesses = new Map();
     rows.list.setAttribute("role", "log");
     rows.list.setAttribute("aria-live", "polite");
@@ -29,7 +29,6 @@ export class Captions {
       else this.#guess(line);
     }
     while (this.rows.length > MOST) this.rows.drop(this.rows.rows[0]);
-    if (lines.length) this.follow.to(this.rows.list.lastElementChild, true);
     return lines.length > 0;
   }
 

@@ -12,6 +12,7 @@ const root = $("listen");
 const part = (name) => root.querySelector(`[data-part="${name}"]`);
 const BACK_SECONDS = 10;
 const SAY_MS = 250;
+const HUSH_MS = 1000;
 /* Further behind than this is not live. */
 const LIVE_SECONDS = 1;
 
@@ -247,6 +248,14 @@ document.addEventListener("keydown", (event) => {
 });
 
 addEventListener("pagehide", () => sound && stop());
+
+/* What was said last is still on its way to be heard here. */
+let hushing = null;
+document.addEventListener("speaking", ({ detail: isSpeaking }) => {
+  clearTimeout(hushing);
+  if (isSpeaking) people.hush(true);
+  else hushing = setTimeout(() => people.hush(false), HUSH_MS);
+});
 
 /* ?t=192 offers to begin there; #listen puts the button at hand. Nothing starts alone. */
 const asked = Number.parseFloat(new URLSearchParams(location.search).get("t"));

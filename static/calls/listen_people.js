@@ -6,6 +6,8 @@ import { _, fill } from "./text.js";
 /* What a meter shows: -60 dBFS is empty, 0 dBFS is full. */
 const FLOOR_DB = -60;
 const FALL = 0.08;
+/* What we say into the call ourselves is a participant, too. */
+const US = "us";
 
 export class People {
   /* `changed(track, gain)` is called whenever somebody's loudness is to change. */
@@ -14,6 +16,13 @@ export class People {
     this.changed = changed;
     this.rows = new Map();
     this.settings = new Map();
+    this.isHushed = false;
+  }
+
+  /* Who speaks into the call does not hear themselves a moment later: nobody can speak so. */
+  hush(isOn) {
+    this.isHushed = isOn;
+    this.apply();
   }
 
   add({ index, name, raw_id: rawId, rate }) {
@@ -70,7 +79,8 @@ export class People {
       mute.firstChild.textContent = settings.muted ? "volume_off" : "volume_up";
       solo.setAttribute("aria-pressed", String(settings.solo));
       row.dataset.heard = String(heard);
-      this.changed(index, heard ? settings.volume : 0);
+      const isOurs = this.isHushed && row.dataset.rawId === US;
+      this.changed(index, heard && !isOurs ? settings.volume : 0);
     }
   }
 

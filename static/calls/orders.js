@@ -160,7 +160,7 @@ function addChoice(form, field) {
   if (field.choices.some((choice) => choice.audio)) {
     const player = element("audio", "console-preview");
     player.controls = true;
-    player.preload = "none";
+    player.preload = "metadata";
     const show = () => {
       const chosen = field.choices.find((choice) => choice.value === select.value);
       player.src = chosen?.audio ?? "";

@@ -31,6 +31,7 @@ let holder = null;
 /* What is held again before the server has closed the last press. */
 let next = null;
 let openedAt = null;
+let wasHeard = false;
 let idle = null;
 /* What the last press came to, until the next. */
 let verdict = null;
@@ -53,13 +54,15 @@ function cannot() {
 
 function show() {
   const why = cannot();
+  const isHeard = Boolean(press?.isOpen);
+  if (isHeard !== wasHeard) document.dispatchEvent(new CustomEvent("speaking", { detail: isHeard }));
+  wasHeard = isHeard;
   mark(root, "can", !why);
-  mark(root, "phase", press ? (press.isOpen ? "open" : "opening") : asked ? "asking" : "idle");
+  mark(root, "phase", press ? (isHeard ? "open" : "opening") : asked ? "asking" : "idle");
   mark(root, "microphone", microphone ? "on" : "off");
   for (const name of ["hold", "latch"]) part(name).setAttribute("aria-disabled", String(Boolean(why)));
   part("latch").setAttribute("aria-pressed", String(holder === "latch"));
   part("interrupts-label").hidden = !facts?.may_interrupt;
-  const isHeard = Boolean(press?.isOpen);
   say(part("microphone"), isHeard ? _("Microphone on") : microphone ? _("Microphone on; nobody hears you") : _("Microphone off"));
   left();
 }

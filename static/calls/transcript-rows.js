@@ -36,7 +36,7 @@ export class Rows {
     this.watcher.disconnect();
     this.byId.clear();
     this.now = [];
-    this.rows = segments.map((segment) => this.#made(segment));
+    this.rows = segments.map((segment, index) => this.#made(segment, segments[index - 1]));
     this.list.replaceChildren(...this.rows.map(({ node }) => node));
     this.#reachable(this.rows[0]);
   }
@@ -45,9 +45,9 @@ export class Rows {
   put(segment) {
     const old = this.byId.get(segment.id);
     if (old) this.drop(old);
-    const row = this.#made(segment);
     let at = this.rows.length;
-    while (at && this.rows[at - 1].at > row.at) at -= 1;
+    while (at && this.rows[at - 1].at > segment.at) at -= 1;
+    const row = this.#made(segment, this.rows[at - 1]);
     if (at) this.rows[at - 1].node.after(row.node);
     else this.list.prepend(row.node);
     this.rows.splice(at, 0, row);
@@ -130,7 +130,8 @@ export class Rows {
   #markWord(row, at) {
     row.node.setAttribute("aria-current", "true");
     this.spell(row);
-    const ms = (at - row.at) * 1000;
+    // The player tells hundredths.
+    const ms = (at - row.at) * 1000 + 5;
     const index = row.words.findLastIndex(([, start]) => start <= ms);
     if (index === row.word) return;
     row.spans[row.word]?.classList.remove("now");
@@ -153,8 +154,8 @@ export class Rows {
     }
   }
 
-  #made(segment) {
-    const row = rowOf(segment);
+  #made(segment, before) {
+    const row = rowOf(segment, before?.language !== segment.language);
     this.byId.set(row.id, row);
     this.watcher.observe(row.node);
     return row;
@@ -162,7 +163,7 @@ export class Rows {
 }
 
 /* One row, its text in one piece yet. */
-export function rowOf(segment) {
+export function rowOf(segment, isOtherLanguage = false) {
   const node = element("li");
   node.dataset.id = segment.id;
   const when = element("button", "when", clock(segment.at));
@@ -172,16 +173,17 @@ export function rowOf(segment) {
   const said = element("span", "said", segment.words.map(([text]) => text).join(""));
   if (segment.language) said.lang = segment.language;
   const rest = element("span", "rest");
-  rest.append(...asides(segment));
+  rest.append(...asides(segment, isOtherLanguage));
   const who = element("b", "who", segment.who);
   who.title = segment.raw_id;
   node.append(when, who, said, rest);
   const text = said.textContent.toLowerCase();
-  return { id: segment.id, at: segment.at, end: segment.at + segment.seconds, words: segment.words, node, when, said, text, spans: null, word: -1 };
+  const { id, at, seconds, words, language } = segment;
+  return { id, at, end: at + seconds, words, language, node, when, said, text, spans: null, word: -1 };
 }
 
 /* What else is known of a piece, discreetly. */
-function asides({ cut, confidence, sentiment, language }) {
+function asides({ cut, confidence, sentiment, language }, isOtherLanguage) {
   const found = [];
   const aside = (kind, text, title) => {
     const made = element("small", "", text);
@@ -193,6 +195,6 @@ function asides({ cut, confidence, sentiment, language }) {
   if (confidence !== null && confidence < UNSURE) aside("unsure", _("unsure"), fill(_("Heard with a confidence of %(share)s"), { share: percent(confidence) }));
   const mood = moods()[sentiment?.toLowerCase()];
   if (mood) aside(sentiment.toLowerCase(), mood);
-  if (language) aside("language", language);
+  if (language && isOtherLanguage) aside("language", language);
   return found;
 }

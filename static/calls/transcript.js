@@ -23,7 +23,7 @@ const find = new Find(root, rows, (row) => {
   follow.let();
   follow.show(row.node);
 });
-let captions = root.dataset.moving === "true" ? new Captions(rows, follow) : null;
+let captions = root.dataset.moving === "true" ? new Captions(rows) : null;
 let { state } = root.dataset;
 let hasFailed = false;
 
@@ -81,8 +81,11 @@ async function load() {
 function begin() {
   const asked = new URLSearchParams(location.hash.slice(1)).get("words");
   const [, phrase, word] = asked?.match(/(?:^|\s)(?:"([^"]+)"|([^\s"-][^\s"*]*))/) ?? [];
-  if (phrase ?? word) find.ask(phrase ?? word, askedMoment() ?? 0);
-  else if (find.input.value) find.look();
+  if (phrase ?? word) {
+    find.ask(phrase ?? word, askedMoment() ?? 0);
+    // The player is there, too: it is followed from there.
+    follow.again();
+  } else if (find.input.value) find.look();
   markMoment();
 }
 
@@ -129,8 +132,10 @@ box.addEventListener("keydown", (event) => {
 document.addEventListener("call:told", ({ detail }) => {
   if (!captions) return;
   state = detail.call.transcription ?? state;
-  if (captions.take(detail.captions ?? []) && find.input.value) find.look();
+  const isNew = captions.take(detail.captions ?? []);
+  if (isNew && find.input.value) find.look();
   tell();
+  if (isNew) follow.to(rows.list.lastElementChild, true);
 });
 document.addEventListener("call:archived", () => {
   captions?.end();

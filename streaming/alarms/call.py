@@ -13,6 +13,7 @@ from calls.drafts import AlarmDraft
 from streaming.alarms.condition import Condition, Moment, Seen
 from streaming.alarms.handler import HandlerWatch
 from streaming.alarms.person import MINUTE, Person, gap_us
+from streaming.alarms.text import TextWatch
 from streaming.alarms.words import WORDS
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class CallWatch:
         # Of a call without packets: whether audio is wanted. None: nobody knows.
         self.is_wanted: bool | None = None
         self.quiet_for = 0.0
+        self.text = TextWatch()
         self._people: dict[str, Person] = {}
         self._conditions: dict[tuple[Kind, str], Condition] = {}
         # Cleared alarms that nobody was told of yet.
@@ -104,6 +106,7 @@ class CallWatch:
         self._moment = moment = Moment(now, wall)
         self._judge_handler(handler)
         self._last, self.quiet_for, self.is_wanted = None, 0.0, None
+        self.text.forget()
         ended = [one for one in self._conditions.values() if one.end(moment)]
         self._news += [one.draft() for one in ended]
         return bool(ended)
@@ -148,6 +151,7 @@ class CallWatch:
             if heard and not person.is_heard:
                 person.listened += passed
         self._note_voices(heard, packets, passed)
+        self.text.look(call.told, self._captured_us, passed, is_heard=bool(heard))
         self._passed.append(passed)
         self._overtalk.append(self._overtalk_since(before, call) if heard > 1 else 0)
         malformed = sum(session.counts.malformed for session in call.sessions)
@@ -183,6 +187,9 @@ class CallWatch:
         if (limit := limits.overtalk_percent) and len(self._passed) >= LEAST_WINDOW:
             share = sum(self._overtalk) / sum(self._passed) / 10_000
             self._share(Kind.OVERTALK, share, limit, limit * 2 / 3)
+        if (limit := limits.transcript_seconds) and self.text.is_wanted:
+            begun = self.text.missing_us
+            self._duration(Kind.TRANSCRIPT, self.text.missing(limit), limit, begun)
         if limit := limits.malformed_count:
             self._share(Kind.MALFORMED, sum(self._malformed), limit, limit / 2)
 

@@ -23,6 +23,7 @@ PATIENCE: Final = {
     Kind.OVERTALK: Patience(3, 10),
     Kind.MALFORMED: Patience(0, 10),
     Kind.HANDLER: Patience(0, 10),
+    Kind.TRANSCRIPT: Patience(0, 2),
     Kind.NODE_FULL: Patience(10, 30),
     Kind.DISK_LOW: Patience(60, 60),
 }

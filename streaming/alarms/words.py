@@ -66,4 +66,7 @@ WORDS: Final[dict[Kind, Words]] = {
         f"In {percent(value)} of the last minute two or more talked at once."
     ),
     Kind.MALFORMED: lambda value, _: f"{messages(value)} came within a minute.",
+    Kind.TRANSCRIPT: lambda value, _: (
+        f"No text has come for {span(value)}, although people talk."
+    ),
 }

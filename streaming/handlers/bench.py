@@ -11,6 +11,7 @@ test of a minute takes no minute, and nothing depends on how busy the machine is
 """
 
 import asyncio
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -38,32 +39,104 @@ class GivenOrder:
     arguments: Mapping[str, str]
 
 
-class Bench:
-    """A call with one handler in it, and all that came of that.
+class BenchCall:
+    """A call without a network: what a line needs of one, and all that came of it.
 
-    `rate` is the line's, `prompts` the library, `refusal` the answer to every order.
-    With `is_one_way` nothing can be sent, as in calls whose profile does not allow it.
+    Its voice is a play-out queue; its clock goes where `pass_time` puts it.
     """
 
     def __init__(
         self,
-        handler: Handler,
         *,
         rate: int = 16_000,
         prompts: Mapping[str, bytes] | None = None,
         refusal: str = "",
         is_one_way: bool = False,
     ) -> None:
+        self.call_id = uuid4()
         self.rate = rate
-        self.now_us = START_US
+        self.clock_us = START_US
+        # Everything that was begun to be said, in order.
+        self.items: list[Item] = []
         # All audio that was heard of the handler, and the time of its first sample.
         self.heard = bytearray()
         self.heard_from_us: int | None = None
         self.transcripts: dict[UUID, SegmentDraft] = {}
         self.orders: list[GivenOrder] = []
+        self.stops: list[str] = []
+        self._prompts = prompts or {}
+        self._refusal = refusal
+        self._is_one_way = is_one_way
+        self._playout = Playout(rate)
+
+    @property
+    def speaker(self) -> "BenchCall | None":
+        """Return what speaks: the bench itself."""
+        return None if self._is_one_way else self
+
+    def now_us(self) -> int:
+        """Return the time."""
+        return self.clock_us
+
+    def pass_time(self, milliseconds: int = 20) -> None:
+        """Let what waits be heard for so long."""
+        for _ in range(0, milliseconds, 20):
+            while (frame := self._playout.due(self.clock_us)) is not None:
+                self._playout.sent(frame)
+            self.clock_us += SLOT_US
+            for frame in self._playout.heard(self.clock_us):
+                if self.heard_from_us is None:
+                    self.heard_from_us = frame.start_us
+                self.heard += frame.pcm[: frame.samples * 2]
+
+    # What is said.
+
+    def begin(self, *, kind: ItemKind, name: str) -> Item:
+        """Begin an utterance."""
+        item = Item(id=uuid4(), kind=kind, name=name)
+        self._playout.put(item)
+        self.items.append(item)
+        return item
+
+    def write(self, item: Item, pcm: bytes) -> int:
+        """Add audio to an utterance."""
+        return self._playout.write(item, pcm)
+
+    def finish(self, item: Item) -> None:
+        """End an utterance."""
+        self._playout.finish(item)
+
+    def stop(self, reason: str) -> list[Item]:
+        """Be silent at once."""
+        self.stops.append(reason)
+        return self._playout.stop(self.clock_us, ItemState.STOPPED, reason)
+
+    # What is asked.
+
+    def keep(self, segment: SegmentDraft) -> None:
+        """Keep a piece of a transcript."""
+        self.transcripts[segment.id] = segment
+
+    async def prompt(self, name: str, rate: int) -> bytes | None:
+        """Return a prompt of the bench's library."""
+        return self._prompts.get(name)
+
+    async def order(self, kind: str, why: str, arguments: dict[str, str]) -> str:
+        """Take an order down; answer what the bench was told to."""
+        self.orders.append(GivenOrder(kind, why, dict(arguments)))
+        return self._refusal
+
+
+class Bench(BenchCall):
+    """A call with one handler in it.
+
+    `rate` is the line's, `prompts` the library, `refusal` the answer to every order.
+    With `is_one_way` nothing can be sent, as in calls whose profile does not allow it.
+    """
+
+    def __init__(self, handler: Handler, **call: Any) -> None:
+        super().__init__(**call)
         self.notes: list[Mapping[str, Any]] = []
-        self.stops = 0
-        self._doors = _Doors(self, prompts or {}, refusal, is_one_way=is_one_way)
 
         async def load(_: str, __: Mapping[str, Any]) -> Handler:
             return handler
@@ -71,7 +144,7 @@ class Bench:
         self.running = Running(
             type(handler).__name__,
             handler.options,
-            self._doors,
+            self,
             remark=self.notes.append,
             wake=lambda: None,
             load=load,
@@ -93,14 +166,9 @@ class Bench:
         await self.running.end("the bench has ended")
 
     @property
-    def items(self) -> list[Item]:
-        """Return everything the handler began to say, in order."""
-        return self._doors.said
-
-    @property
     def trouble(self) -> str:
         """Return what is wrong with the handler, as an alarm says it."""
-        return self.running.trouble(asyncio.get_running_loop().time())
+        return self.running.trouble(time.monotonic())
 
     async def hear(
         self, pcm: bytes, raw_id: str = CALLER, *, silent: bool = False
@@ -118,89 +186,16 @@ class Bench:
 
     def put(self, pcm: bytes, raw_id: str = CALLER, *, silent: bool = False) -> None:
         """Hand over a packet of now; neither time passes nor is it waited for."""
-        self.running.hear(raw_id, self.rate, self.now_us, self.now_us, pcm, silent)
+        now = self.clock_us
+        self.running.hear(raw_id, self.rate, now, now, pcm, silent)
 
     async def press(self, tone: str, raw_id: str = CALLER) -> None:
         """Let somebody press a key."""
         self.running.press(tone, raw_id)
         await self.settled()
 
-    def pass_time(self, milliseconds: int = 20) -> None:
-        """Let what waits be heard for so long."""
-        for _ in range(0, milliseconds, 20):
-            self._doors.play()
-            self.now_us += SLOT_US
-
     async def settled(self) -> None:
         """Wait until the handler has taken all there is, or has ended."""
         async with asyncio.timeout(PATIENCE):
             while not (self.running.is_idle or self.running.is_over):  # noqa: ASYNC110
                 await asyncio.sleep(0)
-
-
-class _Doors:
-    """The call of a bench: its voice is a play-out queue, its clock the bench's."""
-
-    def __init__(
-        self,
-        bench: Bench,
-        prompts: Mapping[str, bytes],
-        refusal: str,
-        *,
-        is_one_way: bool,
-    ) -> None:
-        self.call_id = uuid4()
-        self.rate = bench.rate
-        self.said: list[Item] = []
-        self._bench = bench
-        self._prompts = prompts
-        self._refusal = refusal
-        self._playout = Playout(bench.rate)
-        self._is_one_way = is_one_way
-
-    @property
-    def speaker(self) -> "_Doors | None":
-        return None if self._is_one_way else self
-
-    def now_us(self) -> int:
-        return self._bench.now_us
-
-    # What is said.
-
-    def begin(self, *, kind: ItemKind, name: str) -> Item:
-        item = Item(id=uuid4(), kind=kind, name=name)
-        self._playout.put(item)
-        self.said.append(item)
-        return item
-
-    def write(self, item: Item, pcm: bytes) -> int:
-        return self._playout.write(item, pcm)
-
-    def finish(self, item: Item) -> None:
-        self._playout.finish(item)
-
-    def stop(self, reason: str) -> list[Item]:
-        self._bench.stops += 1
-        return self._playout.stop(self._bench.now_us, ItemState.STOPPED, reason)
-
-    def play(self) -> None:
-        """Let 20 ms be heard, as far as anything is there."""
-        bench = self._bench
-        while (frame := self._playout.due(bench.now_us)) is not None:
-            self._playout.sent(frame)
-        for frame in self._playout.heard(bench.now_us + SLOT_US):
-            if bench.heard_from_us is None:
-                bench.heard_from_us = frame.start_us
-            bench.heard += frame.pcm[: frame.samples * 2]
-
-    # What is asked.
-
-    def keep(self, segment: SegmentDraft) -> None:
-        self._bench.transcripts[segment.id] = segment
-
-    async def prompt(self, name: str, rate: int) -> bytes | None:
-        return self._prompts.get(name)
-
-    async def order(self, kind: str, why: str, arguments: dict[str, str]) -> str:
-        self._bench.orders.append(GivenOrder(kind, why, dict(arguments)))
-        return self._refusal

@@ -41,5 +41,5 @@ class Mixer:
         )
 
     def _taken(self) -> Samples:
-        parts, self._parts = self._parts, {}
-        return mix(list(parts.values()))
+        parts, self._parts = list(self._parts.values()), {}
+        return mix(parts) if len(parts) > 1 else parts[0]

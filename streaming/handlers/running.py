@@ -14,6 +14,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Final
 
+from calls.handler_names import HANDLER_EVENT
 from streaming.handlers.inbox import HeardTone, Inbox
 from streaming.handlers.interface import Handler, HeardAudio
 from streaming.handlers.line import CallLine, Doors
@@ -111,7 +112,7 @@ class Running:
     def remark(self, what: str, **more: Any) -> dict[str, Any]:
         """Return a note for a journal: what happened to it, and its figures."""
         return {
-            "event": "handler",
+            "event": HANDLER_EVENT,
             "what": what,
             "name": self.name,
             "state": self.state.value,

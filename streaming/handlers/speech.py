@@ -2,8 +2,8 @@
 
 Frames of 20 ms are loud or not: `margin_db` above the noise floor, and above
 `least_dbfs` whatever the floor. Three loud ones more than quiet ones (60 ms) are the
-beginning of speech, so that a click, a key or a knock is none; it has ended once
-nothing was loud for `hangover_ms`. The floor is the quietest frame of the last two
+beginning of speech, so that a click of up to 20 ms is none; it has ended once nothing
+was loud for `hangover_ms`. The floor is the quietest frame of the last two
 seconds: it follows a line that grows noisy within two seconds, one that grows quiet at
 once. What is loud from its very first frame on is taken for noise until it was quieter
 once: speech is within a tenth of a second or two, noise is not.
@@ -107,11 +107,13 @@ class SpeechDetector:
 
 
 def level_dbfs(pcm: bytes) -> float:
-    """Return the level of whole 16-bit samples; `FLOOR_DBFS` for silence or nothing."""
+    """Return the level of whole 16-bit samples, hum and offset below 50 Hz left out.
+
+    `FLOOR_DBFS` for silence or nothing.
+    """
     samples = np.frombuffer(pcm, "<i2").astype(np.float32)
     if not len(samples):
         return FLOOR_DBFS
-    power = float(samples @ samples) / len(samples)
-    return (
-        max(10 * math.log10(power / FULL_SCALE**2), FLOOR_DBFS) if power else FLOOR_DBFS
-    )
+    samples -= samples.mean()
+    power = float(samples @ samples) / len(samples) / FULL_SCALE**2
+    return max(10 * math.log10(power), FLOOR_DBFS) if power else FLOOR_DBFS

@@ -158,7 +158,8 @@ class SpeakingDesk:
     def _stop(self, call: CallAudio, order: StopAudio) -> None:
         if not self._is_new(order.command):
             return
-        cut = call.speaker.stop("stopped by order") if call.speaker else []
+        why = f"stopped by {order.name}"
+        cut = call.speaker.stop(why) if call.speaker else []
         words = "Nothing was being said."
         if cut and call.speaker:
             rate = call.speaker.rate

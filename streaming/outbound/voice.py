@@ -11,6 +11,7 @@ from uuid import UUID
 
 from calls.audio.pcm import samples_to_us
 from calls.drafts import ArchiveBatch, OutcomeDraft, UtteranceDraft
+from calls.said import remark_of
 from streaming.outbound.playout import Frame, Item, ItemState
 from streaming.outbound.speaker import Send, Speaker
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from streaming.ingest import MediaSession
 
 _MS: Final = 1000
+# So long a pause is as long by both clocks. Behind a longer one it is asked anew how
+# far they are apart: what is said in one go is not moved by what is learnt meanwhile.
+SHORT_US: Final = 1_000_000
 
 
 @dataclass(slots=True)
@@ -74,10 +78,11 @@ class Voice:
     def _heard(self, frame: Frame) -> None:
         """Keep what was heard, at the time at which it was, by ACS's clock."""
         session, rate = self._session, self.speaker.rate
-        stamp = self._stamp_us
-        if frame.start_us > self._end_us + 1:
-            # Not behind the last one: where it lies is for the clock to say.
-            stamp = max(stamp, self._call.clock.at(self._call.at_us(frame.start_us)))
+        pause = frame.start_us - self._end_us
+        stamp = self._stamp_us + max(pause, 0)
+        if pause > SHORT_US:
+            begun = self._call.clock.at(self._call.at_us(frame.start_us))
+            stamp = max(self._stamp_us, begun)
         lasts = samples_to_us(frame.samples, rate)
         self._end_us = frame.start_us + lasts
         self._stamp_us = stamp + lasts
@@ -111,17 +116,7 @@ class Voice:
             self._queued.pop(item.id, None)
             self._start_us.pop(item.id, None)
         if self._session is not None:
-            # Nameless: a name may be a person's.
-            self._session.remark(
-                {
-                    "event": "utterance",
-                    "id": str(draft.id),
-                    "kind": draft.kind,
-                    "state": draft.state,
-                    "played_ms": draft.played_ms,
-                    "start_us": draft.start_us,
-                }
-            )
+            self._session.remark(remark_of(draft))
         self._call.has_news()
 
     def _start_of(self, item: Item) -> int | None:
@@ -141,8 +136,9 @@ class Voice:
             case ItemState.PLAYED:
                 words = "It was heard."
                 self._told.outcome(item.command, call, is_done=True, words=words)
-            case ItemState.STOPPED | ItemState.FAILED:
+            case ItemState.STOPPED | ItemState.FAILED if item.heard_from_us is None:
                 words = f"Nothing of it was heard: {item.reason}."
                 self._told.outcome(item.command, call, is_done=False, words=words)
-            case ItemState.QUEUED:
+            case _:
+                # Nothing yet; or its beginning, which was told, proved the order.
                 pass

@@ -25,6 +25,7 @@ from calls.admin.sidebar import GROUPS, _address  # noqa: E402
 from calls.models import Call, CallNote, SavedView, Severity, Tag  # noqa: E402
 from tests import factories  # noqa: E402
 from tests.console.conftest import stored_recording  # noqa: E402
+from tests.prompts.sounds import prompt_made  # noqa: E402
 
 # Pages that no list leads to. Whoever makes such a page adds it here.
 OTHERS = (
@@ -78,6 +79,8 @@ def fill(root: User) -> None:
             call=live, state=state, asked_by=root, result="words"
         )
     factories.EventFactory.create(call=over)
+    prompt = prompt_made()
+    factories.UtteranceFactory.create(call=over, prompt=prompt)
     factories.ProcessFactory.create()
     factories.RuleFactory.create(name="Sales")
     factories.member_of("Operators")

@@ -56,6 +56,12 @@ class Line:
                 audio(number, raw_id, pcm=pcm, silent=not loud, start=self.start)
             )
 
+    def heard(self) -> dict[str, Any]:
+        """Return the next message that is said to us."""
+        coming = asyncio.run_coroutine_threadsafe(self._ws.receive_json(), self._loop)
+        message: dict[str, Any] = coming.result(PATIENCE)
+        return message
+
     def hang_up(self) -> None:
         """Close the socket in good order."""
         self._do(self._end())

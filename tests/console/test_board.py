@@ -242,6 +242,19 @@ def test_leaves_out_what_most_rows_do_without() -> None:
     assert not rare & row.keys()
 
 
+def test_names_what_we_say_into_a_call() -> None:
+    call = CallFactory.create(live=True)
+    heard = live_call(call)
+    heard["speaking"] = {
+        "name": "Recording notice",
+        "kind": "prompt",
+        "played_ms": 20,
+        "queued_ms": 900,
+    }
+    row = board_now(snapshot(calls=[heard]))["calls"][0]
+    assert row["speaking"] == "Recording notice"
+
+
 def test_an_order_that_was_confirmed_ends_what_is_told_of_those_before() -> None:
     call = CallFactory.create(live=True)
     before = timezone.now() - timedelta(minutes=1)

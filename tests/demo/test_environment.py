@@ -19,7 +19,9 @@ from demo.environment import (
 )
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
-PORTS = Ports(console=8000, ingest=20_001, emulator=20_002, redis=20_003)
+PORTS = Ports(
+    console=8000, ingest=20_001, emulator=20_002, redis=20_003, realtime=20_004
+)
 
 
 @pytest.fixture

@@ -114,17 +114,18 @@ def test_records_every_kind_of_call_and_finds_nothing_missing(
         said, _ = demo.communicate(timeout=PATIENCE)
 
     assert demo.returncode == 0, said
-    assert "OK: all 6 calls 100 % complete" in said
+    assert "OK: all 10 calls 100 % complete" in said
     report = json.loads(file.read_text(encoding="utf-8"))
     assert report["ok"]
-    assert len({call["kind"] for call in report["calls"]}) == 6
+    assert len({call["kind"] for call in report["calls"]}) == 10
     participants = [each for call in report["calls"] for each in call["participants"]]
-    assert len(participants) == 11
+    assert len(participants) == 18
     for each in participants:
         assert each["stored_packets"] == each["sent_packets"] > 100
         assert each["stored_sha256"] == each["sent_sha256"]
         assert each["silent_packets"] == 0
     assert_kinds_happened(report["calls"])
+    assert_conversations(report["calls"])
     assert_keys_were_pressed(folder)
     assert processes_of(folder) == []
 
@@ -133,8 +134,18 @@ def assert_kinds_happened(calls: list[Any]) -> None:
     """A stop and a redial leave their traces; nothing else may."""
     stopped = [call["participants"][0]["stopped_ms"] for call in calls]
     gaps = [call["participants"][0]["gap_ms"] for call in calls]
-    assert [bool(each) for each in stopped] == [False] * 4 + [True, False]
-    assert [bool(each) for each in gaps] == [False] * 5 + [True]
+    assert [bool(each) for each in stopped] == [False] * 4 + [True] + [False] * 5
+    assert [bool(each) for each in gaps] == [False] * 5 + [True] + [False] * 4
+
+
+def assert_conversations(calls: list[Any]) -> None:
+    """What we said was heard and is recorded: a prompt and an echo.
+
+    In noise without a pause there are no words, and the service is never let speak.
+    """
+    heard = "We were heard for"
+    spoken = [any(heard in note for note in call["notes"]) for call in calls]
+    assert spoken == [False] * 6 + [True, True, False, False]
 
 
 def test_has_a_console_that_works_and_leaves_nothing_after_ctrl_c(

@@ -357,7 +357,7 @@ async def test_who_listens_is_told_to_those_who_may_see_the_call(
 
     assert shown.json()["users"] == ear.of("listeners")[0]["users"]
     assert refused.status_code == 403
-    assert unknown.json() == {"users": None}
+    assert unknown.json() == {"users": None, "speaking": None}
 
 
 async def test_says_that_redis_does_not_answer(

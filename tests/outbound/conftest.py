@@ -18,9 +18,10 @@ from redis import Redis
 from calls import identity, speaking
 from tests.alarms.conftest import app, build, client, make_bench, migrated, speech
 from tests.emulator.conftest import Bench, MakeBench
+from tests.streaming.conftest import on_daphne
 from tests.streaming.house import House, eventually
 
-__all__ = ["app", "build", "client", "make_bench", "migrated", "speech"]
+__all__ = ["app", "build", "client", "make_bench", "migrated", "on_daphne", "speech"]
 
 RATE = 16_000
 
@@ -102,19 +103,16 @@ class Stage:
         samples, _ = soundfile.read(content, dtype="int16")
         return np.asarray(samples).astype("<i2").tobytes()
 
-    async def said(self, state: str) -> dict[str, Any]:
-        """Wait for the row of an utterance in a state; return it."""
-        query = "select * from calls_utterance where state = ? order by queued_at desc"
-        rows: list[dict[str, Any]] = await eventually(
-            lambda: self.house.rows(query, state)
-        )
-        return rows[0]
+    def states(self) -> list[str]:
+        """Return how far each utterance is, in order."""
+        rows = self.house.rows("select state from calls_utterance order by queued_at")
+        return [row["state"] for row in rows]
 
     async def hang_up(self) -> Any:
         return await self.bench.post(f"/emulator/calls/{self.call['id']}/hangup")
 
     async def act(self, what: str, **how: Any) -> Any:
-        path = f"/emulator/calls/{self.call['id']}/actions/{what}"
+        path = f"/emulator/calls/{self.call['id']}/{what}"
         return await self.bench.post(path, **how)
 
     def archived(self) -> tuple[bytes, dict[str, Any]]:

@@ -1,17 +1,145 @@
 """What is said into a call: heard as it was sent, kept as it was heard."""
 
-from tests.outbound.conftest import MakeStage, noise, sha256
+import asyncio
+
+from tests.outbound.conftest import RATE, MakeStage, noise, sha256
+from tests.streaming.house import eventually
+
+FRAME = 640
+# What is sent ahead of what is heard, at most.
+LEAD_FRAMES = 11
 
 
-async def test_a_prompt_is_heard_as_it_is(make_stage: MakeStage) -> None:
+async def test_a_prompt_is_heard_as_it_is_and_kept_as_it_was_heard(
+    make_stage: MakeStage,
+) -> None:
     stage = await make_stage()
-    pcm = noise(2.0)
+    # Not a whole number of frames: the last is filled up with silence.
+    first, second = noise(1.01), noise(0.5, seed=2)
+    padded = first + bytes(320) + second
 
-    stage.play(pcm)
-    report = await stage.until_heard(2.0)
-
-    assert report["heard_sha256"] == sha256(pcm)
-    assert report["underruns"] == 0
+    stage.play(first)
+    stage.play(second)
+    report = await stage.until_heard(1.52)
+    assert report["heard_sha256"] == sha256(padded)
     assert report["max_queued_ms"] <= 250
-    row = await stage.said("played")
-    assert (row["played_ms"], row["underruns"]) == (2000, 0)
+    await eventually(lambda: stage.states() == ["played", "played"])
+    await stage.hang_up()
+
+    stage.house.recover()
+    pcm, track = stage.archived()
+    # Each sample that was asked for, and nothing else: they followed each other.
+    assert pcm.replace(bytes(320), b"", 1) == first + second
+    assert (track["completeness"], track["gap_samples"]) == (1.0, 0)
+    verified = stage.house.manage("verify_archive", "--json")
+    assert verified.returncode == 0, verified.stdout
+
+
+async def test_our_side_lies_where_acs_played_it(make_stage: MakeStage) -> None:
+    stage = await make_stage()
+    stage.play(noise(0.3))
+    await stage.until_heard(0.3)
+    await asyncio.sleep(1.0)
+    stage.play(noise(0.3, seed=2))
+    await stage.until_heard(0.6)
+    await eventually(lambda: stage.states() == ["played", "played"])
+    report = await stage.hang_up()
+
+    stage.house.recover()
+    pcm, track = stage.archived()
+    begun = [
+        report["began_us"] + each["at_ms"] * 1000
+        for each in report["outbound"]["utterances"]
+    ]
+    # ACS begins to play with its next slot; we cannot know when that begins.
+    at = pcm.index(noise(0.3, seed=2)) // 2 * 1_000_000 // RATE
+    ours = [track["origin_us"], track["origin_us"] + at]
+    off_ms = [(theirs - our) / 1000 for theirs, our in zip(begun, ours, strict=True)]
+    assert all(-20 <= each <= 40 for each in off_ms), off_ms
+
+
+async def test_a_stop_bites_at_once_and_cuts_what_is_kept(
+    make_stage: MakeStage,
+) -> None:
+    stage = await make_stage()
+    long, after = noise(30), noise(0.2, seed=2)
+    stage.play(long)
+    stage.play(noise(1, seed=3))
+    await stage.until_heard(0.5)
+
+    stage.stop()
+    await eventually(lambda: stage.states() == ["stopped", "stopped"])
+    stage.play(after)
+    await eventually(lambda: "played" in stage.states())
+    report = await stage.outbound()
+    await stage.hang_up()
+
+    cut, last = report["utterances"]
+    assert report["stops"] == 1
+    assert report["stop_to_silence_ms"] <= 20
+    assert report["flushed_ms"] > 0
+    assert last["sha256"] == sha256(after)
+    stage.house.recover()
+    pcm, _ = stage.archived()
+    kept = pcm[: pcm.index(after)].rstrip(b"\0")
+    assert long.startswith(kept)
+    assert abs(len(kept) / FRAME - cut["ms"] / 20) <= 2
+
+
+async def test_a_prompt_goes_on_after_a_redial_where_it_was_heard_last(
+    make_stage: MakeStage,
+) -> None:
+    stage = await make_stage()
+    pcm = noise(3)
+    stage.play(pcm)
+    await stage.until_heard(0.6)
+
+    await stage.act("redial")
+    await eventually(lambda: stage.states() == ["played"])
+
+    before, after = (await stage.outbound())["utterances"]
+    heard = await stage.heard()
+    begins = heard[: before["ms"] * 32]
+    # The socket went in the middle of a frame, so the last one is not full.
+    rest = heard[-after["ms"] * 32 :].rstrip(b"\0")
+    assert pcm.startswith(begins)
+    assert pcm.rstrip(b"\0").endswith(rest)
+    # What was on its way when the socket went may be heard twice, or is missing.
+    overlap = len(begins) + len(rest) - len(pcm)
+    assert abs(overlap) <= LEAD_FRAMES * FRAME
+
+
+async def test_what_a_dead_process_was_saying_is_kept_as_far_as_it_was_heard(
+    make_stage: MakeStage,
+) -> None:
+    stage = await make_stage()
+    pcm = noise(30)
+    stage.play(pcm)
+    await stage.until_heard(1.0)
+    await eventually(lambda: stage.states() == ["playing"])
+
+    stage.house.kill()
+    await stage.hang_up()
+    stage.house.recover()
+
+    kept, track = stage.archived()
+    assert pcm.startswith(kept)
+    assert len(kept) >= 0.5 * RATE * 2
+    assert track["completeness"] == 1.0
+    [row] = stage.house.rows("select * from calls_utterance")
+    assert (row["state"], row["reason"]) == ("stopped", "the ingest process died")
+    assert row["played_ms"] == len(kept) * 1000 // 2 // RATE
+
+
+async def test_what_cannot_be_said_fails_and_says_why(make_stage: MakeStage) -> None:
+    stage = await make_stage(bidirectional=False)
+    stage.play(noise(1), audio={RATE: "prompts/gone.flac"})
+    stage.play(noise(1), audio={24_000: "prompts/other.flac"})
+
+    await eventually(lambda: stage.states() == ["failed", "failed"])
+
+    rows = stage.house.rows("select reason from calls_utterance order by queued_at")
+    assert [row["reason"] for row in rows] == [
+        "its audio cannot be read (FileNotFoundError)",
+        "there is no audio of it at 16000 Hz",
+    ]

@@ -359,6 +359,12 @@ def test_asks_the_database_no_more_for_many_rules(root: Client, page: str) -> No
         ({"transcription": "at_answer", "locale": ""}, "locale"),
         ({"locale": "english"}, "locale"),
         ({"retention": "forever"}, "retention"),
+        ({"handler": "ehco", "bidirectional": "on"}, "handler"),
+        ({"handler": "our.handlers.", "bidirectional": "on"}, "handler"),
+        # Nobody would hear it.
+        ({"handler": "echo"}, "handler"),
+        ({"handler": "our.Own", "handler_options": "[1]"}, "handler_options"),
+        ({"handler": "our.Own", "handler_options": "{"}, "handler_options"),
     ],
 )
 def test_refuses_options_that_acs_could_not_use(
@@ -376,6 +382,25 @@ def test_a_profile_may_have_a_media_url_of_its_own(root: Client) -> None:
 
     assert StreamingProfile.objects.get().media_base == "wss://media.example.com/eu"
     assert ProfileFactory.create().media_base == "ws://127.0.0.1:9"
+
+
+def test_a_profile_names_a_handler_with_its_options(root: Client) -> None:
+    root.post(
+        f"{PROFILES}add/",
+        profile_form(handler=" our.Own ", handler_options='{"repeat": 3}'),
+    )
+
+    profile = StreamingProfile.objects.get()
+    assert (profile.handler, profile.handler_options) == ("our.Own", {"repeat": 3})
+    page = text_of(root.get(f"{PROFILES}{profile.pk}/change/"))
+    assert 'list="handler-offered"' in page
+    assert '<datalist id="handler-offered"><option value="echo">' in page
+
+
+def test_a_profile_without_a_handler_has_no_options(root: Client) -> None:
+    root.post(f"{PROFILES}add/", profile_form(handler_options=""))
+
+    assert StreamingProfile.objects.get().handler_options == {}
 
 
 def test_makes_another_profile_the_default(root: Client) -> None:

@@ -49,21 +49,21 @@ def test_tells_when_a_prompt_was_heard_and_who_had_it_played() -> None:
 
 
 def test_tells_how_much_was_heard_of_what_was_stopped_and_by_whom() -> None:
-    call = said(state="stopped", played_ms=1_300, reason="bob stopped it")
+    call = said(state="stopped", played_ms=1_300, reason="stopped by bob")
 
     ended = spoken(call)[-1]
 
     assert ended.what == "Prompt “Recording notice”: stopped"
-    assert ended.told == "Heard: 1.3 s. bob stopped it"
+    assert ended.told == "Heard: 1.3 s, stopped by bob."
     assert ended.details["heard_ms"] == 1_300
 
 
 def test_tells_why_nothing_was_heard() -> None:
-    call = said(state="failed", start_us=None, played_ms=0, reason="No socket.")
+    call = said(state="failed", start_us=None, played_ms=0, reason="no socket")
 
     [failed] = spoken(call)
 
-    assert failed.told == "Nothing of it was heard. No socket."
+    assert failed.told == "Nothing of it was heard, no socket."
     assert failed.tone == "bad"
 
 

@@ -42,6 +42,32 @@ def build(tmp_path: Path, migrated: Path) -> Iterator[Callable[..., House]]:
 
 
 @pytest.fixture
+def on_daphne(build: Callable[..., House]) -> Callable[..., House]:
+    """Return what starts the web process of a small installation: it takes media too.
+
+    It does not wait until that listens.
+    """
+
+    def start(**env: str) -> House:
+        house = build("daphne", **env)
+        with house.log.open("ab") as log:
+            house.process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "daphne", "-v", "0"),
+                    *("-p", str(house.port), "acsstream.asgi:application"),
+                ],
+                cwd=ROOT,
+                env=house.env | {"DEBUG": "1"},
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        return house
+
+    return start
+
+
+@pytest.fixture
 async def client() -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession() as client:
         yield client

@@ -94,6 +94,10 @@ class House:
         self.process = None
         return status
 
+    def kill(self) -> None:
+        """Kill the process where it stands."""
+        self.end(signal.SIGKILL)
+
     def close(self) -> None:
         if self.process is not None:
             self.end()

@@ -29,6 +29,8 @@ from calls.watching import WATCHED_KEY
 from streaming import call_watch, watch_source
 from streaming.call_audio import CallAudio, HeardTrack
 from streaming.call_details import DetailPublisher
+from streaming.handlers.bench import Bench
+from streaming.handlers.echo import Echo
 from streaming.live import LivePublisher
 from tests.console.conftest import logged_in
 from tests.factories import (
@@ -187,6 +189,28 @@ async def test_tells_each_speaker_s_figures_under_their_name(
     assert found["call"]["completeness"] == 1.0
     assert found["call"]["streaming_label"] == "Streaming"
     assert found["clock"] == pytest.approx(2.0, abs=0.05)
+
+
+async def test_tells_what_hears_the_call_and_how_it_fares(
+    call: Call, recorder: Recorder
+) -> None:
+    recorder.hear(ADA, 0, 10)
+    async with Bench(Echo({})) as bench:
+        await bench.hear(voice(0))
+        bench.running.report("its service does not answer")
+        recorder.call.handler = bench.running
+        await recorder.tell()
+
+        async with looking(call.pk) as seen:
+            found = await seen.until(lambda one: one["people"])
+
+    handler = found["call"]["handler"]
+    assert (handler["name"], handler["state"], handler["frames"]) == (
+        "Echo",
+        "running",
+        1,
+    )
+    assert handler["trouble"].endswith("says: its service does not answer")
 
 
 async def test_sends_a_waveform_whole_once_and_then_what_is_new(

@@ -2,9 +2,7 @@
 
 import asyncio
 import socket
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -22,7 +20,7 @@ from streaming.live import LivePublisher
 from streaming.management.commands.ingest import KEEPALIVE, listening_socket
 from streaming.media_routing import media
 from streaming.recorder import Recorder, recorder, recorder_stop
-from tests.streaming.house import ROOT, House, closing, eventually
+from tests.streaming.house import House, closing, eventually
 from tests.streaming.wire import audio, metadata
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -313,29 +311,10 @@ def test_sockets_notice_a_peer_that_vanished() -> None:
                     assert accepted.getsockopt(tcp, getattr(socket, name)) == value
 
 
-@pytest.fixture
-def daphne(build: Callable[..., House]) -> Iterator[House]:
-    """The web process of a small installation, which takes media too."""
-    house = build("daphne")
-    with house.log.open("ab") as log:
-        house.process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "daphne", "-v", "0"),
-                *("-p", str(house.port), "acsstream.asgi:application"),
-            ],
-            cwd=ROOT,
-            env=house.env | {"DEBUG": "1"},
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    yield house
-    house.close()
-
-
 async def test_daphne_serves_media_beside_the_console(
-    daphne: House, client: aiohttp.ClientSession
+    on_daphne: Callable[..., House], client: aiohttp.ClientSession
 ) -> None:
+    daphne = on_daphne()
     call_id = uuid4()
 
     async def dial() -> aiohttp.ClientWebSocketResponse:

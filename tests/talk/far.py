@@ -4,8 +4,8 @@ A process of its own, so that a busy test does not hold it up:
 
     python -m tests.talk.far ws://127.0.0.1:8001/media/… HEARD SECONDS
 
-What comes goes through the emulator's play-out queue; each 20 ms that is played is a
-line of HEARD: when, in ms since 1970, and its loudest sample.
+What comes goes through the emulator's play-out queue. Each 20 ms that is played is a
+line of HEARD: when, in ms since 1970, and after how many ms it is loud, -1 if never.
 """
 
 import asyncio
@@ -23,6 +23,8 @@ from tests.streaming.wire import ALICE, PACKET_US, RATE, metadata
 
 FRAME_SECONDS = 0.02
 FRAME_BYTES = RATE // 50 * 2
+# Of 32768: what is not a pause.
+LOUD = 1_500
 
 
 class Far:
@@ -31,20 +33,25 @@ class Far:
     def __init__(self, heard: TextIO) -> None:
         self._file = heard
         self._began = time.time()
-        self._queue = OutboundAudio(FRAME_BYTES, enabled=True, keep=3600)
-        self._written = 0
+        self._queue = OutboundAudio(FRAME_BYTES, enabled=True, keep=0)
+        self._slot = 0
 
     def take(self, text: str) -> None:
         self._queue.take(text, time.time() - self._began, limit=1 << 20)
-        self.play()
 
     def play(self) -> None:
-        self._queue.advance(time.time() - self._began)
-        for slot, pcm in self._queue._heard[self._written :]:
-            loudest = int(np.abs(np.frombuffer(pcm, "<i2").astype(int)).max())
-            at = (self._began + slot * FRAME_SECONDS) * 1000
-            self._file.write(f"{at:.0f} {loudest}\n")
-            self._written += 1
+        now = int((time.time() - self._began) / FRAME_SECONDS)
+        for slot in range(self._slot, now):
+            pcm = self._queue.played_in(slot)
+            if pcm is not None:
+                self._note(slot, pcm)
+        self._slot = now
+
+    def _note(self, slot: int, pcm: bytes) -> None:
+        loud = np.abs(np.frombuffer(pcm, "<i2").astype(int)) > LOUD
+        after = np.argmax(loud) * 1000 / RATE if loud.any() else -1
+        at = (self._began + slot * FRAME_SECONDS) * 1000
+        self._file.write(f"{at:.0f} {after:.0f}\n")
         self._file.flush()
 
 

@@ -178,6 +178,7 @@ async def test_ends_when_one_may_no_longer_speak_or_the_call_hears_no_more(
     async with ingest() as heard, mouth(call.pk, client) as one:
         await one.open()
         await one.speak(0, 5)
+        await eventually(lambda: len(heard.said) == 5 * len(pcm(0)))
         await sync_to_async(TAKEN[how])(client)
         await one.until(lambda: one.of("closed"))
         await heard.ended()
@@ -370,6 +371,39 @@ async def test_a_browser_that_says_nothing_more_is_not_waited_for(
         await one.open()
         await one.until(lambda: one.of("closed"))
     assert one.of("closed")[0]["why"] == "lost"
+
+
+@pytest.mark.parametrize(
+    ("group", "fields", "microphone"),
+    [
+        ("Operators", {}, "(self)"),
+        ("Operators", {"live": False, "ended": True}, "()"),
+        ("Auditors", {}, "()"),
+    ],
+)
+async def test_the_page_may_ask_for_the_microphone_where_one_can_speak(
+    group: str, fields: dict[str, Any], microphone: str
+) -> None:
+    call = await live_call(**fields)
+    client = await browser_of(lambda: member_of(group))
+    url = f"/admin/calls/call/{call.pk}/change/"
+
+    page = await sync_to_async(client.get)(url)
+
+    assert f"microphone={microphone}" in page.headers["Permissions-Policy"]
+    assert ('id="talk"' in page.content.decode()) is (microphone == "(self)")
+
+
+async def test_who_speaks_is_told_to_those_who_may_see_the_call() -> None:
+    call = await live_call()
+    auditor = await browser_of(lambda: member_of("Auditors"))
+    async with ingest(), mouth(call.pk, await browser_of(operator)) as one:
+        await one.open()
+        shown = await sync_to_async(auditor.get)(f"/calls/{call.pk}/listeners.json")
+        speaking = await sync_to_async(talker)(call.pk)
+
+    assert speaking is not None
+    assert shown.json()["speaking"] == speaking["user"]
 
 
 @pytest.mark.parametrize(

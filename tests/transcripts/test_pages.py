@@ -1,16 +1,21 @@
 """Transcripts on pages: for those who may read them, and for nobody else."""
 
+import io
+import zipfile
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from django.contrib.auth.models import Permission
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
 from calls.audit_words import sentence
 from calls.models import AuditAction, AuditEntry, Call, SavedView
-from tests.console.conftest import logged_in
+from tests.console.conftest import logged_in, stored_recording
 from tests.factories import (
     CallFactory,
     ParticipantFactory,
@@ -57,6 +62,10 @@ def addresses(call: Call) -> list[str]:
     ]
 
 
+def at(call: Call, seconds: int) -> int:
+    return (call.origin_us or 0) + seconds * 1_000_000
+
+
 def notes() -> list[str]:
     rows = AuditEntry.objects.filter(action=AuditAction.TRANSCRIPT_READ)
     return [sentence(entry) for entry in rows.order_by("pk")]
@@ -73,7 +82,7 @@ def test_the_page_gets_who_said_what_and_when(auditor: Client, call: Call) -> No
 def test_a_running_call_s_page_can_ask_for_the_newest_pieces(
     auditor: Client, call: Call
 ) -> None:
-    newer = SegmentFactory.create(call=call, start_us=call.origin_us + 9_000_000)
+    newer = SegmentFactory.create(call=call, start_us=at(call, 9))
 
     found = auditor.get(f"{addresses(call)[0]}?newest=1").json()["segments"]
 
@@ -138,7 +147,7 @@ def test_a_found_piece_is_shown_as_text_and_leads_to_its_moment(
 
 def test_long_lists_of_what_was_said_have_pages(auditor: Client, call: Call) -> None:
     for number in range(30):
-        SegmentFactory.create(call=call, start_us=call.origin_us + number * 1_000_000)
+        SegmentFactory.create(call=call, start_us=at(call, number))
 
     first = auditor.get(f"{SAID}?q=refund")
     second = auditor.get(f"{SAID}?q=refund&p=2")
@@ -165,6 +174,36 @@ def test_who_read_searched_and_exported_is_on_the_audit_log(
         "exported the call's transcript as VTT",
     ]
     assert len(notes()) == 10
+
+
+def test_the_zip_of_a_call_has_the_transcript_for_who_may_read_it(
+    operator: Client, deaf: Client, call: Call
+) -> None:
+    stored_recording(np.zeros(16_000, np.int16), call=call, track=None)
+
+    def texts(client: Client) -> list[str]:
+        answer: Any = client.get(f"/calls/{call.pk}/everything.zip")
+        with zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content))) as kept:
+            return [
+                kept.read(name).decode()
+                for name in kept.namelist()
+                if "_transcript." in name
+            ]
+
+    assert [("refund" in text) for text in texts(operator)] == [True] * 4
+    assert notes() == ["exported the call's transcript as ZIP"]
+    assert texts(deaf) == []
+
+
+def test_a_call_is_exported_as_files_without_the_console(
+    call: Call, tmp_path: Path
+) -> None:
+    call_command("export_call", str(call.pk), tmp_path, verbosity=0)
+
+    names = {path.name.split("_")[-1] for path in tmp_path.glob("*/*")}
+    assert names >= {"transcript.vtt", "transcript.json", "timeline.json"}
+    with pytest.raises(CommandError, match="already"):
+        call_command("export_call", str(call.pk), tmp_path)
 
 
 def test_a_page_of_thousands_of_pieces_asks_a_handful_of_questions(

@@ -8,7 +8,7 @@ from calls.drafts import SegmentDraft
 from calls.models import Call, TranscriptSegment
 from calls.segments import segments_store
 from calls.transcripts.asked import asked_of, hits
-from calls.transcripts.search import calls_saying, segments_saying
+from calls.transcripts.search import calls_saying, newest_saying, segments_saying
 from tests.factories import CallFactory, SegmentFactory
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
@@ -41,6 +41,7 @@ def finds(query: str) -> bool:
         ('"thank y"*', True),
         ("refund -cheque", True),
         ("refund -invoice", False),
+        ("refund -cheque -invoice", False),
         ('refund -"thank you"', False),
         ('refund -"you thank"', True),
         ("-cheque", False),
@@ -107,6 +108,16 @@ def test_calls_are_found_whether_a_word_is_rare_or_common(
     common, _ = calls_saying(Call.objects.all(), asked_of("common"))
 
     assert list(rare) == list(common) == [said]
+
+
+def test_the_newest_pieces_are_found_whether_they_are_all_or_not() -> None:
+    call = CallFactory.create(ended=True)
+    rows = [SegmentFactory.create(call=call, start_us=at) for at in (3, 1, 2)]
+    newest_first = [(3, rows[0].pk), (2, rows[2].pk), (1, rows[1].pk)]
+
+    assert newest_saying(asked_of("refund"), 3) == (newest_first, False)
+    assert newest_saying(asked_of("refund"), 2) == (newest_first[:2], True)
+    assert newest_saying(asked_of("-refund"), 2) == ([], False)
 
 
 def test_what_was_asked_for_is_marked_as_it_was_found() -> None:

@@ -252,6 +252,8 @@ class ArchiveList(ChangeList):
         paginator.counted = self.queryset.filter(
             *(one.counting for one in known if one)
         )
+        limits = (one.most for one in known if one and one.most)
+        paginator.most = min(limits, default=None)
 
     @property
     def rows_words(self) -> str:

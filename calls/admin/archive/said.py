@@ -34,7 +34,7 @@ class SaidFilter(TextFilter):
 
     title = gettext_lazy("words said")
     label = gettext_lazy("Words said")
-    hint = gettext_lazy("words, “a phrase”, -not, begin*")
+    hint = gettext_lazy("words, “phrase”, -not")
     names = ("said",)
 
     @property

@@ -53,9 +53,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--calls",
             type=_calls,
-            default=6,
+            default=10,
             metavar="N",
-            help="calls to ring; there are six kinds, which repeat (default: 6)",
+            help="calls to ring; there are ten kinds, which repeat (default: 10)",
         )
         parser.add_argument(
             "--seconds",

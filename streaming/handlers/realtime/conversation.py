@@ -128,6 +128,7 @@ class Conversation:
             self._dead.append(self._active)
             if not by_service:
                 self.send(events.cancel(self._active))
+        self._note_heard()
         if self.answers.is_silent:
             return
         self.interrupted()
@@ -137,8 +138,8 @@ class Conversation:
         }
         for said in saying:
             cut = cuts.get(id(said.saying))
-            if cut is not None or said.saying.is_over:
-                self._cut(said, cut.played_ms if cut else said.saying.played_ms)
+            if cut is not None:
+                self._cut(said, cut.played_ms)
 
     def _cut(self, said: Said, played_ms: int) -> None:
         """Take note of how much of an item was heard, and tell the service."""
@@ -170,12 +171,15 @@ class Conversation:
 
     def tick(self) -> None:
         """Look after what time brings; to be called every 20 ms or so."""
+        self._note_heard()
+        if self._retry_at is not None and time.monotonic() >= self._retry_at:
+            self.respond()
+
+    def _note_heard(self) -> None:
         self.answers.note_begun()
         for said in self.answers:
             if said.saying.is_over:
                 self._note_over(said)
-        if self._retry_at is not None and time.monotonic() >= self._retry_at:
-            self.respond()
 
     def _note_over(self, said: Said) -> None:
         played_ms = said.saying.played_ms

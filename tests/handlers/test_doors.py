@@ -1,0 +1,117 @@
+"""What a handler asks of the house: prompts, orders, and that its words are kept."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from asgiref.sync import sync_to_async
+from pytest_django import Settings
+
+from calls.models import Call, CommandKind, Prompt, StreamCommand, TranscriptSegment
+from streaming.archive import Archive
+from streaming.call_audio import CallAudio
+from streaming.handlers.doors import CallDoors, order_give, prompt_read
+from streaming.handlers.line import CallLine
+from tests.factories import CallFactory
+from tests.streaming.wire import voice
+
+GREETING = b"".join(voice(number) for number in range(25))
+
+
+def prompt(**fields: Any) -> Prompt:
+    named = {"name": "Greeting", "audio_16k": "greeting-16.flac", "audio_24k": "gone"}
+    return Prompt.objects.create(
+        **{**named, "duration_ms": 500, "level_dbfs": -20.0, **fields}
+    )
+
+
+@pytest.fixture
+def library(settings: Settings, tmp_path: Path) -> Path:
+    """Return the folder of prompts' audio, with a greeting in it."""
+    options = {"location": str(tmp_path)}
+    backend = "django.core.files.storage.FileSystemStorage"
+    settings.STORAGES = settings.STORAGES | {
+        "recordings": {"BACKEND": backend, "OPTIONS": options}
+    }
+    samples = np.frombuffer(GREETING, "<i2")
+    soundfile.write(tmp_path / "greeting-16.flac", samples, 16_000, "PCM_16")
+    return tmp_path
+
+
+@pytest.mark.django_db
+def test_a_prompt_is_read_sample_for_sample(library: Path) -> None:
+    prompt()
+
+    assert prompt_read("Greeting", 16_000) == GREETING
+
+
+@pytest.mark.django_db
+def test_a_prompt_that_is_withdrawn_or_at_no_such_rate_is_none(library: Path) -> None:
+    prompt()
+    prompt(name="Old", is_withdrawn=True)
+
+    assert prompt_read("Old", 16_000) is None
+    assert prompt_read("Greeting", 8_000) is None
+    assert prompt_read("Farewell", 16_000) is None
+
+
+@pytest.mark.django_db
+def test_an_order_is_a_command_of_nobody_with_its_reason() -> None:
+    call = CallFactory.create(live=True)
+
+    assert order_give(call.pk, "hang_up", "the caller said goodbye", {}) == ""
+
+    command = StreamCommand.objects.get()
+    assert (command.kind, command.asked_by) == (CommandKind.HANG_UP, None)
+    assert command.why == "the caller said goodbye"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [("hang_up", "has ended"), ("start", "cannot order “start”")],
+)
+def test_an_order_that_makes_no_sense_is_refused_in_words(kind: str, told: str) -> None:
+    call = CallFactory.create(ended=True)
+
+    assert told in order_give(call.pk, kind, "to be sure", {})
+    assert not StreamCommand.objects.exists()
+
+
+@pytest.fixture
+async def archive() -> AsyncIterator[Archive]:
+    archive = Archive()
+    yield archive
+    archive.close(wait=True)
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_what_was_said_in_words_becomes_rows_and_the_newest_word_stands(
+    archive: Archive, library: Path
+) -> None:
+    call: Call = await sync_to_async(CallFactory.create)(live=True)
+    await sync_to_async(prompt)()
+    doors = CallDoors(CallAudio(call.pk), archive, lambda: None)
+    first, second = (CallLine("own", doors, print) for _ in range(2))
+    first.rate = 16_000
+
+    for text, is_cut in (("Good mor", True), ("Good morning", False)):
+        first.transcript(
+            number=0, raw_id="us", text=text, start_us=5, duration_us=7, is_cut=is_cut
+        )
+    second.transcript(number=0, raw_id="us", text="Again", start_us=9)
+    assert await archive.flush()
+
+    rows = TranscriptSegment.objects.order_by("start_us").values_list(
+        "text", "start_us", "duration_us", "is_cut", "raw_id"
+    )
+    assert [row async for row in rows] == [
+        ("Good morning", 5, 7, False, "us"),
+        ("Again", 9, 0, False, "us"),
+    ]
+    assert await first.prompt("Greeting") == GREETING
+    with pytest.raises(LookupError, match="no prompt “Farewell”"):
+        await first.prompt("Farewell")

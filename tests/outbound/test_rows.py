@@ -1,0 +1,93 @@
+"""What ingest tells of what was said: rows, and what they prove of orders."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import pytest
+
+from calls.drafts import ArchiveBatch, OutcomeDraft, UtteranceDraft
+from calls.models import CommandKind, CommandState, Evidence, Utterance
+from calls.services import batch_store
+from calls.utterances import utterances_recover
+from tests.factories import CallFactory, CommandFactory, PromptFactory
+
+pytestmark = pytest.mark.django_db
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def utterance(state: str = "playing", **more: object) -> UtteranceDraft:
+    draft = UtteranceDraft(
+        id=uuid4(),
+        call_id=CallFactory().pk,
+        kind="prompt",
+        state=state,
+        name="welcome",
+        queued_at=NOON,
+    )
+    return replace(draft, **more)  # type: ignore[arg-type]
+
+
+def test_a_prompt_is_proved_by_its_first_sample_and_stays_proved() -> None:
+    order = CommandFactory(
+        kind=CommandKind.PLAY_PROMPT, state=CommandState.SENT, sent_at=NOON
+    )
+    sent = OutcomeDraft(order.pk, order.call_id, True, "Its first sample was sent.")
+
+    batch_store(ArchiveBatch(outcomes=[sent]))
+    batch_store(ArchiveBatch(outcomes=[replace(sent, is_done=False, words="cut")]))
+
+    order.refresh_from_db()
+    assert (order.state, order.result) == (CommandState.CONFIRMED, sent.words)
+    assert order.evidence == Evidence.MEDIA
+
+
+def test_a_prompt_that_nobody_could_hear_fails_in_words() -> None:
+    order = CommandFactory(
+        kind=CommandKind.PLAY_PROMPT, state=CommandState.SENT, sent_at=NOON
+    )
+    words = "Nothing of it was heard: no socket for 10 s."
+
+    batch_store(
+        ArchiveBatch(outcomes=[OutcomeDraft(order.pk, order.call_id, False, words)])
+    )
+
+    order.refresh_from_db()
+    assert (order.state, order.result) == (CommandState.FAILED, words)
+
+
+def test_an_order_and_a_prompt_that_are_gone_do_not_keep_the_row_away() -> None:
+    prompt = PromptFactory()
+    draft = utterance(command_id=uuid4(), prompt_id=prompt.pk)
+    gone = utterance(prompt_id=uuid4())
+    removed = utterance(call_id=uuid4())
+
+    batch_store(ArchiveBatch(utterances=[draft, gone, removed]))
+
+    rows = {row.pk: row for row in Utterance.objects.all()}
+    assert set(rows) == {draft.id, gone.id}
+    assert (rows[draft.id].prompt_id, rows[draft.id].command_id) == (prompt.pk, None)
+    assert rows[gone.id].prompt_id is None
+
+
+def test_journals_tell_the_end_that_rows_do_not_know_and_change_no_other() -> None:
+    cut = utterance("playing", played_ms=0)
+    done = utterance("failed", call_id=cut.call_id, reason="told live")
+    unknown = utterance("playing", call_id=cut.call_id)
+    batch_store(ArchiveBatch(utterances=[cut, done]))
+
+    utterances_recover(
+        [
+            replace(cut, name="", state="stopped", played_ms=900, reason="died"),
+            replace(done, name="", state="played", reason=""),
+            replace(unknown, name=""),
+        ]
+    )
+
+    rows = {row.pk: row for row in Utterance.objects.all()}
+    row = rows[cut.id]
+    assert (row.name, row.state, row.played_ms) == ("welcome", "stopped", 900)
+    assert rows[done.id].reason == "told live"
+    # Of a lost database: nobody is left who would say more of it.
+    assert rows[unknown.id].state == "stopped"

@@ -1,0 +1,153 @@
+"""What rows say of transcription, on both databases."""
+
+import gzip
+import json
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from pytest_django import Settings
+
+from calls.drafts import ArchiveBatch, ConnectionDraft
+from calls.models import Call, Connection, Recording, TranscriptSegment
+from calls.models.call import ArchiveState, StreamingState
+from calls.recovery import journals_recover
+from calls.services import batch_store, transcripts_newest
+from calls.storage import recording_open
+from tests.factories import CallFactory
+from tests.streaming.desk import OPENED, Desk
+from tests.streaming.wire import ALICE, audio
+from tests.streaming.wire import metadata as audio_metadata
+from tests.transcription.scribe import Scribe
+from tests.transcription.wire import metadata, said, word
+
+pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
+
+
+def segments() -> list[dict[str, Any]]:
+    return list(TranscriptSegment.objects.order_by("start_us").values())
+
+
+def leftovers() -> list[dict[str, Any]]:
+    [name] = set(Recording.objects.exclude(track=None).values_list("leftovers"))
+    with recording_open(name[0]) as stored, gzip.open(stored, "rt") as lines:
+        return [json.loads(line) for line in lines]
+
+
+def test_recovery_rebuilds_every_piece_and_keeps_every_frame(
+    settings: Settings,
+) -> None:
+    frames = [
+        metadata(),
+        said("Hello.", 0.5, 0.6, words=[word("hello", 0.5, 0.6)], confidence=0.9),
+        said("how are", 2, status="Intermediate"),
+        said("How are you?", 2, sentimentAnalysisResult={"sentiment": "positive"}),
+        '{"kind": "TranscriptionData"}',
+    ]
+    with Desk(Path(settings.JOURNAL_DIR)) as desk:
+        media, scribe = desk.socket(), Scribe(desk)
+        for number, frame in enumerate([audio_metadata(), audio(0), audio(1)]):
+            media.take(frame, number * 20_000)
+        for at, frame in enumerate(frames):
+            scribe.hear(frame, at)
+        scribe.session.close(1006, "", OPENED + timedelta(seconds=9))
+        desk.seal(media)
+        batch_store(
+            ArchiveBatch(
+                connections=[
+                    one.draft(process_id=uuid4(), node="desk")
+                    for one in (media, scribe.session)
+                ],
+                subscriptions=list(media.subscription_drafts()),
+                segments=scribe.session.segment_drafts(),
+            )
+        )
+    live = segments()
+    assert [row["text"] for row in live] == ["Hello.", "How are you?"]
+    Call.objects.all().delete()
+
+    [done] = journals_recover(Path(settings.JOURNAL_DIR))
+
+    assert (done.problem, done.recordings) == ("", 1)
+    assert segments() == live
+    assert Call.objects.get().has_transcript
+    kinds = set(Connection.objects.values_list("kind", "malformed", "journal_state"))
+    assert kinds == {("media", 0, "kept"), ("transcription", 1, "kept")}
+    assert not list(Path(settings.JOURNAL_DIR).glob("*.journal"))
+    assert [line["text"] for line in leftovers()] == frames
+
+
+def socket(call: Call, kind: str, **more: Any) -> ConnectionDraft:
+    return ConnectionDraft(
+        id=uuid4(),
+        call_id=call.pk,
+        call_connection_id=call.connection_id or "",
+        correlation_id="",
+        process_id=uuid4(),
+        node="desk",
+        remote_address="",
+        opened_at=OPENED,
+        kind=kind,
+        **more,
+    )
+
+
+def closed(draft: ConnectionDraft) -> ArchiveBatch:
+    ended = replace(draft, closed_at=OPENED + timedelta(seconds=60), close_code=1006)
+    return ArchiveBatch(connections=[ended])
+
+
+def test_only_media_sockets_tell_of_streaming() -> None:
+    call = CallFactory(streaming_state="off", desired_streaming=True)
+    text = socket(call, "transcription")
+    media = socket(call, "media", last_packet_at=OPENED + timedelta(seconds=50))
+
+    def state() -> str:
+        return str(Call.objects.get(pk=call.pk).streaming_state)
+
+    batch_store(ArchiveBatch(connections=[text]))
+    assert state() == StreamingState.OFF
+    batch_store(ArchiveBatch(connections=[media]))
+    assert state() == StreamingState.STREAMING
+    batch_store(closed(text))
+    assert state() == StreamingState.STREAMING
+    batch_store(ArchiveBatch(connections=[socket(call, "transcription")]))
+    batch_store(closed(media))
+    assert state() == StreamingState.STALLED
+
+
+@pytest.mark.parametrize(
+    "order", [("media", "transcription"), ("transcription", "media")]
+)
+def test_a_call_is_finished_when_its_last_socket_has_closed(
+    order: tuple[str, str],
+) -> None:
+    call = CallFactory(state="ended", ended_at=OPENED, archive_state="live")
+    sockets = [socket(call, kind) for kind in order]
+    batch_store(ArchiveBatch(connections=sockets))
+
+    def state() -> str:
+        return str(Call.objects.get(pk=call.pk).archive_state)
+
+    batch_store(closed(sockets[0]))
+    assert state() == ArchiveState.LIVE
+    batch_store(closed(sockets[1]))
+    assert state() == ArchiveState.PENDING
+
+
+def test_knows_which_calls_want_text_and_how_far_it_goes() -> None:
+    silent = CallFactory(state="connected", desired_transcription=True)
+    heard = CallFactory(state="connected", desired_transcription=True)
+    unwanted = CallFactory(state="connected")
+    over = CallFactory(state="ended", desired_transcription=True, ended_at=OPENED)
+    for start in (3, 5, 4):
+        TranscriptSegment.objects.create(
+            id=uuid4(), call=heard, raw_id=ALICE, source="acs", start_us=start, text="x"
+        )
+
+    asked = [call.pk for call in (silent, heard, unwanted, over)]
+
+    assert transcripts_newest(asked) == {silent.pk: 0, heard.pk: 5}
