@@ -7,6 +7,7 @@ from typing import Any, cast
 import pytest
 import redis
 from asgiref.sync import sync_to_async
+from django.db import connections
 from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import Settings
@@ -90,7 +91,7 @@ async def test_a_key_that_only_a_callback_told_reaches_the_handler(
 
         audio.keys.from_socket("1", "", microseconds(START))
         callbacks = [told(order, 1, "one", 0.4), told(order, 2, "pound", 0.6)]
-        await asyncio.to_thread(post_callback, call, *callbacks)
+        await asyncio.to_thread(post_and_close, call, *callbacks)
         # What comes after them has come when they have.
         last = KeyPressed(call=str(call.pk), raw_id=LAST[1], key=LAST[0], at_us=0)
         client.publish(KEYS, encode(last))
@@ -98,6 +99,14 @@ async def test_a_key_that_only_a_callback_told_reaches_the_handler(
     await desk.stop()
 
     assert heard.keys == [*([] if masks else [("#", CALLER)]), LAST]
+
+
+def post_and_close(call: Call, *events: object) -> None:
+    """Post as another thread does, which has a connection of its own."""
+    try:
+        post_callback(call, *events)
+    finally:
+        connections.close_all()
 
 
 def with_handler(*, masks_tones: bool) -> tuple[Call, StreamCommand]:
