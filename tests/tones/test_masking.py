@@ -18,12 +18,10 @@ from calls.models import Call, CallEvent, Recording, StreamingProfile, Tone
 from calls.orders.tones import RECEIVED
 from calls.storage import recording_open
 from calls.tone_masking import masks_tones
-from streaming.archive import Archive
-from streaming.call_audio import CallAudio
 from streaming.ingest import Opening
+from streaming.late_facts import ask_again
 from streaming.protocol import MASK, DtmfData, decode, mask_keys
 from streaming.recorder import Recorder
-from streaming.resume import masking_learn
 from tests.control.wire import call_made, cloud_event, post_callback
 from tests.recording.bench import journal
 from tests.streaming.desk import OPENED, Desk
@@ -203,15 +201,19 @@ class TestRows:
         assert masks_tones(None)
         assert [tone.tone for tone in call.tones.all()] == [MASK]
 
-    async def test_a_key_is_masked_until_the_database_says_otherwise(self) -> None:
+    async def test_a_key_is_masked_until_the_database_says_otherwise(
+        self, tmp_path: Path, settings: Settings
+    ) -> None:
+        settings.JOURNAL_DIR = tmp_path
         profile = await StreamingProfile.objects.acreate(name="Plain")
         row = await Call.objects.acreate(connection_id="1", profile=profile)
-        archive = Archive()
-        with_socket = CallAudio(row.pk)
-        with_socket.sessions.append(object())  # type: ignore[arg-type]
-        assert with_socket.masks_tones
+        house = Recorder()
+        session = house.open(row.pk, opening(), None, lambda: None)
+        session.take(dtmf("7"), 1)
 
-        await masking_learn(archive, [with_socket])
-        archive.close(wait=True)
+        await ask_again(house)
+        session.take(dtmf("8"), 2)
+        tones = session.tone_drafts()
+        await house.stop()
 
-        assert not with_socket.masks_tones
+        assert [tone.tone for tone in tones] == [MASK, "8"]
