@@ -17,6 +17,7 @@ from calls.history.views import timeline_json, timeline_page
 from calls.listen_views import call_listeners
 from calls.markers import markers_json
 from calls.prompts.views import prompt_audio
+from calls.transcripts.files import FORMS
 
 urlpatterns: list[URLPattern] = [
     path(
@@ -85,7 +86,7 @@ urlpatterns: list[URLPattern] = [
             {"form": form},
             name=f"transcript_{form}",
         )
-        for form in transcript_views.FORMS
+        for form in FORMS
     ),
     path("calls/<uuid:call_id>/review.json", review_views.review_json, name="review"),
     path("calls/<uuid:call_id>/review/notes", review_views.note_add, name="note_add"),

@@ -88,6 +88,7 @@ class Answer:
             delta = f" {word}" if number else word
             kind = "response.output_audio_transcript.delta"
             item.text += delta
+            item.said += delta
             await self._session.say(kind, delta=delta, **place)
             await self._audio(item, whole[number * WORD_BYTES :][:WORD_BYTES], place)
         if not self._is_over:

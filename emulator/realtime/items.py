@@ -15,6 +15,8 @@ class Item:
     kind: Literal["message", "function_call", "function_call_output"]
     role: str = ""
     text: str = ""
+    # All that was said of it, also when it was truncated afterwards.
+    said: str = ""
     name: str = ""
     call_id: str = ""
     # What was sent of it: 16-bit PCM at 24 kHz.
@@ -50,6 +52,7 @@ class Item:
             "kind": self.kind,
             "role": self.role,
             "text": self.text,
+            "said": self.said,
             "name": self.name,
             "call_id": self.call_id,
             "audio_ms": milliseconds(self.audio),
