@@ -51,7 +51,7 @@ class Item:
     """One utterance on its way. Samples are counted at the call's rate.
 
     `survives`: after a redial it goes on where it was heard last; otherwise what was
-    not heard is dropped.
+    not heard is dropped, and with it the item, unless it is still being spoken.
     """
 
     id: UUID
@@ -277,8 +277,9 @@ class Playout:
     def rewind(self, now_us: int, reason: str) -> bool:
         """Take back what was sent and not heard: its socket has gone.
 
-        Items that survive will be sent from there on again; the others end. Returns
-        whether anything was taken back.
+        Items that survive will be sent from there on again; the others end, but for who
+        is speaking just now: of them only what waited is lost. Returns whether anything
+        was taken back.
         """
         back = list(self._sent)
         self._sent.clear()
@@ -294,8 +295,14 @@ class Playout:
                 self.items.appendleft(item)
         ends = [frame.item for frame in back] + list(self.items)
         for item in dict.fromkeys(ends):
-            if not item.survives:
-                if item in self.items:
-                    self.items.remove(item)
-                self._end(item, ItemState.STOPPED, reason)
+            if item.survives:
+                continue
+            if item.is_live and not item.is_whole:
+                item.dropped += len(item.waiting) // 2
+                item.waiting.clear()
+                item.is_resumed = True
+                continue
+            if item in self.items:
+                self.items.remove(item)
+            self._end(item, ItemState.STOPPED, reason)
         return bool(back)

@@ -1,6 +1,7 @@
 """What people at the console say live: frames in order, tolerant of what got lost."""
 
 import asyncio
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -14,6 +15,8 @@ GONE_SECONDS: Final = 2.0
 # Of a frame; and people who speak at once in one process.
 MOST_BYTES: Final = 96_000
 MOST_TALKERS: Final = 200
+# Utterances that ended and are remembered: whatever still comes of them is not heard.
+MOST_ENDED: Final = 10_000
 
 
 @dataclass(slots=True)
@@ -29,9 +32,16 @@ class Talking:
 
     def __init__(self) -> None:
         self._talkers: dict[UUID, _Talker] = {}
+        self._ended: OrderedDict[UUID, None] = OrderedDict()
 
     def take(self, speaker: Speaker, utterance: UUID, talk: Talk) -> None:
-        """Say what came; what comes late or twice is left out."""
+        """Say what came; what comes late or twice is left out.
+
+        So is what comes once an utterance has ended, by whatever: it does not begin
+        again.
+        """
+        if utterance in self._ended:
+            return
         talker = self._talkers.get(utterance)
         if talker is None:
             if (talk.number and talk.is_last) or len(self._talkers) >= MOST_TALKERS:
@@ -41,6 +51,10 @@ class Talking:
             return
         talker.number = talk.number
         talker.gone.cancel()
+        if talker.item.is_over:
+            # A stop: the reason is told.
+            self._end(utterance)
+            return
         if talk.rate != talker.speaker.rate:
             talker.speaker.fail(talker.item, "it came at another rate than the call's")
         elif len(talk.pcm) % 2 or len(talk.pcm) > MOST_BYTES:
@@ -71,6 +85,9 @@ class Talking:
     def _end(self, utterance: UUID) -> None:
         talker = self._talkers.pop(utterance, None)
         if talker is not None:
+            self._ended[utterance] = None
+            if len(self._ended) > MOST_ENDED:
+                self._ended.popitem(last=False)
             talker.gone.cancel()
             if not talker.item.is_over:
                 talker.speaker.finish(talker.item)

@@ -141,6 +141,18 @@ def test_who_does_not_survive_a_socket_is_stopped_and_lets_the_others_go_on() ->
     assert prompt.state is ItemState.PLAYING
 
 
+def test_who_is_speaking_live_is_heard_on_after_a_redial_but_for_what_waited() -> None:
+    playout = Playout(RATE)
+    talk = item(playout, frames(20), survives=False, is_live=True)
+    send(playout, NOW)
+
+    playout.rewind(NOW + FRAME_US, "gone")
+    playout.write(talk, frames(4, 90))
+
+    assert send(playout, NOW + 5_000_000) == frames(4, 90)
+    assert (talk.state, talk.underruns) == (ItemState.PLAYING, 0)
+
+
 def test_live_audio_waits_for_a_cushion_whenever_it_ran_dry() -> None:
     playout = Playout(RATE)
     cushion = CUSHION_US // FRAME_US

@@ -106,6 +106,22 @@ async def test_frames_of_who_speaks_live_may_be_missing_or_come_twice(
     assert (item.id, item.is_whole, item.survives) == (utterance, True, False)
 
 
+async def test_who_was_stopped_is_not_heard_again_however_long_they_go_on(
+    speaker: Speaker,
+) -> None:
+    talking, utterance = Talking(), uuid4()
+    told: list[ItemState] = []
+    speaker._news = lambda item: told.append(item.state)
+    talking.take(speaker, utterance, talk(utterance, 0))
+
+    speaker.stop("enough")
+    for number in range(1, 9):
+        talking.take(speaker, utterance, talk(utterance, number))
+
+    assert told == [ItemState.QUEUED, ItemState.STOPPED]
+    assert not speaker.is_speaking
+
+
 async def test_live_audio_at_another_rate_fails(speaker: Speaker) -> None:
     talking, utterance = Talking(), uuid4()
     told: list[ItemState] = []
