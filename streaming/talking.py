@@ -42,10 +42,11 @@ FOLLOW_SECONDS = 0.25
 UNKNOWN_SECONDS = 20.0
 # Something else may be said before it.
 LONGEST_SECONDS = 600.0
-OVER: Final = {
-    Utterance.State.PLAYED,
-    Utterance.State.STOPPED,
-    Utterance.State.FAILED,
+# Why nobody is heard any more though they hold the button: ingest ended it.
+WHY_OVER: Final[dict[str, str]] = {
+    Utterance.State.PLAYED: "lost",
+    Utterance.State.STOPPED: "stopped",
+    Utterance.State.FAILED: "failed",
 }
 
 
@@ -259,7 +260,9 @@ class TalkConsumer(AsyncWebsocketConsumer):
                 if outcome and outcome != told:
                     told = outcome
                     await self.tell_heard(press, outcome.state, outcome)
-                if outcome and outcome.state in OVER:
+                if outcome and outcome.state in WHY_OVER:
+                    if self.speech is not None and self.speech.press is press:
+                        await self.release(WHY_OVER[outcome.state])
                     return
             if told is None and ended and time.monotonic() > ended + UNKNOWN_SECONDS:
                 break

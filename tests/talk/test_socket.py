@@ -317,6 +317,24 @@ async def test_tells_what_was_heard_as_ingest_tells_it(
     assert one.of("heard")[-1]["reason"] == "somebody stopped it"
 
 
+@pytest.mark.parametrize("state", ["stopped", "failed"])
+async def test_who_is_silenced_by_ingest_is_told_so_and_has_the_word_no_more(
+    monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    monkeypatch.setattr(talking, "FOLLOW_SECONDS", 0.02)
+    call = await live_call()
+    async with ingest() as heard, mouth(call.pk, await browser_of(operator)) as one:
+        await one.open()
+        await eventually(lambda: heard.talks)
+        await utterance_is(call, UUID(heard.talks[0].utterance), state, 2_400)
+        await one.until(lambda: one.of("closed"))
+        await heard.ended()
+
+    assert one.of("closed")[0]["why"] == state
+    assert (await entries())[-1][1]["why"] == state
+    assert await sync_to_async(talker)(call.pk) is None
+
+
 def states(one: Mouth) -> list[str]:
     return [told["state"] for told in one.of("heard")]
 
