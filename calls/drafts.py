@@ -141,6 +141,8 @@ class UtteranceDraft:
     played_ms: int = 0
     underruns: int = 0
     reason: str = ""
+    # It ended here for want of a socket: a process that has the call's may say it on.
+    may_go_on: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,22 +3,35 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from django.db import transaction
+
 from calls.batches import storable
 from calls.drafts import OutcomeDraft, UtteranceDraft
 from calls.models import (
     Call,
     CommandState,
+    Connection,
     Evidence,
     Prompt,
     StreamCommand,
     Utterance,
 )
+from calls.said import CUT_OFF, OVER
 
 FIGURES = ["state", "start_us", "sent_ms", "played_ms", "underruns", "reason"]
 
 
 def utterances_store(drafts: Sequence[UtteranceDraft]) -> None:
-    """Write what we said into calls; a later draft of one carries newer news."""
+    """Write what we said into calls; a later draft of one carries newer news.
+
+    Two processes may say one utterance, one after the other: its first end stands, and
+    what is only queued in one takes nothing back that the other has said.
+    """
+    with transaction.atomic():
+        _write(list(_news_among(drafts)))
+
+
+def _write(drafts: Sequence[UtteranceDraft]) -> None:
     if not drafts:
         return
     rows = {
@@ -45,6 +58,33 @@ def utterances_store(drafts: Sequence[UtteranceDraft]) -> None:
         unique_fields=["id"],
         update_fields=FIGURES,
     )
+
+
+def _news_among(drafts: Sequence[UtteranceDraft]) -> Iterable[UtteranceDraft]:
+    """Yield drafts that say more than their rows, which are held until then."""
+    if not drafts:
+        return
+    rows = Utterance.objects.select_for_update().order_by("pk")
+    known = {row.pk: row for row in rows.filter(pk__in={one.id for one in drafts})}
+    for draft in drafts:
+        row = known.get(draft.id)
+        if row is None or not (_is_stale(draft, row) or _goes_on(draft, row)):
+            yield draft
+
+
+def _is_stale(draft: UtteranceDraft, row: Utterance) -> bool:
+    """Say whether a row knows more than a draft of it."""
+    if row.state in OVER:
+        # Of a process that lives after all: it knows better.
+        return row.reason != CUT_OFF or draft.state not in OVER
+    is_begun = row.state != Utterance.State.QUEUED
+    return is_begun and draft.state == Utterance.State.QUEUED
+
+
+def _goes_on(draft: UtteranceDraft, row: Utterance) -> bool:
+    """Say whether somebody speaks on over the socket of another process."""
+    sockets = Connection.objects.filter(call=row.call_id, kind=Connection.Kind.MEDIA)
+    return draft.may_go_on and sockets.filter(closed_at=None).exists()
 
 
 def utterances_recover(drafts: Sequence[UtteranceDraft]) -> None:

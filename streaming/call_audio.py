@@ -83,6 +83,8 @@ class CallAudio:
         self.may_speak = False
         # Made with the first metadata, if we may speak at all.
         self.voice: Voice | None = None
+        # What was asked for while it had no socket: done, in order, once it has one.
+        self.held: list[Callable[[], None]] = []
         # Called when something of what we said is to be written soon.
         self.has_news: Callable[[], None] = _nobody_cares
         # Until the database has said that keys may be kept, they are not.

@@ -234,6 +234,9 @@ class MediaSession:
         if not self._rate:
             return
         voice = self.call.give_voice(self._rate, self.told)
+        held, self.call.held = self.call.held, []
+        for act in held:
+            act()
         if voice is not None and self.send is not None:
             voice.attach(self, self.send)
         if self.call.handler is not None:

@@ -1,7 +1,9 @@
 """Does what web and workers ask for: prompts, stops, and what somebody says live.
 
-One per ingest process; it acts on the calls that have a socket here, or had one a
-moment ago. What becomes of each is told by rows, see `calls.speaking`.
+One per ingest process; it acts on the calls that have a socket here. What is asked for
+a moment after the socket closed is held until ACS dials anew: if it dials another
+process, that one acts, and nothing is told here. What becomes of each is told by rows,
+see `calls.speaking`.
 """
 
 import asyncio
@@ -11,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from uuid import UUID, uuid4
 
 import msgspec
@@ -80,13 +83,31 @@ class SpeakingDesk:
             return
         if call is None or not _is_ours(call):
             return
-        match spoken:
+        if isinstance(spoken, Talk):
+            self._talk(call, spoken)
+        elif self._is_new(spoken.command):
+            self._order(call, spoken)
+
+    def _order(self, call: CallAudio, order: PlayPrompt | StopAudio) -> None:
+        """Do what was ordered, now or once the call has a socket here."""
+        until = time.monotonic() + NO_SOCKET_SECONDS
+        act = partial(self._act, call, order, until)
+        if call.sessions:
+            act()
+        else:
+            call.held.append(act)
+
+    def _act(
+        self, call: CallAudio, order: PlayPrompt | StopAudio, until: float
+    ) -> None:
+        if time.monotonic() > until:
+            # Whoever waits for it is told by its command, which timed out.
+            return
+        match order:
             case PlayPrompt():
-                self._play(call, spoken)
+                self._play(call, order)
             case StopAudio():
-                self._stop(call, spoken)
-            case Talk():
-                self._talk(call, spoken)
+                self._stop(call, order)
 
     def _is_new(self, command: str) -> bool:
         if command in self._done:
@@ -99,8 +120,6 @@ class SpeakingDesk:
     # Prompts.
 
     def _play(self, call: CallAudio, order: PlayPrompt) -> None:
-        if not self._is_new(order.command):
-            return
         speaker = call.speaker
         if speaker is None:
             self._refuse(call, order)
@@ -156,8 +175,6 @@ class SpeakingDesk:
     # Stops.
 
     def _stop(self, call: CallAudio, order: StopAudio) -> None:
-        if not self._is_new(order.command):
-            return
         why = f"stopped by {order.name}"
         cut = call.speaker.stop(why) if call.speaker else []
         words = "Nothing was being said."
@@ -178,7 +195,10 @@ class SpeakingDesk:
 
     def _talk(self, call: CallAudio, talk: Talk) -> None:
         utterance = _uuid(talk.utterance)
-        if call.speaker is not None and utterance is not None:
+        if call.speaker is None or utterance is None:
+            return
+        # Nobody begins without a socket: another process may have it.
+        if call.sessions or self._talking.has(utterance):
             self._talking.take(call.speaker, utterance, talk)
 
     def _note(self, error: str | None) -> None:

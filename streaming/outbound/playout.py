@@ -76,6 +76,8 @@ class Item:
     is_whole: bool = False
     # What follows was not heard at once because its socket had gone.
     is_resumed: bool = False
+    # It ended for want of a socket, and who speaks live may be heard elsewhere.
+    may_go_on: bool = False
     waiting: bytearray = field(default_factory=bytearray, repr=False)
 
     @property
@@ -249,9 +251,10 @@ class Playout:
     def _settle(self, item: Item) -> None:
         """Note that an item was heard to its end, if it was."""
         if item.is_whole and not item.waiting and item.played >= item.sent:
-            self._end(item, ItemState.PLAYED, "")
+            self.end(item, ItemState.PLAYED, "")
 
-    def _end(self, item: Item, state: ItemState, reason: str) -> None:
+    def end(self, item: Item, state: ItemState, reason: str) -> None:
+        """Note that nothing more of an item will be heard, and why."""
         if not item.is_over:
             item.waiting.clear()
             item.is_whole = True
@@ -265,14 +268,14 @@ class Playout:
         self.items.clear()
         self._end_us = now_us
         for item in cut:
-            self._end(item, state, reason)
+            self.end(item, state, reason)
         return cut
 
     def fail(self, item: Item, reason: str) -> None:
         """End an item of which nothing more can be said."""
         if item in self.items:
             self.items.remove(item)
-        self._end(item, ItemState.FAILED, reason)
+        self.end(item, ItemState.FAILED, reason)
 
     def rewind(self, now_us: int, reason: str) -> bool:
         """Take back what was sent and not heard: its socket has gone.
@@ -304,5 +307,5 @@ class Playout:
                 continue
             if item in self.items:
                 self.items.remove(item)
-            self._end(item, ItemState.STOPPED, reason)
+            self.end(item, ItemState.STOPPED, reason)
         return bool(back)

@@ -18,6 +18,7 @@ from streaming.protocol import encode_audio, encode_stop_audio
 TICK_SECONDS: Final = 0.04
 # Without a socket audio waits so long for a redial.
 NO_SOCKET_SECONDS: Final = 10.0
+SOCKET_CLOSED: Final = "the call's socket closed"
 
 # Sends a message; False if the socket takes none now: then nothing was sent.
 Send = Callable[[str], bool]
@@ -162,7 +163,7 @@ class Speaker:
     def _take_back(self) -> None:
         now = _now_us()
         self._note_heard(now, is_cut=True)
-        if self.playout.rewind(now, "the socket closed"):
+        if self.playout.rewind(now, SOCKET_CLOSED):
             self.rewinds += 1
             # ACS does not say whether it plays on what came over a socket that is gone:
             # the next socket tells it to drop that first.
@@ -225,6 +226,11 @@ class Speaker:
 
     def _give_up(self) -> None:
         self._patience = None
+        for item in self.playout.items:
+            item.may_go_on = item.is_live and (not item.is_whole or not item.sent)
+            if item.played:
+                # Nobody is at fault: mostly, whoever heard it hung up.
+                self.playout.end(item, ItemState.STOPPED, SOCKET_CLOSED)
         reason = f"no socket for {NO_SOCKET_SECONDS:g} s"
         self._cut(ItemState.FAILED, reason)
 

@@ -34,6 +34,10 @@ class Talking:
         self._talkers: dict[UUID, _Talker] = {}
         self._ended: OrderedDict[UUID, None] = OrderedDict()
 
+    def has(self, utterance: UUID) -> bool:
+        """Say whether somebody is speaking."""
+        return utterance in self._talkers
+
     def take(self, speaker: Speaker, utterance: UUID, talk: Talk) -> None:
         """Say what came; what comes late or twice is left out.
 
@@ -51,20 +55,23 @@ class Talking:
             return
         talker.number = talk.number
         talker.gone.cancel()
-        if talker.item.is_over:
-            # A stop: the reason is told.
-            self._end(utterance)
-            return
-        if talk.rate != talker.speaker.rate:
-            talker.speaker.fail(talker.item, "it came at another rate than the call's")
-        elif len(talk.pcm) % 2 or len(talk.pcm) > MOST_BYTES:
-            talker.speaker.fail(talker.item, "it was no audio")
-        else:
-            talker.speaker.write(talker.item, talk.pcm)
+        self._say(talker, talk)
         if talk.is_last or talker.item.is_over:
             self._end(utterance)
         else:
             talker.gone = self._soon(utterance)
+
+    def _say(self, talker: _Talker, talk: Talk) -> None:
+        speaker, item = talker.speaker, talker.item
+        if item.is_over:
+            # Somebody stopped it: that is told.
+            return
+        if talk.rate != speaker.rate:
+            speaker.fail(item, "it came at another rate than the call's")
+        elif len(talk.pcm) % 2 or len(talk.pcm) > MOST_BYTES:
+            speaker.fail(item, "it was no audio")
+        else:
+            speaker.write(item, talk.pcm)
 
     def _begin(self, speaker: Speaker, utterance: UUID, talk: Talk) -> _Talker:
         item = speaker.begin(

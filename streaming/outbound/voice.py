@@ -110,6 +110,7 @@ class Voice:
             played_ms=samples_to_us(item.played, rate) // _MS,
             underruns=item.underruns,
             reason=item.reason,
+            may_go_on=item.may_go_on,
         )
         self._settle(item)
         if item.is_over:

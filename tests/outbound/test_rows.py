@@ -7,10 +7,22 @@ from uuid import uuid4
 import pytest
 
 from calls.drafts import ArchiveBatch, OutcomeDraft, UtteranceDraft
-from calls.models import CommandKind, CommandState, Evidence, Utterance
+from calls.models import (
+    CommandKind,
+    CommandState,
+    Connection,
+    Evidence,
+    Utterance,
+)
+from calls.said import CUT_OFF
 from calls.services import batch_store
 from calls.utterances import utterances_recover
-from tests.factories import CallFactory, CommandFactory, PromptFactory
+from tests.factories import (
+    CallFactory,
+    CommandFactory,
+    ConnectionFactory,
+    PromptFactory,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -55,6 +67,34 @@ def test_a_prompt_that_nobody_could_hear_fails_in_words() -> None:
 
     order.refresh_from_db()
     assert (order.state, order.result) == (CommandState.FAILED, words)
+
+
+def test_what_one_process_said_is_not_taken_back_by_another() -> None:
+    heard = utterance("playing", kind="talk", sent_ms=400)
+    socket = ConnectionFactory.create(call_id=heard.call_id, closed_at=None)
+    no_socket = replace(heard, state="failed", sent_ms=0, may_go_on=True)
+
+    def after(*drafts: UtteranceDraft) -> str:
+        for draft in drafts:
+            batch_store(ArchiveBatch(utterances=[draft]))
+        return str(Utterance.objects.get(pk=heard.id).state)
+
+    assert after(heard, replace(heard, state="queued", sent_ms=0)) == "playing"
+    assert after(no_socket) == "playing"
+    assert after(replace(heard, state="played"), no_socket, heard) == "played"
+    # Who is heard nowhere is told so.
+    Connection.objects.filter(pk=socket.pk).update(closed_at=NOON)
+    Utterance.objects.update(state="playing")
+    assert after(no_socket) == "failed"
+
+
+def test_a_process_that_lives_after_all_tells_the_end_of_what_it_says() -> None:
+    said = utterance("stopped", reason=CUT_OFF)
+    batch_store(ArchiveBatch(utterances=[said]))
+
+    batch_store(ArchiveBatch(utterances=[replace(said, state="played", reason="")]))
+
+    assert Utterance.objects.get(pk=said.id).state == "played"
 
 
 def test_an_order_and_a_prompt_that_are_gone_do_not_keep_the_row_away() -> None:

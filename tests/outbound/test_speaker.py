@@ -92,6 +92,25 @@ async def test_without_a_socket_nothing_waits_for_ever(
     assert (item.state, item.reason) == (ItemState.FAILED, "no socket for 0.05 s")
 
 
+async def test_what_was_partly_heard_when_the_last_socket_closed_did_not_fail(
+    speaker: Speaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(speaker_module, "NO_SOCKET_SECONDS", 0.05)
+    socket = Socket()
+    speaker.attach(socket)
+    begun, waiting = prompt(speaker, 100), prompt(speaker, 1)
+    await eventually(lambda: begun.played)
+
+    speaker.detach(socket)
+    await eventually(lambda: begun.is_over)
+
+    assert (begun.state, begun.reason) == (
+        ItemState.STOPPED,
+        "the call's socket closed",
+    )
+    assert (waiting.state, waiting.reason) == (ItemState.FAILED, "no socket for 0.05 s")
+
+
 async def test_frames_of_who_speaks_live_may_be_missing_or_come_twice(
     speaker: Speaker,
 ) -> None:

@@ -1,0 +1,118 @@
+"""What an ingest process does with orders while its call has no socket here."""
+
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from calls.speaking import PlayPrompt, Spoken, StopAudio, Talk, encode
+from streaming.ingest import MediaSession
+from streaming.outbound.desk import SpeakingDesk
+from streaming.outbound.voice import Told
+from tests.streaming.desk import Desk
+from tests.streaming.wire import RATE, metadata
+
+FRAME = b"\1" * 640
+
+
+class Table:
+    """A call that may be spoken into, and the desk that is told what to say."""
+
+    def __init__(self, folder: Path) -> None:
+        self.told = Told()
+        self.desk = Desk(folder)
+        self.call = self.desk.call
+        self.call.may_speak = True
+        self.call.now(datetime.now(UTC), time.monotonic())
+        self.speaking = SpeakingDesk({self.call.call_id: self.call}, self.told)
+
+    def open(self) -> MediaSession:
+        session = self.desk.socket()
+        session.told = self.told
+        session.send = lambda text: True
+        session.take(metadata(), 0)
+        return session
+
+    def close(self, session: MediaSession) -> None:
+        session.close(1000, "", datetime.now(UTC))
+        self.call.idle_since = time.monotonic()
+
+    def tell(self, spoken: Spoken) -> None:
+        self.speaking._take(encode(spoken))
+
+    def play(self) -> None:
+        order = PlayPrompt(
+            call=str(self.call.call_id),
+            command=str(uuid4()),
+            prompt=str(uuid4()),
+            name="welcome",
+            audio={},
+        )
+        self.tell(order)
+
+    def states(self) -> list[str]:
+        return [said.state for said in self.told.utterances.values()]
+
+
+@pytest.fixture
+async def table(tmp_path: Path) -> AsyncIterator[Table]:
+    made = Table(tmp_path)
+    with made.desk:
+        yield made
+        await made.speaking.stop()
+
+
+async def test_an_order_without_a_socket_is_held_until_acs_dials_anew(
+    table: Table,
+) -> None:
+    table.close(table.open())
+
+    table.play()
+    assert not table.states()
+    stop = StopAudio(call=str(table.call.call_id), command=str(uuid4()), name="ann")
+    table.tell(stop)
+    assert not table.told.outcomes
+    table.open()
+
+    # In the order in which they came.
+    assert table.states() == ["stopped"]
+    [words] = {one.words for one in table.told.outcomes.values() if one.is_done}
+    assert words == "welcome was not begun"
+
+
+async def test_an_order_for_which_no_socket_came_in_time_is_dropped_without_a_word(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table.close(table.open())
+    table.play()
+
+    late = time.monotonic() + 11
+    monkeypatch.setattr(time, "monotonic", lambda: late)
+    table.open()
+
+    assert not table.states()
+    assert not table.told.outcomes
+
+
+async def test_nobody_begins_to_speak_at_a_process_that_has_no_socket(
+    table: Table,
+) -> None:
+    def talk(number: int) -> Talk:
+        call = str(table.call.call_id)
+        return Talk(
+            call=call, utterance=key, name="ann", number=number, rate=RATE, pcm=FRAME
+        )
+
+    key = str(uuid4())
+    session = table.open()
+    table.tell(talk(0))
+    begun = table.states()
+    table.close(session)
+    table.tell(talk(1))
+    key = str(uuid4())
+    table.tell(talk(0))
+
+    assert (begun, table.states()) == (["queued"], ["queued"])
