@@ -12,7 +12,7 @@ test of a minute takes no minute, and nothing depends on how busy the machine is
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
@@ -106,10 +106,10 @@ class BenchCall:
         """End an utterance."""
         self._playout.finish(item)
 
-    def stop(self, reason: str) -> list[Item]:
+    def stop(self, reason: str, only: Container[UUID] | None = None) -> list[Item]:
         """Be silent at once."""
         self.stops.append(reason)
-        return self._playout.stop(self.clock_us, ItemState.STOPPED, reason)
+        return self._playout.stop(self.clock_us, ItemState.STOPPED, reason, only)
 
     # What is asked.
 

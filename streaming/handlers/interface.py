@@ -63,7 +63,10 @@ class Line(Protocol):
         """Begin to say something whose audio comes bit by bit."""
 
     def stop_audio(self, reason: str = "") -> list[Cut]:
-        """Be silent at once; what waits is dropped, at ACS as well."""
+        """Be silent at once; what waits is dropped, at ACS as well.
+
+        What others say into the call, an operator or their prompt, is heard on.
+        """
 
     def now_us(self) -> int:
         """Return the call's capture clock now, µs since 1970."""

@@ -1,6 +1,6 @@
 """A handler's way into its call. No Django."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Final, Protocol
 from uuid import UUID, uuid4
 
@@ -37,8 +37,8 @@ class Mouth(Protocol):
     def finish(self, item: Item) -> None:
         """End an utterance: what was written is all of it."""
 
-    def stop(self, reason: str) -> list[Item]:
-        """Be silent at once; return what was cut."""
+    def stop(self, reason: str, only: Container[UUID] | None = None) -> list[Item]:
+        """Let nothing more be heard, of `only` these items; return what was cut."""
 
 
 class Doors(Protocol):
@@ -163,12 +163,17 @@ class CallLine:
         return speaker
 
     def stop_audio(self, reason: str = "") -> list[Cut]:
-        """Be silent at once; what waits is dropped, at ACS as well."""
+        """Be silent at once; what waits is dropped, at ACS as well.
+
+        What others say into the call, an operator or their prompt, is heard on.
+        """
         speaker = None if self._is_over else self._doors.speaker
         if speaker is None:
             return []
-        items = set(map(id, speaker.stop(reason or "the handler stopped it")))
-        cut = [one for one in self._sayings if id(one.item) in items]
+        mine = {one.item.id for one in self._sayings}
+        stopped = speaker.stop(reason or "the handler stopped it", mine)
+        items = {item.id for item in stopped}
+        cut = [one for one in self._sayings if one.item.id in items]
         return [Cut(one, one.played_ms) for one in cut]
 
     def now_us(self) -> int:

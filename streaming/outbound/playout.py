@@ -7,7 +7,7 @@ frame before it ends, whichever is later. Times are microseconds by one monotoni
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
@@ -261,15 +261,43 @@ class Playout:
             item.state, item.reason = state, reason
             self.news.append(item)
 
-    def stop(self, now_us: int, state: ItemState, reason: str) -> list[Item]:
-        """Drop all that was not heard; return the items it cuts."""
-        cut = list(dict.fromkeys([*(f.item for f in self._sent), *self.items]))
-        self._sent.clear()
-        self.items.clear()
-        self._end_us = now_us
+    def has_sent(self, only: Container[UUID]) -> bool:
+        """Say whether something of these items was sent and is not heard yet."""
+        return any(frame.item.id in only for frame in self._sent)
+
+    def stop(
+        self,
+        now_us: int,
+        state: ItemState,
+        reason: str,
+        only: Container[UUID] | None = None,
+    ) -> list[Item]:
+        """Drop all that was not heard, or `only` of these items; return what it cuts.
+
+        ACS can only drop all that it has. What it had of others is sent again.
+        """
+        there = dict.fromkeys([*(f.item for f in self._sent), *self.items])
+        cut = [item for item in there if only is None or item.id in only]
+        is_sent = only is None or self.has_sent(only)
+        self.items = deque(item for item in self.items if item not in cut)
         for item in cut:
             self.end(item, state, reason)
+        if is_sent:
+            back = list(self._sent)
+            self._sent.clear()
+            self._end_us = now_us
+            for frame in reversed(back):
+                if not frame.item.is_over:
+                    self._send_again(frame)
         return cut
+
+    def _send_again(self, frame: Frame) -> None:
+        item = frame.item
+        item.sent -= frame.samples
+        item.waiting[:0] = frame.pcm[: frame.samples * 2]
+        item.is_resumed = True
+        if item not in self.items:
+            self.items.appendleft(item)
 
     def fail(self, item: Item, reason: str) -> None:
         """End an item of which nothing more can be said."""
@@ -289,13 +317,10 @@ class Playout:
         self._end_us = now_us
         for frame in reversed(back):
             item = frame.item
-            item.sent -= frame.samples
             if item.is_over or not item.survives:
-                continue
-            item.waiting[:0] = frame.pcm[: frame.samples * 2]
-            item.is_resumed = True
-            if item not in self.items:
-                self.items.appendleft(item)
+                item.sent -= frame.samples
+            else:
+                self._send_again(frame)
         ends = [frame.item for frame in back] + list(self.items)
         for item in dict.fromkeys(ends):
             if item.survives:

@@ -7,7 +7,7 @@ rest by a timer. Every method returns at once.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -124,20 +124,27 @@ class Speaker:
         self.playout.fail(item, reason)
         self._turn()
 
-    def stop(self, reason: str) -> list[Item]:
-        """Be silent at once, here and at ACS; return what was cut."""
-        return self._cut(ItemState.STOPPED, reason)
+    def stop(self, reason: str, only: Container[UUID] | None = None) -> list[Item]:
+        """Be silent at once, here and at ACS; return what was cut.
+
+        `only`: of these items alone; whoever else speaks is heard on.
+        """
+        return self._cut(ItemState.STOPPED, reason, only)
 
     def end(self, reason: str) -> None:
         """Say nothing more: nobody will hear it."""
         self._cut(ItemState.STOPPED, reason)
         self._forget_timers()
 
-    def _cut(self, state: ItemState, reason: str) -> list[Item]:
+    def _cut(
+        self, state: ItemState, reason: str, only: Container[UUID] | None = None
+    ) -> list[Item]:
         now = _now_us()
-        self._note_heard(now, is_cut=True)
-        cut = self.playout.stop(now, state, reason)
-        self._is_stop_due |= self._send is not None
+        self._note_heard(now)
+        is_sent = only is None or self.playout.has_sent(only)
+        self._note_heard(now, is_cut=is_sent)
+        cut = self.playout.stop(now, state, reason, only)
+        self._is_stop_due |= is_sent and self._send is not None
         self._turn()
         return cut
 

@@ -14,8 +14,10 @@ from pytest_django import Settings
 from calls.models import Call, CommandKind, Prompt, StreamCommand, TranscriptSegment
 from streaming.archive import Archive
 from streaming.call_audio import CallAudio
+from streaming.handlers.bench import BenchCall
 from streaming.handlers.doors import CallDoors, order_give
 from streaming.handlers.line import CallLine
+from streaming.outbound import ItemKind, ItemState
 from tests.factories import CallFactory
 from tests.streaming.wire import voice
 
@@ -110,3 +112,20 @@ async def test_a_prompt_is_read_sample_for_sample_unless_it_is_not_to_be_had(
     for name in ("Old", "Lost", "Farewell"):
         with pytest.raises(LookupError, match=f"no prompt “{name}”"):
             await line.prompt(name)
+
+
+def test_a_handler_that_falls_silent_lets_an_operator_be_heard() -> None:
+    bench = BenchCall()
+    line = CallLine("own", bench, print)
+    line.rate = 16_000
+    theirs = bench.begin(kind=ItemKind.PROMPT, name="notice")
+    bench.write(theirs, GREETING)
+    bench.finish(theirs)
+    saying = line.send_audio(GREETING)
+    bench.pass_time(100)
+
+    [cut] = line.stop_audio()
+    bench.pass_time(500)
+
+    assert (cut.saying, cut.played_ms) == (saying, 0)
+    assert (theirs.state, bytes(bench.heard)) == (ItemState.PLAYED, GREETING)

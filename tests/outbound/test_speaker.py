@@ -68,6 +68,34 @@ async def test_a_stop_goes_out_before_anything_that_is_said_after_it(
     assert first.state is ItemState.STOPPED
 
 
+async def test_who_cuts_what_they_say_cuts_nobody_else(speaker: Speaker) -> None:
+    socket = Socket()
+    speaker.attach(socket)
+    before, mine, after = prompt(speaker, 2), prompt(speaker, 3), prompt(speaker, 2)
+    sent = len(socket.kinds)
+
+    # ACS drops all that it has: what was sent of the others is sent again.
+    assert speaker.stop("enough", {mine.id}) == [mine]
+    assert socket.kinds[sent:] == ["StopAudio", *["AudioData"] * 4]
+    await eventually(lambda: after.is_over)
+
+    states = [item.state for item in (before, mine, after)]
+    assert states == [ItemState.PLAYED, ItemState.STOPPED, ItemState.PLAYED]
+    assert (before.played, after.played) == (640, 640)
+    assert speaker.playout.underruns == 0
+
+
+async def test_what_only_waits_is_cut_without_a_word_to_acs(speaker: Speaker) -> None:
+    socket = Socket()
+    speaker.attach(socket)
+    heard, waiting = prompt(speaker, 50), prompt(speaker, 5)
+
+    speaker.stop("enough", {waiting.id})
+
+    assert "StopAudio" not in socket.kinds
+    assert (heard.state, waiting.state) == (ItemState.PLAYING, ItemState.STOPPED)
+
+
 async def test_what_is_taken_back_is_flushed_at_acs_before_it_is_sent_again(
     speaker: Speaker,
 ) -> None:
