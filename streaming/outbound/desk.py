@@ -149,7 +149,7 @@ class SpeakingDesk:
             return
         taken = speaker.write(item, pcm)
         if taken < len(pcm) and not item.is_over:
-            speaker.fail(item, "it is longer than five minutes")
+            speaker.fail(item, "half an hour waits to be said in the call already")
         speaker.finish(item)
 
     def _refuse(self, call: CallAudio, order: PlayPrompt) -> None:

@@ -13,11 +13,16 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
+from streaming.outbound.pieces import Pieces
+
 FRAME_US: Final = 20_000
 # How far sending is ahead of hearing.
 LEAD_US: Final = 200_000
 # What one item may hold that is not sent yet: a whole prompt, or a long answer.
 MAX_WAITING_US: Final = 300_000_000
+# What one call may hold: nobody waits longer to be heard.
+MAX_QUEUED_US: Final = 1_800_000_000
+MAX_ITEMS: Final = 256
 # Who speaks live is heard now or not at all: of what waits longer the oldest goes.
 MAX_LIVE_US: Final = 600_000
 # Live audio comes unevenly: so much of it waits before it is heard, at the beginning
@@ -78,7 +83,7 @@ class Item:
     is_resumed: bool = False
     # It ended for want of a socket, and who speaks live may be heard elsewhere.
     may_go_on: bool = False
-    waiting: bytearray = field(default_factory=bytearray, repr=False)
+    waiting: Pieces = field(default_factory=Pieces, repr=False)
 
     @property
     def is_over(self) -> bool:
@@ -143,7 +148,11 @@ class Playout:
         return bool(self._sent) or self.due(now_us + LEAD_US) is not None
 
     def put(self, item: Item) -> None:
-        """Let an item be heard after those before it."""
+        """Let an item be heard after those before it; too many, and it fails."""
+        if len(self.items) >= MAX_ITEMS:
+            reason = f"{MAX_ITEMS} things wait to be said in the call already"
+            self.end(item, ItemState.FAILED, reason)
+            return
         self.items.append(item)
         self.news.append(item)
 
@@ -157,16 +166,23 @@ class Playout:
         if item.is_whole or item.is_over:
             return 0
         if item.is_live:
-            item.waiting += pcm
+            item.waiting.add(bytes(pcm))
             excess = len(item.waiting) - self._bytes(MAX_LIVE_US)
             if excess > 0:
-                del item.waiting[:excess]
+                item.waiting.drop(excess)
                 item.dropped += excess // 2
             return len(pcm)
-        room = self._bytes(MAX_WAITING_US) - len(item.waiting)
-        taken = max(0, min(len(pcm), room // 2 * 2))
-        item.waiting += pcm[:taken]
+        taken = max(0, min(len(pcm), self._room(item) // 2 * 2))
+        # Bytes are not copied by this: a prompt is there once for all calls.
+        item.waiting.add(memoryview(bytes(pcm))[:taken])
         return taken
+
+    def _room(self, item: Item) -> int:
+        waiting = sum(len(each.waiting) for each in self.items)
+        return min(
+            self._bytes(MAX_WAITING_US) - len(item.waiting),
+            self._bytes(MAX_QUEUED_US) - waiting,
+        )
 
     def _bytes(self, us: int) -> int:
         return us // FRAME_US * self.frame_bytes
@@ -191,7 +207,7 @@ class Playout:
                 continue
             if not item.is_whole and len(waiting) < self._least(item, now_us):
                 return None
-            pcm = bytes(waiting[: self.frame_bytes])
+            pcm = waiting.first(self.frame_bytes)
             samples = len(pcm) // 2
             start_us = max(self._end_us, now_us)
             return Frame(item, pcm.ljust(self.frame_bytes, b"\0"), samples, start_us)
@@ -209,7 +225,7 @@ class Playout:
             item.underruns += 1
             self.underruns += 1
         item.is_resumed = False
-        del item.waiting[: frame.samples * 2]
+        item.waiting.drop(frame.samples * 2)
         item.sent += frame.samples
         if item.heard_from_us is None:
             item.heard_from_us = frame.start_us
@@ -294,7 +310,7 @@ class Playout:
     def _send_again(self, frame: Frame) -> None:
         item = frame.item
         item.sent -= frame.samples
-        item.waiting[:0] = frame.pcm[: frame.samples * 2]
+        item.waiting.put_back(frame.pcm[: frame.samples * 2])
         item.is_resumed = True
         if item not in self.items:
             self.items.appendleft(item)

@@ -3,7 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Lock
 from typing import Final, cast
 
@@ -16,6 +16,8 @@ from calls.storage import recording_open
 # One prompt is often played into many calls at once. Names are never given twice.
 MOST_BYTES: Final = 64 * 1024 * 1024
 LONGEST_SECONDS: Final = 300
+# It stands in line while it is read, and holds up what stands behind it.
+SLOWEST_SECONDS: Final = 10.0
 
 
 class PromptError(Exception):
@@ -24,6 +26,8 @@ class PromptError(Exception):
 
 _readers = ThreadPoolExecutor(2, thread_name_prefix="prompts")
 _kept: OrderedDict[str, bytes] = OrderedDict()
+# Being read: whoever wants the same waits for the same.
+_reading: dict[str, Future[bytes]] = {}
 _lock = Lock()
 
 
@@ -32,12 +36,33 @@ async def prompt_pcm(audio: Mapping[int, str], rate: int) -> bytes:
     name = audio.get(rate)
     if name is None:
         raise PromptError(f"there is no audio of it at {rate} Hz")
+    try:
+        async with asyncio.timeout(SLOWEST_SECONDS):
+            # Whoever waits no more cancels it for nobody else.
+            return await asyncio.shield(asyncio.wrap_future(_wanted(name, rate)))
+    except TimeoutError as exc:
+        words = f"its audio was not read within {SLOWEST_SECONDS:g} s"
+        raise PromptError(words) from exc
+
+
+def _wanted(name: str, rate: int) -> Future[bytes]:
     with _lock:
         if name in _kept:
             _kept.move_to_end(name)
-            return _kept[name]
-    loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(_readers, _read, name, rate)
+            known: Future[bytes] = Future()
+            known.set_result(_kept[name])
+            return known
+        if name not in _reading:
+            _reading[name] = _readers.submit(_read_once, name, rate)
+        return _reading[name]
+
+
+def _read_once(name: str, rate: int) -> bytes:
+    try:
+        return _read(name, rate)
+    finally:
+        with _lock:
+            _reading.pop(name, None)
 
 
 def _read(name: str, rate: int) -> bytes:

@@ -1,5 +1,6 @@
 """The play-out queue: what is due, what was heard, what is dropped. Time as we say."""
 
+import tracemalloc
 from uuid import uuid4
 
 import pytest
@@ -8,7 +9,10 @@ from streaming.outbound.playout import (
     CUSHION_US,
     FRAME_US,
     LEAD_US,
+    MAX_ITEMS,
     MAX_LIVE_US,
+    MAX_QUEUED_US,
+    MAX_WAITING_US,
     Item,
     ItemKind,
     ItemState,
@@ -196,3 +200,39 @@ def test_an_item_that_fails_lets_those_behind_it_be_heard() -> None:
 
     assert send(playout, NOW) == frames(1)
     assert (unread.state, unread.reason) == (ItemState.FAILED, "unreadable")
+
+
+def test_a_call_holds_half_an_hour_at_most_whoever_speaks() -> None:
+    playout = Playout(RATE)
+    longest = bytes(MAX_WAITING_US // FRAME_US * FRAME)
+
+    taken = sum(playout.write(item(playout), longest) for _ in range(9))
+
+    assert taken == MAX_QUEUED_US // FRAME_US * FRAME
+    assert playout.queued_us == MAX_QUEUED_US
+
+
+def test_what_stands_behind_too_many_fails_in_words() -> None:
+    playout = Playout(RATE)
+    for _ in range(MAX_ITEMS):
+        whole(playout, frames(1))
+
+    late = whole(playout, frames(1))
+
+    assert late.state is ItemState.FAILED
+    assert late.reason == "256 things wait to be said in the call already"
+    assert late not in playout.items
+
+
+def test_a_prompt_that_waits_in_many_calls_is_there_once() -> None:
+    tracemalloc.start()
+    pcm = bytes(MAX_WAITING_US // FRAME_US * FRAME)
+    waiting = [Playout(RATE) for _ in range(20)]
+
+    for playout in waiting:
+        whole(playout, pcm)
+        send(playout, NOW)
+    size, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert size < 2 * len(pcm)
