@@ -149,12 +149,16 @@ class CallAudio:
         """Return the call's voice at a rate, made on first use; None if it has none."""
         if not self.may_speak:
             return None
-        if self.voice is not None and self.voice.speaker.rate != rate:
-            self.voice.speaker.end("the call's sample rate changed")
-            self.voice = None
+        self.end_voice(unless=rate)
         if self.voice is None:
             self.voice = Voice(self, rate, told)
         return self.voice
+
+    def end_voice(self, *, unless: int) -> None:
+        """Let the call's voice fall silent, unless it has this rate."""
+        if self.voice is not None and self.voice.speaker.rate != unless:
+            self.voice.speaker.end("the call's sample rate changed")
+            self.voice = None
 
     def lag_us(self) -> int | None:
         """Return by how much audio arrives later than it was captured; None: unknown.

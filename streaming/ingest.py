@@ -206,6 +206,8 @@ class MediaSession:
         if metadata.subscription_id not in known and len(known) >= MAX_SUBSCRIPTIONS:
             reason = "more subscriptions than a socket can have"
             return self._refuse(reason, POLICY_VIOLATION, frame, arrival_us)
+        # First: what was heard of us up to now is of the rate before, to a journal too.
+        self.call.end_voice(unless=metadata.sample_rate)
         self.journal.metadata(frame, arrival_us)
         self._rate = metadata.sample_rate
         known[metadata.subscription_id] = SubscriptionDraft(

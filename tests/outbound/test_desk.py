@@ -10,9 +10,12 @@ import pytest
 
 from calls.speaking import PlayPrompt, Spoken, StopAudio, Talk, encode
 from streaming.ingest import MediaSession
+from streaming.outbound import ItemKind
 from streaming.outbound.desk import SpeakingDesk
 from streaming.outbound.voice import Told
+from streaming.protocol import US
 from tests.streaming.desk import Desk
+from tests.streaming.house import eventually
 from tests.streaming.wire import RATE, metadata
 
 FRAME = b"\1" * 640
@@ -95,6 +98,23 @@ async def test_an_order_for_which_no_socket_came_in_time_is_dropped_without_a_wo
 
     assert not table.states()
     assert not table.told.outcomes
+
+
+async def test_what_was_heard_before_a_change_of_rate_is_kept_at_the_old_one(
+    table: Table,
+) -> None:
+    session = table.open()
+    speaker = table.call.speaker
+    assert speaker is not None
+    item = speaker.say(FRAME * 50, kind=ItemKind.PROMPT, name="welcome")
+    await eventually(lambda: item.played)
+
+    session.take(metadata(rate=24_000, subscription="sub-2"), 20_000)
+    table.desk.seal(session)
+    again = table.desk.replay()
+
+    assert [rate for raw_id, rate in again.tracks if raw_id == US] == [RATE]
+    assert again.tracks[US, RATE].timeline.end == item.played
 
 
 async def test_nobody_begins_to_speak_at_a_process_that_has_no_socket(
