@@ -26,14 +26,15 @@ const find = new Find(root, rows, (row) => {
 let captions = root.dataset.moving === "true" ? new Captions(rows) : null;
 let { state } = root.dataset;
 let hasFailed = false;
+let loads = 0;
 
 // --- what is shown ----------------------------------------------------------------
 
 function emptyWords() {
   if (hasFailed) return _("The transcript could not be fetched. It is tried again.");
+  if (state === "failed") return _("Transcription failed; the facts above say why.");
   if (!captions) return _("The call was transcribed, and nobody said a word.");
   if (state === "running") return _("Nobody has spoken yet. What is said appears here as it is said.");
-  if (state === "failed") return _("Transcription failed; the facts above say why.");
   if (["requested", "stopping"].includes(state)) return _("Transcription is about to change.");
   return _("Transcription is off. Once it is started, what is said appears here.");
 }
@@ -59,15 +60,21 @@ async function fetched() {
 }
 
 async function load() {
+  loads += 1;
+  const number = loads;
   let segments;
   try {
     segments = await fetched();
   } catch {
+    if (number !== loads) return undefined;
     hasFailed = true;
     tell();
     return void setTimeout(load, AGAIN_MS);
   }
+  // A slow answer about the call that ran must not replace the whole.
+  if (number !== loads) return undefined;
   hasFailed = false;
+  if (!captions && !segments.length && state === "off") return root.remove();
   if (captions) for (const segment of segments) rows.byId.has(segment.id) || rows.put(segment);
   else rows.fill(segments);
   tell();
@@ -139,7 +146,9 @@ document.addEventListener("call:told", ({ detail }) => {
   tell();
   if (isNew) follow.to(rows.list.lastElementChild, true);
 });
-document.addEventListener("call:archived", () => {
+document.addEventListener("call:archived", ({ detail: page }) => {
+  // Without a section there is no transcript, and was to be none.
+  state = page.getElementById("transcript")?.dataset.state ?? "off";
   captions?.end();
   root.dataset.moving = "false";
   captions = null;

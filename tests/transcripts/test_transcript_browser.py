@@ -53,20 +53,40 @@ for number in range(30):
         is_cut=number == 3, sentiment="negative" if number == 4 else "",
         confidence=0.4 if number == 5 else 0.9,
     )
-print(json.dumps({"live": str(live.pk), "over": str(over.pk)}))
+untold = CallFactory(live=True)
+failed = CallFactory(ended=True, transcription_state="failed")
+said = CallFactory(live=True, has_transcript=True, origin_us=live.origin_us)
+for number in range(2):
+    SegmentFactory(call=said, start_us=said.origin_us + number * 1_000_000)
+calls = {"live": live, "over": over, "untold": untold, "failed": failed, "said": said}
+print(json.dumps({name: str(call.pk) for name, call in calls.items()}))
+"""
+FINISH = """
+from calls.models import Call
+Call.objects.filter(pk="{}").update(state="ended", archive_state="finished")
 """
 
 
 @dataclass
 class Scene:
-    """The console, a call that runs, and one that is over."""
+    """The console, a call that runs, and one that is over.
+
+    `untold` runs and is not transcribed, `failed` could not be, `said` runs and was.
+    """
 
     console: SpeakingConsole
     live: str
     over: str
+    untold: str
+    failed: str
+    said: str
 
     def url(self, call: str) -> str:
         return f"{self.console.url}/admin/calls/call/{call}/change/"
+
+    def finish(self, call: str) -> None:
+        """End a call, with nothing left to be made of it."""
+        self.console.run(FINISH.format(call))
 
     def tell(self, *texts: str, final: bool = True) -> None:
         """Say something in the call that runs, as ingest tells it."""
@@ -266,3 +286,34 @@ def test_transcripts_are_taken_away_as_files(page: Page, scene: Scene) -> None:
     text = Path(found.value.path()).read_text()
     assert found.value.suggested_filename.endswith("_transcript.vtt")
     assert "<v Ada Okafor>Word 0 &lt;b&gt;said&lt;/b&gt;." in text
+
+
+def test_an_untold_call_is_not_called_transcribed(page: Page, scene: Scene) -> None:
+    page.goto(scene.url(scene.untold))
+    expect(page.locator("#transcript .empty")).to_contain_text("Transcription is off")
+
+    scene.finish(scene.untold)
+    expect(page.locator("#transcript")).to_have_count(0, timeout=SOON)
+
+    page.goto(scene.url(scene.failed))
+    empty = page.locator("#transcript .empty")
+    expect(empty).to_contain_text("Transcription failed")
+
+
+def test_a_slow_answer_does_not_replace_the_whole_transcript(
+    page: Page, scene: Scene
+) -> None:
+    held: list[Any] = []
+    page.route("**/page.json?newest=*", lambda route: held.append(route))
+    page.goto(scene.url(scene.said))
+    # The page's own socket tells that it is over once it has told that it runs.
+    expect(page.locator("#live-lanes")).to_be_visible()
+
+    scene.finish(scene.said)
+    expect(page.locator("#transcript li")).to_have_count(2, timeout=SOON)
+    [route] = held
+    with page.expect_response("**/page.json?newest=*"):
+        route.fulfill(json={"segments": []})
+    page.evaluate("() => new Promise((done) => setTimeout(done))")
+
+    expect(page.locator("#transcript li")).to_have_count(2)
