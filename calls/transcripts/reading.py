@@ -19,8 +19,6 @@ from calls.selectors import player_origin_us
 from calls.transcripts.asked import Asked, hits
 from calls.transcripts.spoken import moment_us, pieces
 
-# Of one call; eight hours of talk without a pause have fewer.
-MOST = 20_000
 # Of a snippet, around the first hit.
 BEFORE, LONGEST = 60, 220
 
@@ -56,6 +54,8 @@ class Transcript:
     zero_us: int
     segments: list[TranscriptSegment]
     names: Mapping[str, str]
+    # Whether there are older pieces, which were not asked for.
+    has_older: bool = False
 
     def who(self, segment: TranscriptSegment) -> str:
         """Return who said it, for people."""
@@ -94,12 +94,13 @@ def who_said(names: Mapping[str, str], raw_id: str) -> str:
     return formats.who(names.get(raw_id, ""), raw_id) or _("Somebody")
 
 
-def transcript_of(call: Call, *, newest: int = MOST) -> Transcript:
-    """Return the newest pieces of a call's transcript.
+def transcript_of(call: Call, *, newest: int | None = None) -> Transcript:
+    """Return a call's transcript, all of it or only so many of its newest pieces.
 
     By three queries, and one more if it has no audio.
     """
-    rows = call.segments.all().order_by("-start_us", "-pk")[: min(newest, MOST)]
+    rows = call.segments.all().order_by("-start_us", "-pk")
+    found = list(rows if newest is None else rows[: newest + 1])
     verified = call.recordings.filter(state=RecordingState.VERIFIED)
     people = call.participants.values_list("raw_id", "display_name")
     heard = list(verified.only("origin_us"))
@@ -111,8 +112,9 @@ def transcript_of(call: Call, *, newest: int = MOST) -> Transcript:
         zero_us=said_from_us([call.pk]).get(call.pk, 0)
         if origin_us is None
         else origin_us,
-        segments=list(reversed(rows)),
+        segments=found[:newest][::-1],
         names=dict(people),
+        has_older=len(found) > len(found[:newest]),
     )
 
 

@@ -4,7 +4,7 @@
 
 import { Captions } from "./captions.js";
 import { $, say } from "./dom.js";
-import { several, _ } from "./text.js";
+import { fill, number, several, _ } from "./text.js";
 import { askedMoment } from "./player_share.js";
 import { Find } from "./transcript-find.js";
 import { Follow } from "./transcript-follow.js";
@@ -27,6 +27,7 @@ let captions = root.dataset.moving === "true" ? new Captions(rows) : null;
 let { state } = root.dataset;
 let hasFailed = false;
 let loads = 0;
+let hasOlder = false;
 
 // --- what is shown ----------------------------------------------------------------
 
@@ -39,6 +40,12 @@ function emptyWords() {
   return _("Transcription is off. Once it is started, what is said appears here.");
 }
 
+function countWords(length) {
+  if (!length) return "";
+  if (captions || !hasOlder) return several("%(n)s piece", "%(n)s pieces", length);
+  return fill(_("the newest %(n)s pieces; older ones are in the files"), { n: number(length) });
+}
+
 function tell() {
   const { length } = rows;
   const isEmpty = !length && !captions?.guesses.size;
@@ -46,7 +53,7 @@ function tell() {
   say(empty, emptyWords());
   root.querySelector(".frame").hidden = isEmpty;
   root.querySelector(".exports").hidden = !length;
-  say(part("count"), length ? several("%(n)s piece", "%(n)s pieces", length) : "");
+  say(part("count"), countWords(length));
   const isOff = captions && length && !["running", "requested"].includes(state);
   say(part("state"), isOff ? _("transcription is off now") : "");
   follow.say(captions ? _("Jump to newest") : _("Follow playback"));
@@ -56,24 +63,26 @@ async function fetched() {
   const query = captions ? `?newest=${NEWEST}` : "";
   const answer = await fetch(`${root.dataset.url}${query}`, { headers: { Accept: "application/json" } });
   if (!answer.ok) throw new Error(`${answer.status}`);
-  return (await answer.json()).segments;
+  return answer.json();
 }
 
 async function load() {
   loads += 1;
-  const number = loads;
-  let segments;
+  const turn = loads;
+  let told;
   try {
-    segments = await fetched();
+    told = await fetched();
   } catch {
-    if (number !== loads) return undefined;
+    if (turn !== loads) return undefined;
     hasFailed = true;
     tell();
     return void setTimeout(load, AGAIN_MS);
   }
   // A slow answer about the call that ran must not replace the whole.
-  if (number !== loads) return undefined;
+  if (turn !== loads) return undefined;
   hasFailed = false;
+  const { segments } = told;
+  hasOlder = told.older;
   if (!captions && !segments.length && state === "off") return root.remove();
   if (captions) for (const segment of segments) rows.byId.has(segment.id) || rows.put(segment);
   else rows.fill(segments);

@@ -57,7 +57,7 @@ untold = CallFactory(live=True)
 failed = CallFactory(ended=True, transcription_state="failed")
 said = CallFactory(live=True, has_transcript=True, origin_us=live.origin_us)
 for number in range(2):
-    SegmentFactory(call=said, start_us=said.origin_us + number * 1_000_000)
+    SegmentFactory(call=said, text="Hello.", start_us=said.origin_us + number * 1_000_000)
 calls = {"live": live, "over": over, "untold": untold, "failed": failed, "said": said}
 print(json.dumps({name: str(call.pk) for name, call in calls.items()}))
 """
@@ -313,7 +313,7 @@ def test_a_slow_answer_does_not_replace_the_whole_transcript(
     expect(page.locator("#transcript li")).to_have_count(2, timeout=SOON)
     [route] = held
     with page.expect_response("**/page.json?newest=*"):
-        route.fulfill(json={"segments": []})
+        route.fulfill(json={"segments": [], "older": False})
     page.evaluate("() => new Promise((done) => setTimeout(done))")
 
     expect(page.locator("#transcript li")).to_have_count(2)
