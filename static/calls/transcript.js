@@ -28,6 +28,8 @@ let { state } = root.dataset;
 let hasFailed = false;
 let loads = 0;
 let hasOlder = false;
+// A handler of the call may write down what is said, without transcription.
+let hasHandler = false;
 
 // --- what is shown ----------------------------------------------------------------
 
@@ -37,6 +39,7 @@ function emptyWords() {
   if (!captions) return _("The call was transcribed, and nobody said a word.");
   if (state === "running") return _("Nobody has spoken yet. What is said appears here as it is said.");
   if (["requested", "stopping"].includes(state)) return _("Transcription is about to change.");
+  if (hasHandler) return _("Transcription is off. What the call's handler writes down appears here.");
   return _("Transcription is off. Once it is started, what is said appears here.");
 }
 
@@ -54,7 +57,7 @@ function tell() {
   root.querySelector(".frame").hidden = isEmpty;
   root.querySelector(".exports").hidden = !length;
   say(part("count"), countWords(length));
-  const isOff = captions && length && !["running", "requested"].includes(state);
+  const isOff = captions && length && !hasHandler && !["running", "requested"].includes(state);
   say(part("state"), isOff ? _("transcription is off now") : "");
   follow.say(captions ? _("Jump to newest") : _("Follow playback"));
 }
@@ -150,6 +153,7 @@ box.addEventListener("keydown", (event) => {
 document.addEventListener("call:told", ({ detail }) => {
   if (!captions) return;
   state = detail.call.transcription ?? state;
+  hasHandler = ["waiting", "running"].includes(detail.call.handler?.state);
   const isNew = captions.take(detail.captions ?? []);
   if (isNew && find.input.value) find.look();
   tell();

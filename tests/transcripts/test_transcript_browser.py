@@ -57,7 +57,8 @@ untold = CallFactory(live=True)
 failed = CallFactory(ended=True, transcription_state="failed")
 said = CallFactory(live=True, has_transcript=True, origin_us=live.origin_us)
 for number in range(2):
-    SegmentFactory(call=said, text="Hello.", start_us=said.origin_us + number * 1_000_000)
+    start_us = said.origin_us + number * 1_000_000
+    SegmentFactory(call=said, text="Hello.", start_us=start_us)
 calls = {"live": live, "over": over, "untold": untold, "failed": failed, "said": said}
 print(json.dumps({name: str(call.pk) for name, call in calls.items()}))
 """
