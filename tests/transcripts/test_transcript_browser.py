@@ -26,6 +26,8 @@ FILL = """
 import json
 import numpy as np
 from django.contrib.auth.models import User
+from calls.capability import call_secret
+from calls.models import StreamingProfile
 from tests.console.conftest import stored_recording
 from tests.factories import CallFactory, ParticipantFactory
 from tests.factories import SegmentFactory, TrackFactory
@@ -59,8 +61,14 @@ said = CallFactory(live=True, has_transcript=True, origin_us=live.origin_us)
 for number in range(2):
     start_us = said.origin_us + number * 1_000_000
     SegmentFactory(call=said, text="Hello.", start_us=start_us)
+profile = StreamingProfile.objects.create(
+    name="Writes", handler="tests.handlers.characters.Writes"
+)
+heard = CallFactory(live=True, profile=profile)
+ParticipantFactory(call=heard, raw_id="4:+12065550100", display_name="Ada Okafor")
 calls = {"live": live, "over": over, "untold": untold, "failed": failed, "said": said}
-print(json.dumps({name: str(call.pk) for name, call in calls.items()}))
+facts = {name: str(call.pk) for name, call in calls.items()}
+print(json.dumps(facts | {"heard": [str(heard.pk), call_secret(heard.pk)]}))
 """
 FINISH = """
 from calls.models import Call
@@ -73,6 +81,7 @@ class Scene:
     """The console, a call that runs, and one that is over.
 
     `untold` runs and is not transcribed, `failed` could not be, `said` runs and was.
+    `heard` has a handler that writes down what it hears; with the secret of its media.
     """
 
     console: SpeakingConsole
@@ -81,6 +90,7 @@ class Scene:
     untold: str
     failed: str
     said: str
+    heard: tuple[str, str]
 
     def url(self, call: str) -> str:
         return f"{self.console.url}/admin/calls/call/{call}/change/"
@@ -318,3 +328,19 @@ def test_a_slow_answer_does_not_replace_the_whole_transcript(
     page.evaluate("() => new Promise((done) => setTimeout(done))")
 
     expect(page.locator("#transcript li")).to_have_count(2)
+
+
+def test_what_a_handler_writes_appears_as_it_is_said(page: Page, scene: Scene) -> None:
+    call, secret = scene.heard
+    page.goto(scene.url(call))
+    empty = page.locator("#transcript .empty")
+
+    line = scene.console.line(secret)
+    line.speak(ADA, 0, 0.5, loud=0)
+    expect(empty).to_contain_text("What the call's handler writes down appears here")
+    line.speak(ADA, 0.5, 1.5)
+
+    expect(row(page, 0).locator(".said")).to_have_text("I want a refund.")
+    expect(row(page, 0).locator(".who")).to_have_text("Ada Okafor")
+    expect(page.locator("#transcript")).not_to_contain_text("transcription is off")
+    scene.console.end(line)
