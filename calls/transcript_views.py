@@ -21,11 +21,13 @@ from calls.responses import private
 from calls.transcripts.asked import LONGEST, asked_of
 from calls.transcripts.files import FORMS, file_name
 from calls.transcripts.noting import request_note
-from calls.transcripts.reading import MOST, found_of, transcript_of
+from calls.transcripts.reading import found_of, transcript_of
 from calls.transcripts.search import newest_saying
 
 PERMISSION = "calls.read_transcript"
 ROWS = 25
+# Of one call on its page; eight hours of talk without a pause have fewer.
+MOST = 20_000
 # Of what was said more often the newest are shown; who looks for others needs a word
 # more, or the archive's filters.
 MOST_FOUND = 1_000
@@ -36,14 +38,18 @@ may_read = permission_required(("calls.view_call", PERMISSION), raise_exception=
 @require_safe
 @may_read
 def transcript_json(request: HttpRequest, call_id: UUID) -> HttpResponse:
-    """Send what was said in a call; with `?newest=` only so many pieces of it."""
+    """Send what was said in a call; with `?newest=` only so many pieces of it.
+
+    `older`: whether there are older pieces, which are left out.
+    """
     call = found(call_id)
     asked = request.GET.get("newest", "")
     newest = int(asked) if asked.isdecimal() and len(asked) < 9 else MOST
-    transcript = transcript_of(call, newest=newest)
+    transcript = transcript_of(call, newest=min(newest, MOST))
     if transcript.segments:
         request_note(request, "read", call=call)
-    return private(JsonResponse({"segments": transcript.as_json()}))
+    told = {"segments": transcript.as_json(), "older": transcript.has_older}
+    return private(JsonResponse(told))
 
 
 @require_safe

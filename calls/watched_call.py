@@ -17,7 +17,7 @@ from calls.markup import CALL_COLOURS, STREAMING_COLOURS, TONES
 from calls.models import Call, Participant, Utterance
 from calls.models.call import ArchiveState
 from calls.offers import paused_words
-from calls.transcripts.reading import SegmentJson, who_said
+from calls.transcripts.reading import SegmentJson, said_from_us, who_said
 from calls.transcripts.wire import Caption
 from calls.watching import CallDetail, DetailTrack
 
@@ -128,6 +128,8 @@ class CallFacts:
     people: Mapping[str, Participant]
     paused: str
     utterances: Sequence[Utterance] = ()
+    # When the oldest stored piece was said, of a call without audio so far.
+    said_from_us: int = 0
 
     @property
     def is_over(self) -> bool:
@@ -141,7 +143,10 @@ def call_facts(call_id: UUID) -> CallFacts | None:
     if call is None:
         return None
     people = {one.raw_id: one for one in call.participants.all()}
-    return CallFacts(call, people, paused_words(call), _said_now(call))
+    zeros = said_from_us([call.pk]) if call.origin_us is None else {}
+    return CallFacts(
+        call, people, paused_words(call), _said_now(call), zeros.get(call.pk, 0)
+    )
 
 
 def _said_now(call: Call) -> Sequence[Utterance]:

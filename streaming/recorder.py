@@ -92,6 +92,7 @@ class Recorder:
         self.handlers = Handlers(
             self.archive,
             self._wake.set,
+            self.transcripts.captions.tell,
             grace=settings.HANDLER_GRACE_SECONDS,
         )
         self._tasks: list[asyncio.Task[None]] = []

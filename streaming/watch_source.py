@@ -242,7 +242,8 @@ class WatchSource:
         """Return what was said since this page was told last."""
         captions = self._captions.since(viewer.captions)
         viewer.captions = self._captions.number
-        origin_us = facts.call.origin_us or (detail["origin_us"] if detail else 0) or 0
+        heard_us = _zero(facts, detail) if detail else facts.call.origin_us
+        origin_us = heard_us or facts.said_from_us
         return [caption_now(one, facts, origin_us=origin_us) for one in captions]
 
     @property

@@ -64,7 +64,10 @@ def json_of(transcript: Transcript) -> str:
         "schema": SCHEMA,
         "exported_at": utc(timezone.now()),
         "call": call_json(transcript.call),
-        "clock": {"origin": _moment(origin_us), "origin_us": _exact(origin_us)},
+        "clock": {
+            "origin": None if origin_us is None else _moment(origin_us),
+            "origin_us": None if origin_us is None else _exact(origin_us),
+        },
         "segments": [_segment(transcript, one) for one in transcript.segments],
     }
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
@@ -109,7 +112,7 @@ def _segment(transcript: Transcript, one: TranscriptSegment) -> dict[str, Any]:
         "source": one.source,
         "start": _moment(one.start_us),
         "start_us": _exact(one.start_us),
-        "offset_us": _exact(one.start_us - transcript.origin_us),
+        "offset_us": _exact(one.start_us - transcript.zero_us),
         "duration_us": _exact(one.duration_us),
         "text": one.text,
         "words": [

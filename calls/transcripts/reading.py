@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypedDict
+from uuid import UUID
 
+from django.db.models import Min
 from django.utils.translation import gettext as _
 
 from calls import formats
@@ -17,8 +19,6 @@ from calls.selectors import player_origin_us
 from calls.transcripts.asked import Asked, hits
 from calls.transcripts.spoken import moment_us, pieces
 
-# Of one call; eight hours of talk without a pause have fewer.
-MOST = 20_000
 # Of a snippet, around the first hit.
 BEFORE, LONGEST = 60, 220
 
@@ -43,12 +43,19 @@ class SegmentJson(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """The pieces of a call's transcript, oldest first, and the zero of its clock."""
+    """The pieces of a call's transcript, oldest first, and the zero of its clock.
+
+    `origin_us`: when the call's audio begins; None without audio, and then `zero_us` is
+    when its oldest piece was said.
+    """
 
     call: Call
-    origin_us: int
+    origin_us: int | None
+    zero_us: int
     segments: list[TranscriptSegment]
     names: Mapping[str, str]
+    # Whether there are older pieces, which were not asked for.
+    has_older: bool = False
 
     def who(self, segment: TranscriptSegment) -> str:
         """Return who said it, for people."""
@@ -56,7 +63,7 @@ class Transcript:
 
     def seconds(self, segment: TranscriptSegment) -> float:
         """Return when it was said on the call's clock, never before its zero."""
-        return max(segment.start_us - self.origin_us, 0) / 1e6
+        return max(segment.start_us - self.zero_us, 0) / 1e6
 
     def as_json(self) -> list[SegmentJson]:
         """Return the pieces as a page reads them."""
@@ -87,16 +94,35 @@ def who_said(names: Mapping[str, str], raw_id: str) -> str:
     return formats.who(names.get(raw_id, ""), raw_id) or _("Somebody")
 
 
-def transcript_of(call: Call, *, newest: int = MOST) -> Transcript:
-    """Return the newest pieces of a call's transcript, by three queries."""
-    rows = call.segments.all().order_by("-start_us", "-pk")[: min(newest, MOST)]
+def transcript_of(call: Call, *, newest: int | None = None) -> Transcript:
+    """Return a call's transcript, all of it or only so many of its newest pieces.
+
+    By three queries, and one more if it has no audio.
+    """
+    rows = call.segments.all().order_by("-start_us", "-pk")
+    found = list(rows if newest is None else rows[: newest + 1])
     verified = call.recordings.filter(state=RecordingState.VERIFIED)
     people = call.participants.values_list("raw_id", "display_name")
+    heard = list(verified.only("origin_us"))
+    has_audio = bool(heard) or call.origin_us is not None
+    origin_us = player_origin_us(call, heard) if has_audio else None
     return Transcript(
         call=call,
-        origin_us=player_origin_us(call, list(verified.only("origin_us"))),
-        segments=list(reversed(rows)),
+        origin_us=origin_us,
+        zero_us=said_from_us([call.pk]).get(call.pk, 0)
+        if origin_us is None
+        else origin_us,
+        segments=found[:newest][::-1],
         names=dict(people),
+        has_older=len(found) > len(found[:newest]),
+    )
+
+
+def said_from_us(calls: Iterable[UUID]) -> dict[UUID, int]:
+    """Return when the oldest piece of each call was said, by one query."""
+    rows = TranscriptSegment.objects.filter(call__in=list(calls)).order_by()
+    return dict(
+        rows.values("call").annotate(at=Min("start_us")).values_list("call", "at")
     )
 
 
@@ -123,8 +149,13 @@ class Found:
 
 
 def found_of(rows: Iterable[TranscriptSegment], asked: Asked) -> list[Found]:
-    """Return what a search found as its page shows it, by one query more."""
+    """Return what a search found as its page shows it, by one query more.
+
+    By two if it found anything in calls without audio.
+    """
     segments = list(rows)
+    mute = {one.call_id for one in segments if one.call.origin_us is None}
+    zeros = said_from_us(mute) if mute else {}
     calls = {one.call_id for one in segments}
     people = Participant.objects.filter(call_id__in=calls)
     names = {
@@ -137,20 +168,23 @@ def found_of(rows: Iterable[TranscriptSegment], asked: Asked) -> list[Found]:
             who=who_said(
                 {one.raw_id: names.get((one.call_id, one.raw_id), "")}, one.raw_id
             ),
-            seconds=_moment(one, asked),
+            seconds=_moment(one, asked, zeros),
             parts=snippet(one.text, asked),
         )
         for one in segments
     ]
 
 
-def _moment(segment: TranscriptSegment, asked: Asked) -> float:
+def _moment(
+    segment: TranscriptSegment, asked: Asked, zeros: Mapping[UUID, int]
+) -> float:
     spans = hits(segment.text, asked)
     told = pieces(segment.text, segment.words, segment.duration_us)
     after = moment_us(told, spans[0][0]) if spans else 0
     zero = segment.call.origin_us
-    start = segment.start_us - (segment.start_us if zero is None else zero)
-    return max(start + after, 0) / 1e6
+    if zero is None:
+        zero = zeros.get(segment.call_id, segment.start_us)
+    return max(segment.start_us - zero + after, 0) / 1e6
 
 
 def snippet(text: str, asked: Asked) -> list[tuple[str, bool]]:

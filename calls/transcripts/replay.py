@@ -1,7 +1,16 @@
-"""A call's transcript from its journals: the same pieces that ingest made."""
+"""A call's transcript from its journals: the same pieces that ingest made.
+
+What a handler wrote came over no socket: ingest notes it in the journal.
+"""
 
 import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, Final
 from uuid import UUID
+
+import msgspec
 
 from calls.drafts import SegmentDraft
 from calls.journal import Record
@@ -14,21 +23,45 @@ from streaming.protocol import (
     decode,
 )
 
+EVENT: Final = "said"
+# Of one piece in a note; its row has no more.
+LONGEST: Final = 100_000
+
+
+def remark_of(draft: SegmentDraft) -> dict[str, Any]:
+    """Return what a journal notes of a piece that a handler wrote. It has words."""
+    written = replace(draft, text=draft.text[:LONGEST])
+    return {"event": EVENT, **msgspec.to_builtins(written)}
+
 
 class TranscriptReplay:
     """Takes records in the order they came; `segments` are the final pieces."""
 
     def __init__(self, call_id: UUID) -> None:
-        self.segments: list[SegmentDraft] = []
+        self._segments: dict[UUID, SegmentDraft] = {}
         self._transcript = CallTranscript(call_id)
         # By socket, as remarks tell it.
         self._lags: dict[UUID, int] = {}
 
+    @property
+    def segments(self) -> list[SegmentDraft]:
+        """Return the pieces; of one that was told again, as it was told last."""
+        return list(self._segments.values())
+
     def remark(self, count: JournalCount, note: Record) -> None:
-        """Learn from a NOTE by how much what is captured arrives later."""
+        """Take a NOTE: by how much things arrive later, or what a handler wrote."""
         remark = json.loads(note.text)
-        if remark.get("event") == "lag":
+        event = remark.get("event")
+        if event == "lag":
             self._lags[count.header.connection_id] = int(remark["us"])
+        elif event == EVENT:
+            self._written(remark)
+
+    def _written(self, remark: Mapping[str, Any]) -> None:
+        # Another release may have noted it otherwise.
+        with suppress(msgspec.ValidationError):
+            draft = msgspec.convert(remark, SegmentDraft)
+            self._segments[draft.id] = draft
 
     def take(self, count: JournalCount, record: Record) -> None:
         """Take a TRANSCRIPTION record. A frame nobody can read says nothing."""
@@ -43,4 +76,4 @@ class TranscriptReplay:
             lag_us = self._lags.get(socket.id, 0)
             piece = self._transcript.hear(socket, message, record.arrival_us, lag_us)
             if piece and piece.is_final:
-                self.segments.append(piece.draft)
+                self._segments[piece.draft.id] = piece.draft

@@ -70,7 +70,7 @@ async function archive() {
   $("order-outcome")?.replaceChildren();
   loadRest(page);
   if (hadFocus) $("recordings").querySelector("button, a")?.focus();
-  document.dispatchEvent(new CustomEvent("call:archived"));
+  document.dispatchEvent(new CustomEvent("call:archived", { detail: page }));
 }
 
 async function freshPeople() {

@@ -9,6 +9,7 @@ export class Follow {
     Object.assign(this, { box, button });
     this.isOn = true;
     this.target = null;
+    this.top = 0;
     // What people do, not `scroll`: the browser scrolls by itself when rows get their size.
     for (const kind of ["wheel", "touchmove"]) box.addEventListener(kind, () => this.let(), { passive: true });
     box.addEventListener("keydown", ({ key }) => STEERING.includes(key) && this.let());
@@ -41,6 +42,8 @@ export class Follow {
 
   let() {
     this.isOn = false;
+    // A scroll that was begun for them may be told only now.
+    this.top = this.box.scrollTop;
     this.button.hidden = !this.target;
   }
 
@@ -53,6 +56,8 @@ export class Follow {
   /* Back at the end of a list that grows there, one follows again. */
   #settle() {
     const { box } = this;
-    if (this.isEnd && !this.isOn && box.scrollHeight - box.scrollTop - box.clientHeight < NEAR) this.again();
+    const isDown = box.scrollTop > this.top;
+    this.top = box.scrollTop;
+    if (isDown && this.isEnd && !this.isOn && box.scrollHeight - box.scrollTop - box.clientHeight < NEAR) this.again();
   }
 }

@@ -4,7 +4,7 @@
 
 import { Captions } from "./captions.js";
 import { $, say } from "./dom.js";
-import { several, _ } from "./text.js";
+import { fill, number, several, _ } from "./text.js";
 import { askedMoment } from "./player_share.js";
 import { Find } from "./transcript-find.js";
 import { Follow } from "./transcript-follow.js";
@@ -26,16 +26,27 @@ const find = new Find(root, rows, (row) => {
 let captions = root.dataset.moving === "true" ? new Captions(rows) : null;
 let { state } = root.dataset;
 let hasFailed = false;
+let loads = 0;
+let hasOlder = false;
+// A handler of the call may write down what is said, without transcription.
+let hasHandler = false;
 
 // --- what is shown ----------------------------------------------------------------
 
 function emptyWords() {
   if (hasFailed) return _("The transcript could not be fetched. It is tried again.");
+  if (state === "failed") return _("Transcription failed; the facts above say why.");
   if (!captions) return _("The call was transcribed, and nobody said a word.");
   if (state === "running") return _("Nobody has spoken yet. What is said appears here as it is said.");
-  if (state === "failed") return _("Transcription failed; the facts above say why.");
   if (["requested", "stopping"].includes(state)) return _("Transcription is about to change.");
+  if (hasHandler) return _("Transcription is off. What the call's handler writes down appears here.");
   return _("Transcription is off. Once it is started, what is said appears here.");
+}
+
+function countWords(length) {
+  if (!length) return "";
+  if (captions || !hasOlder) return several("%(n)s piece", "%(n)s pieces", length);
+  return fill(_("the newest %(n)s pieces; older ones are in the files"), { n: number(length) });
 }
 
 function tell() {
@@ -45,8 +56,8 @@ function tell() {
   say(empty, emptyWords());
   root.querySelector(".frame").hidden = isEmpty;
   root.querySelector(".exports").hidden = !length;
-  say(part("count"), length ? several("%(n)s piece", "%(n)s pieces", length) : "");
-  const isOff = captions && length && !["running", "requested"].includes(state);
+  say(part("count"), countWords(length));
+  const isOff = captions && length && !hasHandler && !["running", "requested"].includes(state);
   say(part("state"), isOff ? _("transcription is off now") : "");
   follow.say(captions ? _("Jump to newest") : _("Follow playback"));
 }
@@ -55,19 +66,27 @@ async function fetched() {
   const query = captions ? `?newest=${NEWEST}` : "";
   const answer = await fetch(`${root.dataset.url}${query}`, { headers: { Accept: "application/json" } });
   if (!answer.ok) throw new Error(`${answer.status}`);
-  return (await answer.json()).segments;
+  return answer.json();
 }
 
 async function load() {
-  let segments;
+  loads += 1;
+  const turn = loads;
+  let told;
   try {
-    segments = await fetched();
+    told = await fetched();
   } catch {
+    if (turn !== loads) return undefined;
     hasFailed = true;
     tell();
     return void setTimeout(load, AGAIN_MS);
   }
+  // A slow answer about the call that ran must not replace the whole.
+  if (turn !== loads) return undefined;
   hasFailed = false;
+  const { segments } = told;
+  hasOlder = told.older;
+  if (!captions && !segments.length && state === "off") return root.remove();
   if (captions) for (const segment of segments) rows.byId.has(segment.id) || rows.put(segment);
   else rows.fill(segments);
   tell();
@@ -134,12 +153,15 @@ box.addEventListener("keydown", (event) => {
 document.addEventListener("call:told", ({ detail }) => {
   if (!captions) return;
   state = detail.call.transcription ?? state;
+  hasHandler = ["waiting", "running"].includes(detail.call.handler?.state);
   const isNew = captions.take(detail.captions ?? []);
   if (isNew && find.input.value) find.look();
   tell();
   if (isNew) follow.to(rows.list.lastElementChild, true);
 });
-document.addEventListener("call:archived", () => {
+document.addEventListener("call:archived", ({ detail: page }) => {
+  // Without a section there is no transcript, and was to be none.
+  state = page.getElementById("transcript")?.dataset.state ?? "off";
   captions?.end();
   root.dataset.moving = "false";
   captions = null;

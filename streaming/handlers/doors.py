@@ -11,6 +11,8 @@ from calls.control import command_ask
 from calls.drafts import ArchiveBatch, SegmentDraft
 from calls.models import Call, CommandKind, Prompt
 from calls.orders import CommandRefused
+from calls.transcripts.hearing import Piece
+from calls.transcripts.replay import remark_of
 from streaming.archive import Archive
 from streaming.outbound import Speaker
 from streaming.outbound.prompts import PromptError, prompt_pcm
@@ -29,15 +31,20 @@ ORDERS: Final = {"hang_up": CommandKind.HANG_UP, "transfer": CommandKind.TRANSFE
 class CallDoors:
     """One call of the recorder, as its handler's line sees it.
 
-    `wake` has rows written soon.
+    `wake` has rows written soon; `tell` tells who looks at the call what was said.
     """
 
     def __init__(
-        self, call: "CallAudio", archive: Archive, wake: Callable[[], None]
+        self,
+        call: "CallAudio",
+        archive: Archive,
+        wake: Callable[[], None],
+        tell: Callable[[Piece], None],
     ) -> None:
         self._call = call
         self._archive = archive
         self._wake = wake
+        self._tell = tell
 
     @property
     def call_id(self) -> UUID:
@@ -54,7 +61,13 @@ class CallDoors:
         return self._call.clock.at(self._call.at_us(time.monotonic_ns() // 1000))
 
     def keep(self, segment: SegmentDraft) -> None:
-        """Keep a piece of a transcript."""
+        """Keep a piece of a transcript, and show it.
+
+        It is in the journal first: no frame of ACS tells it again.
+        """
+        for session in self._call.sessions[-1:]:
+            session.remark(remark_of(segment))
+        self._tell(Piece(segment, is_final=True))
         self._archive.put(ArchiveBatch(segments=[segment]))
         self._wake()
 

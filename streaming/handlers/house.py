@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from calls.drafts import CallFacts
+from calls.transcripts.hearing import Piece
 from streaming.archive import Archive
 from streaming.handlers.doors import CallDoors
 from streaming.handlers.running import Running
@@ -25,10 +26,16 @@ class Handlers:
     """
 
     def __init__(
-        self, archive: Archive, wake: Callable[[], None], *, grace: float
+        self,
+        archive: Archive,
+        wake: Callable[[], None],
+        tell: Callable[[Piece], None],
+        *,
+        grace: float,
     ) -> None:
         self._archive = archive
         self._wake = wake
+        self._tell = tell
         self._grace = grace
         self._leaving: dict[UUID, tuple[asyncio.TimerHandle, CallAudio]] = {}
         self._endings: set[asyncio.Task[None]] = set()
@@ -53,7 +60,7 @@ class Handlers:
         return Running(
             facts.handler,
             _options(facts.handler_options),
-            CallDoors(call, self._archive, self._wake),
+            CallDoors(call, self._archive, self._wake, self._tell),
             remark=remark,
             wake=self._wake,
         )

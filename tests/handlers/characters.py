@@ -41,6 +41,20 @@ class Crashes(Note):
             raise RuntimeError("+12065550100 said 4711")
 
 
+class Writes(Note):
+    """Writes down that somebody is heard, once."""
+
+    async def on_audio(self, audio: HeardAudio) -> None:
+        if not audio.is_silent and not self.heard:
+            self.heard.append(audio)
+            self.line.transcript(
+                number=0,
+                raw_id=audio.raw_id,
+                text="I want a refund.",
+                start_us=self.line.now_us(),
+            )
+
+
 class Exits(Note):
     async def on_audio(self, audio: HeardAudio) -> None:
         sys.exit(3)

@@ -79,7 +79,7 @@ async def test_what_was_said_in_words_becomes_rows_and_the_newest_word_stands(
     archive: Archive,
 ) -> None:
     call: Call = await sync_to_async(CallFactory.create)(live=True)
-    doors = CallDoors(CallAudio(call.pk), archive, lambda: None)
+    doors = CallDoors(CallAudio(call.pk), archive, lambda: None, lambda _: None)
     first, second = (CallLine("own", doors, print) for _ in range(2))
 
     for text, is_cut in (("Good mor", True), ("Good morning", False)):
@@ -105,7 +105,8 @@ async def test_a_prompt_is_read_sample_for_sample_unless_it_is_not_to_be_had(
     await sync_to_async(prompt)()
     await sync_to_async(prompt)(name="Old", is_withdrawn=True)
     await sync_to_async(prompt)(name="Lost", audio_16k="gone.flac")
-    line = CallLine("own", CallDoors(CallAudio(uuid4()), archive, lambda: None), print)
+    doors = CallDoors(CallAudio(uuid4()), archive, lambda: None, lambda _: None)
+    line = CallLine("own", doors, print)
     line.rate = 16_000
 
     assert await line.prompt("Greeting") == GREETING

@@ -37,7 +37,9 @@ class House:
         self.call.may_speak = True
         self.call.now(OPENED, time.monotonic())
         self.archive = Archive()
-        self.handlers = Handlers(self.archive, lambda: None, grace=grace)
+        self.handlers = Handlers(
+            self.archive, lambda: None, lambda _: None, grace=grace
+        )
         self.sent: list[str] = []
         self.packets = 0
 

@@ -15,13 +15,17 @@ from calls.models import (
     Utterance,
 )
 from calls.said import CUT_OFF
+from calls.selectors import player_track
 from calls.services import batch_store
 from calls.utterances import utterances_recover
+from streaming.protocol import US
 from tests.factories import (
     CallFactory,
     CommandFactory,
     ConnectionFactory,
     PromptFactory,
+    RecordingFactory,
+    TrackFactory,
 )
 
 pytestmark = pytest.mark.django_db
@@ -131,3 +135,14 @@ def test_journals_tell_the_end_that_rows_do_not_know_and_change_no_other() -> No
     assert rows[done.id].reason == "told live"
     # Of a lost database: nobody is left who would say more of it.
     assert rows[unknown.id].state == "stopped"
+
+
+def test_where_we_were_silent_the_player_shows_no_hole() -> None:
+    ledger = {"rate": 16_000, "runs": [["r", 320], ["x", 960], ["r", 320]]}
+    ours = TrackFactory.create(participant__raw_id=US, ledger=ledger)
+    theirs = TrackFactory.create(ledger=ledger)
+    recordings = [RecordingFactory.create(track=track) for track in (ours, theirs)]
+
+    shown = [player_track(one, one.origin_us, 1)["holes"] for one in recordings]
+
+    assert [len(holes) for holes in shown] == [0, 1]

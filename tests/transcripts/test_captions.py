@@ -12,7 +12,7 @@ from calls.models import AuditAction, AuditEntry, Call
 from calls.transcripts.wire import Caption, captions_tell
 from streaming import captions
 from tests.console.conftest import logged_in
-from tests.factories import ParticipantFactory, UserFactory
+from tests.factories import ParticipantFactory, SegmentFactory, UserFactory
 from tests.streaming.test_call_watch import (  # noqa: F401 fixtures
     ADA,
     BOB,
@@ -84,6 +84,19 @@ async def test_what_is_said_comes_under_the_speaker_s_name_and_on_the_call_s_clo
         ("+1 206 555 0101", "Yes.", True),
     ]
     assert (said[0]["at"], said[0]["seconds"]) == (2.0, 0.9)
+
+
+async def test_without_audio_captions_go_on_where_the_stored_pieces_end(
+    call: Call,  # noqa: F811
+) -> None:
+    await sync_to_async(SegmentFactory.create)(call=call, start_us=NOON)
+    async with looking(call.pk) as seen:
+        await seen.look()
+
+        await tell(call, caption("I would like a refund."))
+
+        [line] = await lines(seen, 1)
+        assert line["at"] == 2.0
 
 
 async def test_a_page_that_is_opened_later_gets_the_newest_and_none_twice(

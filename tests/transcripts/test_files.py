@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from calls.models import Call
+from calls.transcripts.asked import asked_of
 from calls.transcripts.files import FORMS, files_of
-from calls.transcripts.reading import transcript_of
+from calls.transcripts.reading import found_of, transcript_of
 from tests.factories import CallFactory, ParticipantFactory, SegmentFactory
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
@@ -85,6 +86,21 @@ def test_json_has_everything_and_no_number_that_readers_round(call: Call) -> Non
         "duration_us": 300_000,
     }
     assert (segment["text"], segment["language"]) == ("Ja, bitte.", "de-DE")
+
+
+def test_without_audio_moments_count_from_the_oldest_piece() -> None:
+    call: Call = CallFactory.create(ended=True, origin_us=None)
+    said(call, "First", 0)
+    said(call, "and last", 65)
+
+    assert made(call, "txt").splitlines()[1].startswith("[1:05] ")
+    [newest] = transcript_of(call, newest=1).as_json()
+    document = json.loads(made(call, "json"))
+    [hit] = found_of(call.segments.filter(text="and last"), asked_of("last"))
+
+    assert (newest["at"], hit.seconds) == (65, 65.3)
+    assert document["clock"] == {"origin": None, "origin_us": None}
+    assert document["segments"][1]["offset_us"] == 65_000_000
 
 
 def test_a_call_without_a_transcript_has_no_files(call: Call) -> None:

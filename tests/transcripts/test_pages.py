@@ -14,6 +14,7 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
+from calls import transcript_views
 from calls.audit_words import sentence
 from calls.models import AuditAction, AuditEntry, Call, SavedView
 from tests.console.conftest import logged_in, stored_recording
@@ -70,6 +71,21 @@ def at(call: Call, seconds: int) -> int:
 def notes() -> list[str]:
     rows = AuditEntry.objects.filter(action=AuditAction.TRANSCRIPT_READ)
     return [sentence(entry) for entry in rows.order_by("pk")]
+
+
+def test_the_page_tells_of_older_pieces_it_leaves_out_and_files_have_all(
+    auditor: Client, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = auditor.get(addresses(call)[0]).json()
+    SegmentFactory.create(call=call, text="And thanks.", start_us=at(call, 5))
+    monkeypatch.setattr(transcript_views, "MOST", 1)
+
+    page = auditor.get(addresses(call)[0]).json()
+    lines = auditor.get(f"/calls/{call.pk}/transcript.txt").content.splitlines()
+
+    assert (len(whole["segments"]), whole["older"]) == (1, False)
+    assert (len(page["segments"]), page["older"]) == (1, True)
+    assert len(lines) == 2
 
 
 def test_the_page_gets_who_said_what_and_when(auditor: Client, call: Call) -> None:

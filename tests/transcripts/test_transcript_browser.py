@@ -26,6 +26,8 @@ FILL = """
 import json
 import numpy as np
 from django.contrib.auth.models import User
+from calls.capability import call_secret
+from calls.models import StreamingProfile
 from tests.console.conftest import stored_recording
 from tests.factories import CallFactory, ParticipantFactory
 from tests.factories import SegmentFactory, TrackFactory
@@ -53,20 +55,49 @@ for number in range(30):
         is_cut=number == 3, sentiment="negative" if number == 4 else "",
         confidence=0.4 if number == 5 else 0.9,
     )
-print(json.dumps({"live": str(live.pk), "over": str(over.pk)}))
+untold = CallFactory(live=True)
+failed = CallFactory(ended=True, transcription_state="failed")
+said = CallFactory(live=True, has_transcript=True, origin_us=live.origin_us)
+for number in range(2):
+    start_us = said.origin_us + number * 1_000_000
+    SegmentFactory(call=said, text="Hello.", start_us=start_us)
+profile = StreamingProfile.objects.create(
+    name="Writes", handler="tests.handlers.characters.Writes"
+)
+heard = CallFactory(live=True, profile=profile)
+ParticipantFactory(call=heard, raw_id="4:+12065550100", display_name="Ada Okafor")
+calls = {"live": live, "over": over, "untold": untold, "failed": failed, "said": said}
+facts = {name: str(call.pk) for name, call in calls.items()}
+print(json.dumps(facts | {"heard": [str(heard.pk), call_secret(heard.pk)]}))
+"""
+FINISH = """
+from calls.models import Call
+Call.objects.filter(pk="{}").update(state="ended", archive_state="finished")
 """
 
 
 @dataclass
 class Scene:
-    """The console, a call that runs, and one that is over."""
+    """The console, a call that runs, and one that is over.
+
+    `untold` runs and is not transcribed, `failed` could not be, `said` runs and was.
+    `heard` has a handler that writes down what it hears; with the secret of its media.
+    """
 
     console: SpeakingConsole
     live: str
     over: str
+    untold: str
+    failed: str
+    said: str
+    heard: tuple[str, str]
 
     def url(self, call: str) -> str:
         return f"{self.console.url}/admin/calls/call/{call}/change/"
+
+    def finish(self, call: str) -> None:
+        """End a call, with nothing left to be made of it."""
+        self.console.run(FINISH.format(call))
 
     def tell(self, *texts: str, final: bool = True) -> None:
         """Say something in the call that runs, as ingest tells it."""
@@ -266,3 +297,50 @@ def test_transcripts_are_taken_away_as_files(page: Page, scene: Scene) -> None:
     text = Path(found.value.path()).read_text()
     assert found.value.suggested_filename.endswith("_transcript.vtt")
     assert "<v Ada Okafor>Word 0 &lt;b&gt;said&lt;/b&gt;." in text
+
+
+def test_an_untold_call_is_not_called_transcribed(page: Page, scene: Scene) -> None:
+    page.goto(scene.url(scene.untold))
+    expect(page.locator("#transcript .empty")).to_contain_text("Transcription is off")
+
+    scene.finish(scene.untold)
+    expect(page.locator("#transcript")).to_have_count(0, timeout=SOON)
+
+    page.goto(scene.url(scene.failed))
+    empty = page.locator("#transcript .empty")
+    expect(empty).to_contain_text("Transcription failed")
+
+
+def test_a_slow_answer_does_not_replace_the_whole_transcript(
+    page: Page, scene: Scene
+) -> None:
+    held: list[Any] = []
+    page.route("**/page.json?newest=*", lambda route: held.append(route))
+    page.goto(scene.url(scene.said))
+    # The page's own socket tells that it is over once it has told that it runs.
+    expect(page.locator("#live-lanes")).to_be_visible()
+
+    scene.finish(scene.said)
+    expect(page.locator("#transcript li")).to_have_count(2, timeout=SOON)
+    [route] = held
+    with page.expect_response("**/page.json?newest=*"):
+        route.fulfill(json={"segments": [], "older": False})
+    page.evaluate("() => new Promise((done) => setTimeout(done))")
+
+    expect(page.locator("#transcript li")).to_have_count(2)
+
+
+def test_what_a_handler_writes_appears_as_it_is_said(page: Page, scene: Scene) -> None:
+    call, secret = scene.heard
+    page.goto(scene.url(call))
+    empty = page.locator("#transcript .empty")
+
+    line = scene.console.line(secret)
+    line.speak(ADA, 0, 0.5, loud=0)
+    expect(empty).to_contain_text("What the call's handler writes down appears here")
+    line.speak(ADA, 0.5, 1.5)
+
+    expect(row(page, 0).locator(".said")).to_have_text("I want a refund.")
+    expect(row(page, 0).locator(".who")).to_have_text("Ada Okafor")
+    expect(page.locator("#transcript")).not_to_contain_text("transcription is off")
+    scene.console.end(line)
