@@ -94,8 +94,10 @@ async function begin(by) {
   clearTimeout(idle);
   say(part("heard"), "");
   if (microphone?.rate !== facts.rate && !(await turnOn())) return;
+  // Pressed twice meanwhile: the other has begun.
+  if (press) return;
   // Let go while the browser asked for leave, or for the device: nobody expects to be heard now.
-  if (holder !== by || press || cannot()) return ready();
+  if (holder !== by || cannot()) return ready();
   presses = (presses + 1) % PRESSES;
   const said = { number: presses, rate: facts.rate, interrupts: !part("interrupts-label").hidden && part("interrupts").checked };
   press = new Press(link, said, () => stop(reason("slow")));
@@ -138,6 +140,8 @@ function turnOff() {
 function keepOn() {
   clearTimeout(idle);
   idle = setTimeout(() => {
+    // Whoever speaks keeps it on; the end of the press begins this anew.
+    if (press || holder) return;
     turnOff();
     rest();
     show();

@@ -1,22 +1,30 @@
 """The interface between a call and what hears it and speaks into it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class HeardAudio:
+
+class HeardAudio(msgspec.Struct, frozen=True, gc=False):
     """20 ms of one participant: 16-bit little-endian mono PCM at the line's rate.
 
     `stamp_us` is capture time, µs since 1970. `pcm` is zeros where ACS said silent.
     """
 
     raw_id: str
-    pcm: bytes = field(repr=False)
+    pcm: bytes
     stamp_us: int
     is_silent: bool
+
+    def __repr__(self) -> str:
+        """Return it without what was said."""
+        return (
+            f"HeardAudio(raw_id={self.raw_id!r}, stamp_us={self.stamp_us},"
+            f" is_silent={self.is_silent})"
+        )
 
 
 class Saying(Protocol):

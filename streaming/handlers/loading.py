@@ -45,15 +45,20 @@ def _kind(exc: BaseException) -> str:
     return type(exc).__name__
 
 
-async def handler_of(name: str, options: Mapping[str, Any]) -> Handler:
-    """Return a new handler, without holding up the loop by its import.
+def handler_made(name: str, options: Mapping[str, Any]) -> Handler:
+    """Return a new handler. Whatever its making imports or reads may take long.
 
     Raises `HandlerFault`. What a handler says of its options is told to people.
     """
-    found = await asyncio.to_thread(handler_class, name)
+    found = handler_class(name)
     try:
         return found(options)
     except ValueError as exc:
         raise HandlerFault(f"its options make no sense: {exc}") from exc
     except (Exception, SystemExit) as exc:
         raise HandlerFault(f"it cannot be made: {_kind(exc)}") from exc
+
+
+async def handler_of(name: str, options: Mapping[str, Any]) -> Handler:
+    """Return a new handler, made in a thread: no other call waits for it meanwhile."""
+    return await asyncio.to_thread(handler_made, name, options)

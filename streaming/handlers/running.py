@@ -11,7 +11,6 @@ import time
 import traceback
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from enum import StrEnum
-from functools import lru_cache
 from typing import Any, Final
 
 from calls.handler_names import HANDLER_EVENT
@@ -160,23 +159,23 @@ class Running:
         silent: bool,
     ) -> None:
         """Hand over a packet of somebody else's. Called for each of them."""
+        if rate != self._line.rate and not self._is_first(rate):
+            return
+        self._inbox.put((arrived_us, raw_id, stamp_us, pcm, silent))
+
+    def _is_first(self, rate: int) -> bool:
+        """Begin with a packet that comes before all metadata; else it is of no use."""
         if self.is_over:
-            return
-        if self._task is None:
+            return False
+        if self._task is None and rate:
             self.begin(rate)
-        if rate != self._line.rate:
-            self._inbox.dropped += 1
-            return
-        stamp = arrived_us if stamp_us is None else stamp_us
-        if silent:
-            pcm = _zeros(len(pcm))
-        elif len(pcm) % 2:
-            pcm = pcm[:-1]
-        self._inbox.put(HeardAudio(raw_id, pcm, stamp, silent), arrived_us)
+            return True
+        self._inbox.dropped += 1
+        return False
 
     def press(self, tone: str, raw_id: str) -> None:
         """Hand over a pressed key, as it is also where it is masked."""
-        self._inbox.put(HeardTone(tone, raw_id), 0)
+        self._inbox.press(HeardTone(tone, raw_id))
 
     # Its life.
 
@@ -221,21 +220,19 @@ class Running:
             self._speech, self._detectors = _speech(self._options), {}
         self.state = HandlerState.RUNNING
         await self._do(handler.on_open(self._line))
+        detectors, note = self._detectors, self._note_stretch
         while (heard := await self._inbox.next()) is not None:
-            if type(heard) is HeardAudio:
-                await self._hear(handler, heard)
-            elif type(heard) is HeardTone:
+            if type(heard) is HeardTone:
                 await self._do(handler.on_dtmf(heard.tone, heard.raw_id))
+            elif type(heard) is HeardAudio:
+                self.frames += 1
+                if detectors is not None and self._is_onset(detectors, heard):
+                    await self._do(handler.on_speech_started(heard.raw_id))
+                await timed(handler.on_audio(heard), note)
         await self._do(handler.on_close(self._why))
         if not self._fault:
             self.state = HandlerState.ENDED
             self._remark(self.remark("ended", why=self._why))
-
-    async def _hear(self, handler: Handler, audio: HeardAudio) -> None:
-        self.frames += 1
-        if self._detectors is not None and self._is_onset(self._detectors, audio):
-            await self._do(handler.on_speech_started(audio.raw_id))
-        await self._do(handler.on_audio(audio))
 
     def _is_onset(
         self, detectors: dict[str, SpeechDetector], audio: HeardAudio
@@ -288,8 +285,3 @@ def _in_words(exc: BaseException) -> str:
     frames = traceback.extract_tb(exc.__traceback__)
     where = f" in {frames[-1].name}, line {frames[-1].lineno}" if frames else ""
     return f"{type(exc).__name__}{where}"
-
-
-@lru_cache(maxsize=16)
-def _zeros(length: int) -> bytes:
-    return bytes(length - length % 2)

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -100,6 +101,14 @@ class Fussy(Note):
     def __init__(self, options: Mapping[str, Any]) -> None:
         super().__init__(options)
         raise ValueError("“language” is missing")
+
+
+class Heavy(Note):
+    """Takes long to be made."""
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        super().__init__(options)
+        self.made_in = threading.current_thread()
 
 
 class NotAsync(Handler):

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import threading
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -222,6 +223,14 @@ async def test_who_holds_up_the_loop_is_named(house: House) -> None:
     [alarm] = house.alarms()
     assert f"“{HERE}.Blocks” held up every call of its process" in alarm.words
     assert house.running.longest >= 0.3
+    house.hang_up(session)
+
+
+async def test_a_handler_is_made_where_it_holds_up_no_call(house: House) -> None:
+    session = await house.dial(f"{HERE}.Heavy")
+
+    made_in = getattr(house.note, "made_in")  # noqa: B009 of `Heavy` alone
+    assert made_in is not threading.current_thread()
     house.hang_up(session)
 
 

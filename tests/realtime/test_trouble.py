@@ -199,6 +199,41 @@ async def test_a_conversation_ends_when_its_time_is_over(
     assert trouble == ""
 
 
+async def test_a_hang_up_of_the_model_is_not_lost_with_the_service(
+    service: RealtimeServer, call: Call
+) -> None:
+    service.plan.turns = [
+        Turn(tool="hang_up"),
+        Turn(say="Goodbye and thank you", fault="disconnect", fault_ms=400),
+    ]
+
+    async with call(tools=["hang_up"], reconnects=0) as bench:
+        await ask(bench)
+        await given_up(bench)
+
+    [order] = bench.orders
+    assert (order.kind, order.why) == ("hang_up", "The assistant ended the call.")
+
+
+async def test_a_transfer_that_waits_to_be_heard_comes_before_giving_up(
+    service: RealtimeServer, call: Call
+) -> None:
+    wanted = Turn(say="One moment please", tool="transfer", arguments='{"to": "desk"}')
+    service.plan.turns = [wanted]
+    options = {**GIVE_UP, "tools": ["transfer"], "transfers": {"desk": "8:acs:desk"}}
+
+    async with call(**options | {"reconnects": 0}) as bench:
+        await ask(bench)
+        await said_whole(bench)
+        service.sessions[0].drop()
+        await eventually(lambda: "the conversation ended" in bench.trouble)
+        await given_up(bench)
+        await played(bench)
+
+    assert [order.kind for order in bench.orders] == ["transfer"]
+    assert [item.name for item in bench.items] == ["realtime"]
+
+
 async def test_what_the_caller_says_while_the_service_is_away_is_not_lost(
     service: RealtimeServer, call: Call
 ) -> None:

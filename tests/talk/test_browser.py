@@ -237,6 +237,40 @@ def test_a_second_press_opens_at_once_and_the_microphone_only_once(page: Page) -
     expect(talk(page)).to_contain_text("Microphone on; nobody hears you")
 
 
+# The browser asks for leave until `give()`; `late` are the timers of half a minute.
+ASKING = """
+  const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+  const leave = new Promise((given) => { window.give = given; });
+  navigator.mediaDevices.getUserMedia = (wanted) => leave.then(() => ask(wanted));
+  const [begin, end] = [window.setTimeout, window.clearTimeout];
+  window.late = new Map();
+  window.setTimeout = (act, ms, ...more) => {
+    const timer = begin(act, ms, ...more);
+    if (ms === 30_000) late.set(timer, act);
+    return timer;
+  };
+  window.clearTimeout = (timer) => { late.delete(timer); end(timer); };
+"""
+
+
+def test_two_quick_presses_while_the_browser_asks_are_one_that_stays(
+    page: Page,
+) -> None:
+    page.evaluate(ASKING)
+    page.keyboard.down(" ")
+    page.keyboard.up(" ")
+    page.keyboard.down(" ")
+    page.evaluate("give()")
+    opened(page)
+
+    page.evaluate("late.forEach((act) => act())")
+
+    expect(talk(page)).to_have_attribute("data-microphone", "on")
+    expect(status(page)).to_have_text(ON_AIR)
+    page.keyboard.up(" ")
+    closed(page)
+
+
 def test_space_belongs_to_a_field_and_to_a_button_first(page: Page) -> None:
     note = page.locator("#call textarea").first
     note.click()

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from array import array
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
@@ -39,6 +39,8 @@ class Realtime(Handler):
         self._part: Callable[[], Awaitable[str]] | None = None
         self._part_by = 0.0
         self._is_goodbye = False
+        # An order of the model was taken that ends the call.
+        self._is_parted = False
 
     # What the call tells.
 
@@ -100,7 +102,21 @@ class Realtime(Handler):
 
     async def _run(self) -> None:
         ended = await first_of(self._relay(), self._mind())
-        await self._give_up(ended)
+        if ended:
+            self._line.report(f"the conversation ended: {ended}")
+        if not await self._has_parted():
+            await self._give_up()
+
+    async def _has_parted(self) -> bool:
+        """Do what the model still has to do with the call; say whether that ends it."""
+        self._is_parted = False
+        if self._tasks:
+            # Bounded by the time that a tool has, and an order.
+            await asyncio.wait(self._tasks)
+        if self._part is not None:
+            await self.heard()
+            await self._do_part()
+        return self._is_parted
 
     async def _relay(self) -> str:
         try:
@@ -115,13 +131,18 @@ class Realtime(Handler):
             await asyncio.sleep(TICK_SECONDS)
             self._conversation.tick()
             if self._part is not None and self._is_parting_due():
-                await self._do_part()
+                # In a task of its own: it is not half done when the service goes.
+                await asyncio.shield(self._begin(self._do_part()))
 
-    async def _give_up(self, why: str) -> None:
+    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _give_up(self) -> None:
         """End the conversation as the profile says, because of trouble or of time."""
-        options, line = self._options, self._line
-        if why:
-            line.report(f"the conversation ended: {why}")
+        options = self._options
         await self.heard()
         if options.give_up_prompt:
             await self._play(options.give_up_prompt)
@@ -174,6 +195,12 @@ class Realtime(Handler):
         self._conversation.tick()
         return self._conversation.answers.is_silent
 
+    async def order(self, kind: str, why: str, **arguments: str) -> str:
+        """Give an order that ends the call for us; return why it was refused."""
+        refusal = await self._line.order(kind, why, **arguments)
+        self._is_parted = self._is_parted or not refusal
+        return refusal
+
     def part(self, order: Callable[[], Awaitable[str]]) -> None:
         """Do something once the model's goodbye was heard."""
         self._part = order
@@ -192,7 +219,11 @@ class Realtime(Handler):
 
     async def _do_part(self) -> None:
         order, self._part = self._part, None
-        refusal = await order() if order is not None else ""
+        if order is None:
+            # The caller has interrupted the goodbye.
+            return
+        refusal = await order()
+        self._is_parted = self._is_parted or not refusal
         if refusal:
             self._line.report(f"it could not end the call: {refusal}")
 
@@ -200,9 +231,7 @@ class Realtime(Handler):
         said = any(
             each.response_id == response_id for each in self._conversation.answers
         )
-        task = asyncio.create_task(self._use(calls, has_spoken=said))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._begin(self._use(calls, has_spoken=said))
 
     async def _use(self, calls: list[OutputItem], *, has_spoken: bool) -> None:
         conversation, session = self._conversation, self._conversation.session

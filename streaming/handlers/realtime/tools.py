@@ -43,6 +43,9 @@ class Desk(Protocol):
     async def heard(self) -> None:
         """Wait until all that the model said was heard."""
 
+    async def order(self, kind: str, why: str, **arguments: str) -> str:
+        """Give an order that ends the call for us; return why it was refused."""
+
     def part(self, order: Callable[[], Awaitable[str]]) -> None:
         """Do something once the model's goodbye was heard."""
 
@@ -154,7 +157,7 @@ async def hang_up(desk: Desk) -> str:
 
     Use it when the caller has said goodbye or wants to end the call.
     """
-    desk.part(lambda: desk.line.order("hang_up", "The assistant ended the call."))
+    desk.part(lambda: desk.order("hang_up", "The assistant ended the call."))
     return "Say goodbye in one short sentence. The call ends when that was heard."
 
 
@@ -171,5 +174,5 @@ async def transfer(desk: Desk, to: str) -> str:
     if desk.caller_id:
         arguments["caller_id"] = desk.caller_id
     why = "The assistant transferred the caller."
-    refusal = await desk.line.order("transfer", why, **arguments)
+    refusal = await desk.order("transfer", why, **arguments)
     return _error(refusal) if refusal else "The caller is being transferred."
