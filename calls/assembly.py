@@ -39,6 +39,7 @@ from calls.storage import recording_delete
 from calls.tails import tails_mark
 from calls.tones import tones_store
 from calls.utterances import utterances_recover
+from streaming.protocol import US
 
 log = logging.getLogger(__name__)
 
@@ -198,7 +199,9 @@ class Assembly:
             archive_state=self._archive_state(bool(drafts)),
             archive_error="",
             overtalk_ms=overtalk_us(
-                [(draft.origin_us, ledgers[draft.id]) for draft in drafts.values()]
+                (draft.origin_us, ledgers[draft.id])
+                for draft in drafts.values()
+                if draft.raw_id != US
             )
             // 1000,
         )

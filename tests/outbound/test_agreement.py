@@ -72,11 +72,13 @@ def test_what_we_say_is_in_no_figure_of_the_callers(tmp_path: Path) -> None:
         desk.call.now(OPENED, time.monotonic())
         session = desk.socket()
         feed(session, [metadata(), audio(0), audio(1, silent=True)])
-        session.spoke(16_000, voice(1), BEGAN + 5_000_000)
+        session.spoke(16_000, voice(1), BEGAN)
+        desk.call.settle()
 
         shown = call_snapshot(desk.call)
 
     assert (shown["packets"], shown["completeness"]) == (2, 1.0)
+    assert shown["overtalk_ms"] == 0
     assert [track["raw_id"] for track in shown["tracks"]] == [ALICE, US]
     assert list(desk.call.callers) == [(ALICE, 16_000)]
 
