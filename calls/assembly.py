@@ -179,7 +179,7 @@ class Assembly:
         AudioChunk.objects.filter(connection_id__in=sockets).delete()
         chunks_store(self.replay.chunks())
         tones_store(list(self.replay.tones()))
-        utterances_recover(self.replay.utterances())
+        utterances_recover(self.call_id, self.replay.utterances())
         segments_store(self.replay.segments())
         ledgers = {
             draft.id: self.replay.tracks[key].ledger for key, draft in drafts.items()

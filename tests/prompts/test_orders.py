@@ -30,6 +30,7 @@ from streaming.talk_rights import why_unheard
 from tests.control.line import ask, fresh, send
 from tests.factories import (
     CallFactory,
+    ConnectionFactory,
     ProfileFactory,
     PromptFactory,
     UserFactory,
@@ -197,12 +198,26 @@ def test_what_stands_in_line_is_not_late(call: Call) -> None:
     said = UtteranceFactory.create(
         call=call, prompt=prompt, command=command, state="queued", start_us=None
     )
+    ConnectionFactory.create(call=call)
 
     commands_sweep(timezone.now())
     assert fresh(command).state == CommandState.SENT
 
     Utterance.objects.filter(pk=said.pk).update(state="stopped")
     commands_sweep(timezone.now())
+    assert fresh(command).state == CommandState.TIMED_OUT
+
+
+def test_what_stood_in_line_at_a_process_that_lost_the_call_is_late(call: Call) -> None:
+    command = play(call, PromptFactory.create())
+    aged(command)
+    said = UtteranceFactory.create(
+        call=call, command=command, state="queued", start_us=None
+    )
+    ConnectionFactory.create(call=call, opened_at=said.queued_at + timedelta(seconds=1))
+
+    commands_sweep(timezone.now())
+
     assert fresh(command).state == CommandState.TIMED_OUT
 
 
