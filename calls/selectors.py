@@ -24,7 +24,7 @@ from calls.models import (
 )
 from calls.models.call import ArchiveState
 from calls.sockets import UNTOLD, SocketRow, trouble_words
-from streaming.protocol import MIXED
+from streaming.protocol import MIXED, US
 
 WAVESURFER = "vendor/wavesurfer/wavesurfer.esm.js"
 
@@ -196,6 +196,7 @@ def player_track(recording: Recording, origin_us: int, number: int) -> PlayerTra
     """Return one recording as the player wants it."""
     track = recording.track
     who = track.participant if track else None
+    is_ours = who is not None and who.raw_id == US
     return {
         "id": str(recording.pk),
         "label": formats.who(who.display_name, who.raw_id) if who else "Mix",
@@ -209,7 +210,8 @@ def player_track(recording: Recording, origin_us: int, number: int) -> PlayerTra
         "peaks": reverse("peaks", args=[recording.pk]) if recording.peaks else "",
         "flac": reverse("download_flac", args=[recording.pk]),
         "wav": reverse("download_wav", args=[recording.pk]),
-        "holes": list(holes(track.ledger)) if track else [],
+        # Where we said nothing, nothing was missing or paused.
+        "holes": list(holes(track.ledger)) if track and not is_ours else [],
     }
 
 

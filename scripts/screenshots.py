@@ -129,6 +129,17 @@ def live_call(page: Page, console: str) -> bool:
     return True
 
 
+def captions(page: Page, console: str) -> bool:
+    """Show the live call that is transcribed, once somebody has said something."""
+    wallboard(page, console)
+    row = page.locator("#live tbody tr", has_text="+1 800 555 0109")
+    page.goto(console + link_of(row.first.locator(CALL_LINK)))
+    page.locator("#transcript [data-what=count]").wait_for()
+    page.locator("#transcript .said-words li").nth(1).wait_for(timeout=30_000)
+    page.locator("#transcript").scroll_into_view_if_needed()
+    return True
+
+
 def inbox(page: Page, console: str) -> bool:
     """Show the problems, if the console has that page."""
     answer = page.goto(f"{console}/admin/inbox/")
@@ -150,6 +161,25 @@ def archived_call(page: Page, console: str) -> bool:
 def call_with_gaps(page: Page, console: str) -> bool:
     """Show a call of which something is missing, or was not to be recorded."""
     return show_call_with(page, console, "#player.ready .hole")
+
+
+def transcript(page: Page, console: str) -> bool:
+    """Show what was said in a call, while it is played."""
+    if not show_call_with(page, console, "#transcript .said-words li ~ li"):
+        return False
+    page.locator("#player").scroll_into_view_if_needed()
+    page.keyboard.press("Space")
+    page.wait_for_timeout(5_000)
+    page.keyboard.press("Space")
+    page.locator("#transcript").scroll_into_view_if_needed()
+    return True
+
+
+def prompts(page: Page, console: str) -> bool:
+    """Show a prompt of the library."""
+    page.goto(f"{console}/admin/calls/prompt/")
+    page.goto(console + link_of(page.locator("#result_list tbody th a").first))
+    return True
 
 
 def player(page: Page, console: str) -> bool:
@@ -184,6 +214,7 @@ def link_of(link: Locator) -> str:
 WHILE_LIVE: dict[str, Shot] = {
     "wallboard-10": wallboard,
     "call-live": live_call,
+    "captions": captions,
     "inbox": inbox,
 }
 WHEN_OVER: dict[str, Shot] = {
@@ -191,6 +222,8 @@ WHEN_OVER: dict[str, Shot] = {
     "call-archived": archived_call,
     "call-gaps": call_with_gaps,
     "player": player,
+    "transcript": transcript,
+    "prompt": prompts,
 }
 
 

@@ -7,6 +7,8 @@ const CURVE = 0.6;
 const HATCH = 6;
 // A gap of one packet must not vanish.
 const LEAST_HOLE = 3;
+// Our own raw id: what we say into the call.
+const US = "us";
 
 /* Canvas knows no CSS variables. */
 export function colours(node) {
@@ -59,6 +61,8 @@ function drawHoles(pen, lane, view, width, height, from, paint) {
     const left = view.x(start, width);
     const right = Math.max(view.x(start + seconds, width), left + LEAST_HOLE);
     pen.clearRect(left, 0, right - left, height);
+    // What we did not say nobody paused: we were silent.
+    if (kind !== "g" && lane.raw === US) continue;
     pen.fillStyle = kind === "g" ? paint.gapSoft : paint.stopped;
     pen.fillRect(left, 0, right - left, height);
     hatch(pen, left, right, height, kind === "g" ? paint.gap : paint.line);

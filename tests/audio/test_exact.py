@@ -37,6 +37,14 @@ def test_a_microsecond_is_no_pause_and_nothing_overlaps() -> None:
     assert timeline.end == 4 * 320
 
 
+def test_without_a_stamp_it_lies_where_it_arrived() -> None:
+    timeline: ExactTimeline[int] = ExactTimeline(RATE)
+    timeline.place(None, 320, False, NOON, 0)
+    timeline.place(None, 320, False, NOON + 100_000, 1)
+
+    assert timeline.end == 1_600 + 320
+
+
 def test_a_clock_that_was_set_by_hours_makes_no_hours_of_silence() -> None:
     timeline = placed(0, 7 * 3600 * 1000, 7 * 3600 * 1000 + 20)
 

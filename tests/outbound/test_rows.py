@@ -15,13 +15,17 @@ from calls.models import (
     Utterance,
 )
 from calls.said import CUT_OFF
+from calls.selectors import player_track
 from calls.services import batch_store
 from calls.utterances import utterances_recover
+from streaming.protocol import US
 from tests.factories import (
     CallFactory,
     CommandFactory,
     ConnectionFactory,
     PromptFactory,
+    RecordingFactory,
+    TrackFactory,
 )
 
 pytestmark = pytest.mark.django_db
@@ -134,3 +138,14 @@ def test_a_journal_knows_how_much_was_heard_before_a_dead_process_was_noticed() 
     utterances_recover(cut.call_id, [replace(cut, played_ms=900)])
 
     assert Utterance.objects.get().played_ms == 900
+
+
+def test_where_we_were_silent_the_player_shows_no_hole() -> None:
+    ledger = {"rate": 16_000, "runs": [["r", 320], ["x", 960], ["r", 320]]}
+    ours = TrackFactory.create(participant__raw_id=US, ledger=ledger)
+    theirs = TrackFactory.create(ledger=ledger)
+    recordings = [RecordingFactory.create(track=track) for track in (ours, theirs)]
+
+    shown = [player_track(one, one.origin_us, 1)["holes"] for one in recordings]
+
+    assert [len(holes) for holes in shown] == [0, 1]
