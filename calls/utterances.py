@@ -106,7 +106,7 @@ def is_held(now: datetime) -> Exists:
 def utterances_sweep(now: datetime) -> int:
     """End what a process that died was saying into calls that go on; return how much.
 
-    If it lives after all, what it tells next is taken for true again.
+    If it lives after all, the end that it tells of them is taken for true.
     """
     live = Call.objects.live().values("pk")
     left = Utterance.objects.filter(call__in=live, state__in=OPEN)
