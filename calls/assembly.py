@@ -39,6 +39,7 @@ from calls.storage import recording_delete
 from calls.tails import tails_mark
 from calls.tones import tones_store
 from calls.utterances import utterances_recover
+from streaming.protocol import US
 
 log = logging.getLogger(__name__)
 
@@ -178,7 +179,7 @@ class Assembly:
         AudioChunk.objects.filter(connection_id__in=sockets).delete()
         chunks_store(self.replay.chunks())
         tones_store(list(self.replay.tones()))
-        utterances_recover(self.replay.utterances())
+        utterances_recover(self.call_id, self.replay.utterances())
         segments_store(self.replay.segments())
         ledgers = {
             draft.id: self.replay.tracks[key].ledger for key, draft in drafts.items()
@@ -198,7 +199,9 @@ class Assembly:
             archive_state=self._archive_state(bool(drafts)),
             archive_error="",
             overtalk_ms=overtalk_us(
-                [(draft.origin_us, ledgers[draft.id]) for draft in drafts.values()]
+                (draft.origin_us, ledgers[draft.id])
+                for draft in drafts.values()
+                if draft.raw_id != US
             )
             // 1000,
         )

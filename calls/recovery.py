@@ -26,6 +26,7 @@ from calls.services import (
     calls_end_without_word,
     socket_lose,
 )
+from calls.utterances import utterances_sweep
 
 log = logging.getLogger(__name__)
 
@@ -103,6 +104,7 @@ def archive_sweep(*, now: datetime) -> None:
     """
     for process in _dead_processes(now):
         sockets_close(process, now=now)
+    utterances_sweep(now)
     calls_end_without_word(now=now)
     for call_id in _unfinished(now):
         call_finish_soon(call_id)

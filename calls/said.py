@@ -81,16 +81,20 @@ class Said:
                 return
 
     def drafts(self) -> list[UtteranceDraft]:
-        """Return every utterance; what was cut off with its process is stopped."""
+        """Return every utterance; what was cut off with its process is stopped.
+
+        Of one that is not over, as much was heard as its journal has of it.
+        """
         return list(self._ended())
 
     def _ended(self) -> Iterable[UtteranceDraft]:
         for begun in self._begun.values():
             draft, count = begun.draft, begun.count
-            if draft.state in OVER or count.is_sealed:
+            if draft.state in OVER:
                 yield draft
                 continue
             heard = begun.heard * 1000 // count.rate if count.rate else 0
-            yield replace(
-                draft, state="stopped", played_ms=heard, sent_ms=heard, reason=CUT_OFF
-            )
+            draft = replace(draft, played_ms=heard, sent_ms=heard)
+            if not count.is_sealed:
+                draft = replace(draft, state="stopped", reason=CUT_OFF)
+            yield draft

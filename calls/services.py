@@ -61,7 +61,9 @@ def call_facts(call_id: UUID) -> CallFacts:
         alarms=alarms_of(call_id, now=timezone.now()),
     )
     profile = call.profile
-    facts = replace(facts, masks_tones=masks_tones(profile))
+    facts = replace(
+        facts, masks_tones=masks_tones(profile), is_bidirectional=call.hears_us
+    )
     if profile is None:
         return facts
     return replace(
@@ -69,7 +71,6 @@ def call_facts(call_id: UUID) -> CallFacts:
         thresholds=profile.alarm_thresholds,
         handler=profile.handler,
         handler_options=profile.handler_options,
-        is_bidirectional=profile.bidirectional,
     )
 
 

@@ -2,8 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from calls.batches import storable
 from calls.drafts import OutcomeDraft, UtteranceDraft
@@ -19,6 +23,11 @@ from calls.models import (
 from calls.said import CUT_OFF, OVER
 
 FIGURES = ["state", "start_us", "sent_ms", "played_ms", "underruns", "reason"]
+OPEN: Final = (Utterance.State.QUEUED, Utterance.State.PLAYING)
+STOPPED: Final = Utterance.State.STOPPED.value
+SOCKET_CLOSED: Final = "the call's socket closed"
+# Ingest waits ten seconds for a redial, and says what came of it.
+REDIAL: Final = timedelta(seconds=15)
 
 
 def utterances_store(drafts: Sequence[UtteranceDraft]) -> None:
@@ -87,26 +96,66 @@ def _goes_on(draft: UtteranceDraft, row: Utterance) -> bool:
     return draft.may_go_on and sockets.filter(closed_at=None).exists()
 
 
-def utterances_recover(drafts: Sequence[UtteranceDraft]) -> None:
-    """Write what journals tell of utterances that rows do not know, or not the end of.
+def utterances_recover(call_id: UUID, drafts: Sequence[UtteranceDraft]) -> None:
+    """Write what a call's journals tell of utterances that rows do not know the end of.
 
-    Rows that ingest wrote to their end say more: a name, a reason.
+    Rows that ingest wrote to their end say more: a name, a reason. Without a socket
+    nothing goes on, whatever journals and rows say.
     """
-    if not drafts:
-        return
-    rows = Utterance.objects.filter(pk__in={draft.id for draft in drafts})
-    known = {row.pk: row for row in rows}
-    is_open = (Utterance.State.QUEUED, Utterance.State.PLAYING)
+    rows = {row.pk: row for row in Utterance.objects.filter(call_id=call_id)}
+    is_over = not _sockets(call_id).filter(closed_at=None).exists()
     news = []
     for draft in drafts:
-        row = known.get(draft.id)
-        if row is None:
-            is_left = draft.state in is_open
-            stopped = replace(draft, state=Utterance.State.STOPPED.value)
-            news.append(stopped if is_left else draft)
-        elif row.state in is_open and draft.state not in is_open:
-            news.append(replace(draft, command_id=row.command_id))
+        row = rows.get(draft.id)
+        if row and row.state not in OPEN and row.reason != CUT_OFF:
+            continue
+        if draft.state not in OPEN:
+            news.append(draft)
+        elif is_over or row is None:
+            news.append(replace(draft, state=STOPPED, reason=SOCKET_CLOSED))
     utterances_store(news)
+    if is_over:
+        left = Utterance.objects.filter(call_id=call_id, state__in=OPEN)
+        left.update(state=STOPPED, reason=CUT_OFF)
+
+
+def _sockets(call: UUID | OuterRef) -> QuerySet[Connection]:
+    sockets = Connection.objects.filter(call=call, kind=Connection.Kind.MEDIA)
+    return sockets.order_by()
+
+
+def is_held(now: datetime) -> Exists:
+    """Say of an utterance whether the process that says it is there, as rows tell.
+
+    Its call has a socket, or may be redialled, at a process that had one when it was
+    queued.
+    """
+    sockets = _sockets(OuterRef("call"))
+    kept = sockets.filter(Q(closed_at=None) | Q(closed_at__gt=now - REDIAL))
+    return Exists(
+        sockets.filter(
+            opened_at__lte=OuterRef("queued_at"),
+            process_id__in=kept.values("process_id"),
+        )
+    )
+
+
+def utterances_sweep(now: datetime) -> int:
+    """End what a process that died was saying into calls that go on; return how much.
+
+    If it lives after all, the end that it tells of them is taken for true.
+    """
+    live = Call.objects.live().values("pk")
+    left = Utterance.objects.filter(call__in=live, state__in=OPEN)
+    ended, unheard = 0, []
+    for said in left.exclude(is_held(now)).order_by():
+        row = Utterance.objects.filter(pk=said.pk, state__in=OPEN)
+        ended += row.update(state=STOPPED, reason=CUT_OFF)
+        if said.command_id and said.start_us is None:
+            words = f"Nothing of it was heard: {CUT_OFF}."
+            unheard.append(OutcomeDraft(said.command_id, said.call_id, False, words))
+    outcomes_store(unheard)
+    return ended
 
 
 def _of_what_is_there(drafts: Sequence[UtteranceDraft]) -> Iterable[UtteranceDraft]:

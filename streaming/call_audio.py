@@ -131,6 +131,16 @@ class CallAudio:
             key: track for key, track in self.tracks.items() if not track.audio.is_ours
         }
 
+    @property
+    def is_speaking(self) -> bool:
+        """Say whether something of ours was heard in the last second, and not silence.
+
+        An open microphone into which nobody speaks is silence.
+        """
+        return any(
+            track.is_talking for track in self.tracks.values() if track.audio.is_ours
+        )
+
     def at_us(self, monotonic_us: int) -> int:
         """Return the call's own time, µs since 1970, of a monotonic moment."""
         if self._ahead_us is None:
@@ -212,9 +222,12 @@ class CallAudio:
             track.audio.mark_stopped(self.stops)
 
     def settle(self) -> None:
-        """Bring figures that need the whole ledger up to date: stops and overtalk."""
+        """Bring figures that need the whole ledger up to date: stops and overtalk.
+
+        Overtalk is of callers: that they talk while we do is no trouble of theirs.
+        """
         self.explain()
-        tracks = [track.audio for track in self.tracks.values()]
+        tracks = [track.audio for track in self.callers.values()]
         if len(tracks) > 1:
             starts = [(audio.timeline.origin or 0, audio.ledger) for audio in tracks]
             self.overtalk_ms = self._overtalk.update(starts) // 1000

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from calls.models import AuditAction, Call, StreamingState, Subscription, Utterance
+from calls.models import AuditAction, Call, Subscription, Utterance
 from streaming.listen_rights import Rights
 from streaming.talk_press import Press
 
@@ -78,14 +78,10 @@ def talk_now(call_id: UUID) -> TalkNow | None:
 
 def why_unheard(call: Call) -> str:
     """Return why a call does not hear what we say; empty: it does."""
-    profile = call.profile
     # Without authentication, ingest speaks into any call that it has.
-    hears = settings.MEDIA_AUTH == "off" or (profile and profile.bidirectional)
-    if not hears:
+    if settings.MEDIA_AUTH != "off" and not call.hears_us:
         return "one_way"
-    if call.streaming_state != StreamingState.STREAMING:
-        return "not_streaming"
-    return ""
+    return "" if call.is_streamed else "not_streaming"
 
 
 def _rate(call: Call) -> int:

@@ -5,10 +5,11 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -28,7 +29,12 @@ from calls.prompts.preparing import (
     prompt_prepare,
     too_big_words,
 )
-from calls.prompts.storing import audio_remove, prompt_add, was_asked_for
+from calls.prompts.storing import (
+    PromptStorageError,
+    audio_remove,
+    prompt_add,
+    was_asked_for,
+)
 
 ACCEPT = ".wav,.flac,.mp3,.ogg,.oga,.opus"
 
@@ -120,6 +126,20 @@ class PromptAdmin(ConsoleAdmin):
         if obj is None or not allowed:
             return allowed
         return obj.is_withdrawn and not was_asked_for(obj)
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """Show the form; say in words what storage refused, and keep nothing of it."""
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except PromptStorageError as exc:
+            self.message_user(request, str(exc), messages.ERROR)
+            return redirect(request.path)
 
     def save_model(
         self, request: HttpRequest, obj: Any, form: Any, change: bool

@@ -4,7 +4,7 @@ import logging
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from calls import pacing
 from calls.acs import AcsRefused, acs
@@ -13,6 +13,7 @@ from calls.control.sending import MAX_ATTEMPTS, SENDING_SECONDS, command_verify
 from calls.control.settling import command_settle
 from calls.models import CommandState, Evidence, StreamCommand, Utterance
 from calls.orders import ORDERS
+from calls.utterances import is_held
 
 LOST_TASK_SECONDS = 5
 # Callbacks come within a second or two; only what stays open longer is asked after.
@@ -27,8 +28,10 @@ def commands_time_out(now: datetime) -> int:
     """End commands that have waited too long. Returns how many."""
     count = 0
     # What stands in line behind something that is heard is not late.
-    in_line = Q(utterances__state=Utterance.State.QUEUED)
-    for command in StreamCommand.objects.filter(_late(now)).exclude(in_line):
+    queued = Utterance.objects.filter(
+        is_held(now), command=OuterRef("pk"), state=Utterance.State.QUEUED
+    )
+    for command in StreamCommand.objects.filter(_late(now)).exclude(Exists(queued)):
         words = _silence(command)
         if command_settle(
             command.id,

@@ -45,6 +45,10 @@ class StreamingState(models.TextChoices):
     FAILED = "failed", "Failed"
 
 
+# A stalled call's socket is open: nobody speaks to us, and all may hear us.
+STREAMED_STATES = (StreamingState.STREAMING, StreamingState.STALLED)
+
+
 class TranscriptionState(models.TextChoices):
     """What transcription of a call is really doing, by evidence."""
 
@@ -122,6 +126,13 @@ class Call(models.Model):
     incoming_call_context = models.TextField(blank=True, editable=False)
     profile = models.ForeignKey(
         StreamingProfile, null=True, blank=True, on_delete=models.SET_NULL
+    )
+    # ACS fixes it at the answer; the profile may be changed while the call is up.
+    is_bidirectional = models.BooleanField(
+        null=True,
+        editable=False,
+        help_text="Whether audio may be sent into the call, as ACS was asked for it."
+        " Empty: not known, its profile says.",
     )
     rule = models.ForeignKey(
         AnswerRule,
@@ -309,10 +320,23 @@ class Call(models.Model):
         """Say whether the call has not ended."""
         return self.state in LIVE_STATES
 
+    @property
+    def hears_us(self) -> bool:
+        """Say whether ACS plays what we send: as it was asked to at the answer."""
+        if self.is_bidirectional is not None:
+            return self.is_bidirectional
+        return self.profile is not None and self.profile.bidirectional
+
+    @property
+    def is_streamed(self) -> bool:
+        """Say whether a socket is there by which the call could hear us now."""
+        return self.streaming_state in STREAMED_STATES
+
     def stream_as(self, profile: StreamingProfile) -> None:
         """Let the call, not saved yet, show what is wanted of it once it is up."""
         self.profile = profile
         self.retention = profile.retention
+        self.is_bidirectional = profile.bidirectional
         if profile.start_at_answer:
             self.desired_streaming = True
             self.streaming_state = StreamingState.REQUESTED

@@ -41,14 +41,15 @@ WENT = (CommandState.CONFIRMED, "The call was connected, and has ended.")
 
 
 def media_options(call: Call) -> MediaOptions:
-    """Return how `call` is to be streamed, by its profile."""
+    """Return how `call` is to be streamed, by its profile; both ways as it keeps."""
     profile = call.profile or StreamingProfile.default()
+    both_ways = call.is_bidirectional
     return MediaOptions(
         url=f"{profile.media_base}/media/{call_secret(call.id)}",
         is_mixed=profile.channels == StreamingProfile.Channels.MIXED,
         sample_rate=profile.sample_rate,
         start_at_answer=profile.start_at_answer,
-        is_bidirectional=profile.bidirectional,
+        is_bidirectional=profile.bidirectional if both_ways is None else both_ways,
         dtmf_tones=profile.dtmf_tones,
     )
 

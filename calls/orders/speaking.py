@@ -15,7 +15,6 @@ from calls.models import (
     CommandState,
     Prompt,
     StreamCommand,
-    StreamingState,
 )
 from calls.orders.order import (
     Arguments,
@@ -26,8 +25,6 @@ from calls.orders.order import (
 )
 from calls.speaking import PlayPrompt, Spoken, StopAudio, speak
 
-# A stalled call's socket is open: nobody speaks to us, and all may hear us.
-HEARS = (StreamingState.STREAMING, StreamingState.STALLED)
 YES = ("yes", "on", "true", "1")
 
 
@@ -65,11 +62,16 @@ def cannot_speak(call: Call) -> str:
     """Say why nothing can be said into a call; empty if it can."""
     if refusal := not_connected(call):
         return refusal
+    if call.hears_us:
+        return ""
     profile = call.profile
-    if profile is None or not profile.bidirectional:
-        name = f"The profile “{profile}”" if profile else "How the call was answered"
-        return f"{name} does not let us speak into the call: it is not bidirectional."
-    return ""
+    if profile and profile.bidirectional:
+        return (
+            "The call was answered to be heard only: that the profile"
+            f" “{profile}” is bidirectional by now holds for new calls."
+        )
+    name = f"The profile “{profile}”" if profile else "How the call was answered"
+    return f"{name} does not let us speak into the call: it is not bidirectional."
 
 
 def _play_refusal(call: Call, _: Arguments) -> str:
@@ -77,13 +79,9 @@ def _play_refusal(call: Call, _: Arguments) -> str:
         return refusal
     if call.paused_at:
         return "Recording is paused, and what we play goes the same way. Resume it."
-    if call.streaming_state not in HEARS:
+    if not call.is_streamed:
         return "The call is not being streamed: nothing we play would reach it."
     return ""
-
-
-def _stop_refusal(call: Call, _: Arguments) -> str:
-    return cannot_speak(call)
 
 
 def _play_send(_: Acs, command: StreamCommand) -> None:
@@ -140,7 +138,8 @@ ORDERS: dict[str, Order] = {
     ),
     CommandKind.STOP_AUDIO: Order(
         permission="calls.play_prompt",
-        refusal=_stop_refusal,
+        # Whatever is said, and however it came to be: silence is never refused.
+        refusal=not_connected,
         send=_stop_send,
         at_call_end=(CommandState.CONFIRMED, "The call has ended."),
         is_urgent=True,

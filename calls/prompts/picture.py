@@ -1,5 +1,7 @@
 """A prompt's waveform as a picture that needs no script."""
 
+import logging
+
 import numpy as np
 import soundfile
 from django.utils.html import format_html
@@ -13,13 +15,16 @@ from calls.storage import recording_open
 
 WIDTH, HEIGHT = 600, 80
 
+log = logging.getLogger(__name__)
+
 
 def waveform(prompt: Prompt) -> SafeString:
-    """Return an SVG of a prompt's audio; empty if it is not in storage."""
+    """Return an SVG of a prompt's audio; empty if storage does not give it."""
     try:
         with recording_open(prompt.audio_16k) as file:
             samples, rate = soundfile.read(file, dtype="int16")
-    except (OSError, soundfile.SoundFileError):
+    except Exception as exc:  # noqa: BLE001 every storage has errors of its own
+        log.warning("prompt %s: no waveform: %s", prompt.pk, type(exc).__name__)
         return SafeString()
     builder = PeakBuilder(rate)
     builder.add(samples)

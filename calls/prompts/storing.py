@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import soundfile
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from calls.audio.pcm import encode
 from calls.models import CommandKind, Prompt, StreamCommand
@@ -25,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 class PromptStorageError(Exception):
-    """What was read back from storage is not what was written."""
+    """Storage did not take a prompt's audio; the message says how, for who sent it."""
 
 
 def prompt_add(
@@ -37,11 +38,10 @@ def prompt_add(
 ) -> Prompt:
     """Store a prompt's audio, read it back, and write its row.
 
-    Bytes before the row: a row always has its audio. Raises `PromptStorageError`.
+    Bytes before the row: a row always has its audio. Without a row no bytes stay.
+    Raises `PromptStorageError`.
     """
     figures = prepared.figures
-    names = {rate: _stored(prompt.pk, rate, prepared) for rate in RATES}
-    prompt.audio_16k, prompt.audio_24k = names[16_000], names[24_000]
     prompt.sha256_16k = figures.sha256[16_000]
     prompt.sha256_24k = figures.sha256[24_000]
     prompt.source_name = source_name[:255]
@@ -50,7 +50,11 @@ def prompt_add(
     prompt.source_level_dbfs = figures.level_before
     prompt.level_dbfs = figures.level_dbfs
     prompt.added_by = added_by
+    names: dict[int, str] = {}
     try:
+        for rate in RATES:
+            names[rate] = _stored(prompt.pk, rate, prepared)
+        prompt.audio_16k, prompt.audio_24k = names[16_000], names[24_000]
         with transaction.atomic():
             prompt.save(force_insert=True)
     except BaseException:
@@ -61,12 +65,28 @@ def prompt_add(
 
 def _stored(key: uuid.UUID, rate: int, prepared: PreparedPrompt) -> str:
     name = f"{FOLDER}/{key}/{rate}-{prepared.figures.sha256[rate][:12]}.flac"
-    name = recording_save(name, io.BytesIO(prepared.flacs[rate]))
-    with recording_open(name) as file:
-        samples, _ = soundfile.read(io.BytesIO(file.read()), dtype="int16")
-    if hashlib.sha256(encode(samples)).hexdigest() != prepared.figures.sha256[rate]:
-        recording_delete(name)
-        raise PromptStorageError("The audio that was read back is not what was stored.")
+    is_saved = False
+    try:
+        name = recording_save(name, io.BytesIO(prepared.flacs[rate]))
+        is_saved = True
+        with recording_open(name) as file:
+            samples, _rate = soundfile.read(io.BytesIO(file.read()), dtype="int16")
+        is_same = (
+            hashlib.sha256(encode(samples)).hexdigest()
+            == (prepared.figures.sha256[rate])
+        )
+    except Exception as exc:
+        # Every storage has errors of its own.
+        log.exception("prompt %s: its audio at %d Hz was not stored", key, rate)
+        if is_saved:
+            files_remove([name])
+        words = _("The storage did not take the audio (%s). Nothing was added.")
+        raise PromptStorageError(words % type(exc).__name__) from exc
+    if not is_same:
+        files_remove([name])
+        raise PromptStorageError(
+            _("The audio that was read back is not what was stored. Nothing was added.")
+        )
     return name
 
 

@@ -267,7 +267,11 @@ def _figures(rows: CallRows) -> Iterator[Finding]:
     if call.archive_state == ArchiveState.FINISHED and len(rows.ledgers) == len(
         rows.tracks
     ):
-        starts = [(one.origin_us, rows.ledgers[one.pk]) for one in rows.tracks]
+        starts = [
+            (one.origin_us, rows.ledgers[one.pk])
+            for one in rows.tracks
+            if one.participant.raw_id != US
+        ]
         overtalk = overtalk_us(starts) // 1000
         if call.overtalk_ms != overtalk:
             words = f"its overtalk is {call.overtalk_ms} ms, and {overtalk} by ledgers"

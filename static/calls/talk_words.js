@@ -3,7 +3,7 @@
 import { number, _, fill } from "./text.js";
 
 const words = {
-  one_way: () => _("This call does not hear us: its profile is not bidirectional."),
+  one_way: () => _("This call does not hear us: it was not answered bidirectional."),
   not_streaming: ({ streaming }) => fill(_("The call does not hear us while its streaming is: %(state)s."), { state: streaming }),
   taken: ({ user }) => fill(_("%(who)s is speaking. One person speaks at a time."), { who: user ?? "?" }),
   not_noted: () => _("Speaking must be noted in the audit log, and that fails. Nobody can speak now."),

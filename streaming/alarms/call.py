@@ -150,7 +150,9 @@ class CallWatch:
         for person in self._people.values():
             if heard and not person.is_heard:
                 person.listened += passed
-        self._note_voices(heard, packets, passed)
+        # What we say ourselves is heard in the call, and is nobody's in it.
+        is_air_dead = not heard and not call.is_speaking
+        self._note_voices(packets, passed, is_air_dead=is_air_dead)
         self.text.look(call.told, self._captured_us, passed, is_heard=bool(heard))
         self._passed.append(passed)
         self._overtalk.append(self._overtalk_since(before, call) if heard > 1 else 0)
@@ -158,12 +160,12 @@ class CallWatch:
         self._malformed.append(max(malformed - self._malformed_total, 0))
         self._malformed_total = malformed
 
-    def _note_voices(self, heard: int, packets: int, passed: float) -> None:
+    def _note_voices(self, packets: int, passed: float, *, is_air_dead: bool) -> None:
         if packets:
             self.quiet_for, self.is_wanted = 0.0, None
         else:
             self.quiet_for += passed
-        if heard:
+        if not is_air_dead:
             self._dead_for, self._voice_us = 0.0, self._captured_us
         elif packets:
             self._dead_for += passed

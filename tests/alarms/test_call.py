@@ -13,6 +13,7 @@ from tests.alarms.watched import (
     hissing,
     losing,
     murmuring,
+    noise,
     silent,
     talking,
 )
@@ -74,6 +75,17 @@ def test_dead_air_is_ten_seconds_without_a_voice(
     assert call.lasting == []
     assert call.news[-1].cleared_at is not None
     assert call.news[-1].words == "Nobody has spoken for 12 s."
+
+
+def test_what_we_say_is_heard_and_our_open_microphone_is_not(make: Make) -> None:
+    call = make(one_way_seconds=0)
+
+    call.seconds(40, {ALICE: silent, BOB: silent}, ours=noise(8_000))
+    assert call.news == []
+    call.seconds(11, {ALICE: silent, BOB: silent}, ours=noise(10))
+
+    assert call.lasting == [("dead_air", "")]
+    assert call.alarm().words == "Nobody has spoken for 11 s."
 
 
 def test_dead_air_that_comes_back_soon_is_the_same_alarm_once_more(

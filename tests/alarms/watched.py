@@ -1,5 +1,6 @@
 """A call on a table and its watch: seconds pass when we say so."""
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -11,7 +12,14 @@ from calls.alarms.thresholds import Thresholds
 from calls.drafts import AlarmDraft
 from streaming.alarms import CallWatch
 from tests.streaming.desk import OPENED, Desk
-from tests.streaming.wire import SAMPLES, audio, metadata
+from tests.streaming.wire import (
+    RATE,
+    SAMPLES,
+    START,
+    audio,
+    metadata,
+    microseconds,
+)
 
 # What a participant does in a second: from a packet's number to its frame, or None.
 Frames = Callable[[int, str], str | None]
@@ -72,6 +80,7 @@ class Watched:
         self.call.watch.thresholds = Thresholds(**thresholds)
         self.session = self.desk.socket()
         self.session.take(metadata(), 0)
+        self.call.now(OPENED, time.monotonic())
         self.number = 0
         self.now = 1_000.0
         self.news: list[AlarmDraft] = []
@@ -81,10 +90,19 @@ class Watched:
         return self.call.watch
 
     def second(
-        self, doing: Mapping[str, Frames], others: Iterable[str | bytes] = ()
+        self,
+        doing: Mapping[str, Frames],
+        others: Iterable[str | bytes] = (),
+        ours: bytes = b"",
     ) -> None:
-        """Let a second go by in which participants do this, then look."""
+        """Let a second go by in which participants do this, then look.
+
+        `ours`: what of us is heard in each 20 ms of it.
+        """
         for number in range(self.number, self.number + 50):
+            if ours:
+                begun = microseconds(START) + number * 20_000
+                self.session.spoke(RATE, ours, begun)
             at_us = (number + 1) * 20_000
             for raw_id, frames in doing.items():
                 if (frame := frames(number, raw_id)) is not None:

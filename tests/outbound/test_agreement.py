@@ -2,13 +2,16 @@
 
 import time
 from pathlib import Path
+from uuid import uuid4
 
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
 from calls import identity
+from calls.drafts import UtteranceDraft
 from calls.replay import track_draft
+from calls.said import remark_of
 from streaming.ingest import NOT_US
 from streaming.live import call_snapshot
 from streaming.protocol import US
@@ -72,13 +75,35 @@ def test_what_we_say_is_in_no_figure_of_the_callers(tmp_path: Path) -> None:
         desk.call.now(OPENED, time.monotonic())
         session = desk.socket()
         feed(session, [metadata(), audio(0), audio(1, silent=True)])
-        session.spoke(16_000, voice(1), BEGAN + 5_000_000)
+        session.spoke(16_000, voice(1), BEGAN)
+        desk.call.settle()
 
         shown = call_snapshot(desk.call)
 
     assert (shown["packets"], shown["completeness"]) == (2, 1.0)
+    assert shown["overtalk_ms"] == 0
     assert [track["raw_id"] for track in shown["tracks"]] == [ALICE, US]
     assert list(desk.call.callers) == [(ALICE, 16_000)]
+
+
+def test_a_sealed_journal_has_what_was_heard_of_an_utterance_without_an_end(
+    tmp_path: Path,
+) -> None:
+    with Desk(tmp_path) as desk:
+        desk.call.now(OPENED, time.monotonic())
+        session = desk.socket()
+        session.take(metadata(), 0)
+        greeting = UtteranceDraft(
+            uuid4(), desk.call.call_id, "prompt", "playing", "welcome", OPENED
+        )
+        session.remark(remark_of(greeting))
+        for number in range(35):
+            session.spoke(16_000, voice(number), BEGAN + number * 20_000)
+        desk.seal(session)
+
+        [said] = desk.replay().utterances()
+
+    assert (said.id, said.state, said.played_ms) == (greeting.id, "playing", 700)
 
 
 def test_a_peer_cannot_speak_as_us(tmp_path: Path) -> None:

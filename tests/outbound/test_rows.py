@@ -122,11 +122,12 @@ def test_journals_tell_the_end_that_rows_do_not_know_and_change_no_other() -> No
     batch_store(ArchiveBatch(utterances=[cut, done]))
 
     utterances_recover(
+        cut.call_id,
         [
             replace(cut, name="", state="stopped", played_ms=900, reason="died"),
             replace(done, name="", state="played", reason=""),
             replace(unknown, name=""),
-        ]
+        ],
     )
 
     rows = {row.pk: row for row in Utterance.objects.all()}
@@ -135,6 +136,36 @@ def test_journals_tell_the_end_that_rows_do_not_know_and_change_no_other() -> No
     assert rows[done.id].reason == "told live"
     # Of a lost database: nobody is left who would say more of it.
     assert rows[unknown.id].state == "stopped"
+
+
+def test_what_was_being_said_when_the_last_socket_closed_is_over_as_far_as_heard() -> (
+    None
+):
+    greeting = utterance("playing")
+    waiting = utterance("queued", call_id=greeting.call_id)
+    batch_store(ArchiveBatch(utterances=[greeting, waiting]))
+    socket = ConnectionFactory.create(call_id=greeting.call_id, subscription=None)
+    heard = replace(greeting, played_ms=700, sent_ms=700)
+    row = Utterance.objects.filter(pk=greeting.id)
+
+    utterances_recover(greeting.call_id, [heard])
+    assert row.get().state == "playing"
+
+    Connection.objects.update(closed_at=socket.opened_at)
+    utterances_recover(greeting.call_id, [heard])
+    told = row.values_list("state", "played_ms", "reason").get()
+    assert told == ("stopped", 700, "the call's socket closed")
+    # No journal knows of it, and nobody is left who could say it.
+    assert Utterance.objects.get(pk=waiting.id).state == "stopped"
+
+
+def test_a_journal_knows_how_much_was_heard_before_a_dead_process_was_noticed() -> None:
+    cut = utterance("stopped", reason=CUT_OFF)
+    batch_store(ArchiveBatch(utterances=[cut]))
+
+    utterances_recover(cut.call_id, [replace(cut, played_ms=900)])
+
+    assert Utterance.objects.get().played_ms == 900
 
 
 def test_where_we_were_silent_the_player_shows_no_hole() -> None:

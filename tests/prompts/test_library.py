@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 import soundfile
 from django.contrib.auth.models import Permission
+from django.core.files.storage import FileSystemStorage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
@@ -98,6 +99,56 @@ def test_keeps_nothing_of_what_it_refuses(
     assert words in answer.content.decode()
     assert Prompt.objects.count() == 1
     assert in_storage() == before
+
+
+class WideRefusing(FileSystemStorage):
+    """Takes no file at 24 kHz, and gives none: with an error of its own kind."""
+
+    def _save(self, name: str, content: Any) -> str:
+        if "24000-" in name:
+            raise RuntimeError("the bucket is full")
+        saved: str = super()._save(name, content)  # type: ignore[misc] # no stub
+        return saved
+
+    def _open(self, name: str, mode: str = "rb") -> Any:
+        if Prompt.objects.exists():
+            raise RuntimeError("the bucket is away")
+        return super()._open(name, mode)  # type: ignore[misc] # no stub
+
+
+def refusing(settings: Any) -> None:
+    options = settings.STORAGES["recordings"]["OPTIONS"]
+    settings.STORAGES = settings.STORAGES | {
+        "recordings": {"BACKEND": f"{__name__}.WideRefusing", "OPTIONS": options}
+    }
+
+
+def test_says_what_storage_refused_and_keeps_no_half_of_a_prompt(
+    editor: Client, settings: Any
+) -> None:
+    refusing(settings)
+    before = in_storage()
+
+    page = editor.get(sent(editor, file_of(tone())).url)
+
+    assert "did not take the audio (RuntimeError). Nothing was added." in (
+        page.content.decode()
+    )
+    assert not Prompt.objects.exists()
+    assert in_storage() == before
+
+
+def test_shows_a_prompt_without_its_waveform_while_storage_is_away(
+    editor: Client, settings: Any
+) -> None:
+    prompt = prompt_made()
+    assert "prompt-wave" in editor.get(page_of(prompt)).content.decode()
+
+    refusing(settings)
+    page = editor.get(page_of(prompt))
+
+    assert page.status_code == 200
+    assert "prompt-wave" not in page.content.decode()
 
 
 def test_says_how_large_a_file_may_be(editor: Client, settings: Any) -> None:

@@ -1,13 +1,24 @@
 """What a live call's page says of what is being said."""
 
 import time
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
+from pytest_django import Settings
 
-from calls.models import Call
+from calls.models import Call, Connection, Utterance
+from calls.recovery import archive_sweep
+from calls.said import CUT_OFF
 from calls.watched_call import call_facts, call_now
-from tests.factories import PromptFactory, UtteranceFactory
+from tests.factories import (
+    CommandFactory,
+    ConnectionFactory,
+    ProcessFactory,
+    PromptFactory,
+    UtteranceFactory,
+)
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
@@ -53,4 +64,58 @@ def test_says_nothing_once_the_call_is_over(call: Call) -> None:
 def test_says_nothing_of_what_a_process_that_died_was_saying(call: Call) -> None:
     begun = int((time.time() - 300) * 1e6)
     UtteranceFactory.create(call=call, state="playing", start_us=begun)
+    assert speaking(call, at=time.time()) == []
+
+
+def socket_of(call: Call, *, opened_at: datetime, renewed_at: datetime) -> Connection:
+    """Return an open socket of a process that wrote its lease last at `renewed_at`."""
+    process = ProcessFactory.create(renewed_at=renewed_at)
+    socket: Connection = ConnectionFactory.create(
+        call=call, process_id=process.pk, node=process.node, opened_at=opened_at
+    )
+    return socket
+
+
+def test_what_a_killed_process_said_is_over_once_its_lease_has_run_out(
+    call: Call, settings: Settings
+) -> None:
+    now = timezone.now()
+    before = now - timedelta(seconds=60)
+    settings.NODE = socket_of(call, opened_at=before, renewed_at=before).node
+    order = CommandFactory.create(call=call, kind="play_prompt", state="sent")
+    since = now - timedelta(seconds=40)
+    talk, prompt = (
+        UtteranceFactory.create(call=call, queued_at=since, **fields)
+        for fields in (
+            {"kind": "talk", "prompt": None, "state": "playing"},
+            {"command": order, "state": "queued", "start_us": None},
+        )
+    )
+    # ACS dialled again, and who took the call has something to say.
+    redial = now - timedelta(seconds=20)
+    socket_of(call, opened_at=redial, renewed_at=now)
+    fresh = UtteranceFactory.create(call=call, queued_at=now, state="playing")
+
+    archive_sweep(now=now)
+
+    rows = {row.pk: row for row in Utterance.objects.all()}
+    assert [rows[one.pk].reason for one in (talk, prompt)] == [CUT_OFF, CUT_OFF]
+    assert [one["name"] for one in speaking(call, at=time.time())] == [fresh.name]
+    order.refresh_from_db()
+    assert (order.state, order.result) == (
+        "failed",
+        "Nothing of it was heard: the ingest process died.",
+    )
+
+
+def test_what_waits_for_a_redial_is_left_to_its_process(call: Call) -> None:
+    now = timezone.now()
+    closed = {"opened_at": now - timedelta(seconds=60), "closed_at": now}
+    ConnectionFactory.create(call=call, **closed)
+    UtteranceFactory.create(call=call, queued_at=now, state="queued", start_us=None)
+
+    archive_sweep(now=now + timedelta(seconds=5))
+    assert len(speaking(call, at=time.time())) == 1
+
+    archive_sweep(now=now + timedelta(seconds=20))
     assert speaking(call, at=time.time()) == []

@@ -20,12 +20,17 @@ from calls.models import (
     CommandState,
     Prompt,
     StreamCommand,
+    StreamingProfile,
     Utterance,
 )
+from calls.orders.coming import media_options
+from calls.services import call_facts
 from calls.speaking import SPEAK, PlayPrompt, Spoken, StopAudio, spoken_decoder
+from streaming.talk_rights import why_unheard
 from tests.control.line import ask, fresh, send
 from tests.factories import (
     CallFactory,
+    ConnectionFactory,
     ProfileFactory,
     PromptFactory,
     UserFactory,
@@ -193,12 +198,26 @@ def test_what_stands_in_line_is_not_late(call: Call) -> None:
     said = UtteranceFactory.create(
         call=call, prompt=prompt, command=command, state="queued", start_us=None
     )
+    ConnectionFactory.create(call=call)
 
     commands_sweep(timezone.now())
     assert fresh(command).state == CommandState.SENT
 
     Utterance.objects.filter(pk=said.pk).update(state="stopped")
     commands_sweep(timezone.now())
+    assert fresh(command).state == CommandState.TIMED_OUT
+
+
+def test_what_stood_in_line_at_a_process_that_lost_the_call_is_late(call: Call) -> None:
+    command = play(call, PromptFactory.create())
+    aged(command)
+    said = UtteranceFactory.create(
+        call=call, command=command, state="queued", start_us=None
+    )
+    ConnectionFactory.create(call=call, opened_at=said.queued_at + timedelta(seconds=1))
+
+    commands_sweep(timezone.now())
+
     assert fresh(command).state == CommandState.TIMED_OUT
 
 
@@ -212,7 +231,38 @@ def test_refuses_a_call_whose_profile_is_one_way(db: None) -> None:
     with pytest.raises(CommandRefused, match="“Listen only” does not let us speak"):
         play(one_way, PromptFactory.create())
     with pytest.raises(CommandRefused, match="does not let us speak"):
-        ask(CallFactory.create(live=True), STOP)
+        play(CallFactory.create(live=True), PromptFactory.create())
+
+
+@pytest.mark.parametrize("both_ways", [True, False])
+def test_a_call_hears_us_as_it_was_answered_whatever_its_profile_says_now(
+    both_ways: bool, settings: Any
+) -> None:
+    settings.MEDIA_AUTH = "entra"
+    profile = ProfileFactory.create(name="Mended", bidirectional=both_ways)
+    call = CallFactory.build(live=True)
+    call.stream_as(profile)
+    call.streaming_state = "streaming"
+    call.save()
+
+    StreamingProfile.objects.update(bidirectional=not both_ways)
+
+    call = Call.objects.get()
+    assert call_facts(call.pk).is_bidirectional is both_ways
+    assert media_options(call).is_bidirectional is both_ways
+    assert why_unheard(call) == ("" if both_ways else "one_way")
+    if both_ways:
+        play(call, PromptFactory.create())
+    else:
+        with pytest.raises(CommandRefused, match="“Mended” is bidirectional by now"):
+            play(call, PromptFactory.create())
+
+
+def test_silence_may_be_asked_of_every_call_that_is_up(db: None) -> None:
+    one_way = CallFactory.create(live=True, profile=ProfileFactory.create())
+    assert ask(one_way, STOP).state == CommandState.QUEUED
+    with pytest.raises(CommandRefused, match="The call has ended"):
+        ask(CallFactory.create(ended=True), STOP)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Journals of calls that never were, as ingest would have written them."""
 
 import hashlib
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -17,7 +18,7 @@ from calls.storage import recording_open
 from streaming.call_audio import CallAudio
 from streaming.ingest import MediaSession, Opening
 from streaming.journal import JournalWriter
-from tests.streaming.wire import RATE, SAMPLES, START, metadata, voice
+from tests.streaming.wire import RATE, SAMPLES, START, metadata, microseconds, voice
 
 OPENED = START + timedelta(milliseconds=50)
 
@@ -32,8 +33,12 @@ def journal(
     rate: int = RATE,
     masks_tones: bool = False,
     header: Mapping[str, Any] | None = None,
+    ours: int = 0,
 ) -> Path:
-    """Write the journal of one socket that opened so many seconds after `START`."""
+    """Write the journal of one socket that opened so many seconds after `START`.
+
+    `ours`: packets that we said from `START` on.
+    """
     opened_at = OPENED + timedelta(seconds=after)
     about: dict[str, Any] = {
         "call_id": call_id,
@@ -58,6 +63,9 @@ def journal(
         session.take(metadata(rate), 1_000)
         for number, frame in enumerate(frames):
             session.take(frame, 2_000 + number * 20_000)
+        call.now(opened_at, time.monotonic())
+        for number in range(ours):
+            session.spoke(rate, voice(number), microseconds(START) + number * 20_000)
         if is_sealed:
             session.close(code, "the end", opened_at)
     return Path(settings.JOURNAL_DIR) / f"{head.connection_id}.journal"

@@ -22,6 +22,8 @@ from calls.journal import JournalHeader
 from calls.models import AudioChunk, Call, Connection, Recording, Track
 from calls.models.call import ArchiveState
 from calls.recordings import RecordingError, verify
+from calls.verification.rows import rows_read, rows_verify
+from streaming.protocol import US
 from tests.recording.bench import (
     OPENED,
     call_ended,
@@ -85,6 +87,19 @@ def test_makes_one_verified_recording_per_track_and_the_mix() -> None:
     call.refresh_from_db()
     assert call.archive_state == ArchiveState.FINISHED
     assert (call.completeness, call.overtalk_ms) == (1.0, 2_000)
+
+
+def test_who_talks_while_we_do_talks_over_nobody() -> None:
+    call = call_ended()
+    journal(call.id, [audio(n) for n in range(100)], ours=100)
+
+    call_finish(call.id)
+
+    call.refresh_from_db()
+    assert (the_track(call.id, US).samples, call.overtalk_ms) == (100 * SAMPLES, 0)
+    rows = rows_read(call.id)
+    assert rows is not None
+    assert list(rows_verify(rows)) == []
 
 
 def test_writes_rows_for_what_no_row_was_of() -> None:

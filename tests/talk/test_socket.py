@@ -253,6 +253,16 @@ async def test_says_why_the_call_would_not_hear(
     assert not await entries()
 
 
+async def test_a_call_in_which_nobody_else_speaks_hears_us() -> None:
+    call = await live_call(streaming_state=StreamingState.STALLED)
+    async with ingest() as heard, mouth(call.pk, await browser_of(operator)) as one:
+        await one.open()
+        await one.speak(0, 10)
+        await one.release()
+        await heard.ended()
+    assert heard.said
+
+
 async def test_says_that_no_recorder_hears() -> None:
     call = await live_call()
     async with mouth(call.pk, await browser_of(operator)) as one:

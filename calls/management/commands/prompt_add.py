@@ -3,7 +3,8 @@
     manage.py prompt_add "Recording notice" notice.wav [--note TEXT]
 
 A prompt of that name with that very audio stays as it is. Exit codes: 0 it is there, 1
-the file cannot be a prompt or the name is another prompt's, 2 wrong usage.
+the file cannot be a prompt, the storage does not take it, or the name is another
+prompt's, 2 wrong usage.
 """
 
 from pathlib import Path
@@ -13,7 +14,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from calls.models import Prompt
 from calls.prompts.preparing import PromptRefused, prompt_prepare
-from calls.prompts.storing import prompt_add
+from calls.prompts.storing import PromptStorageError, prompt_add
 
 
 class Command(BaseCommand):
@@ -37,7 +38,10 @@ class Command(BaseCommand):
         known = Prompt.objects.filter(name=name).first()
         if known is None:
             prompt = Prompt(name=name, note=options["note"])
-            known = prompt_add(prompt, prepared, source_name=path.name)
+            try:
+                known = prompt_add(prompt, prepared, source_name=path.name)
+            except PromptStorageError as exc:
+                raise CommandError(str(exc)) from exc
         elif known.sha256_24k != prepared.figures.sha256[24_000]:
             raise CommandError(f"“{name}” is another prompt. Choose another name.")
         self.stdout.write(f"{known.pk} {known.name}")
