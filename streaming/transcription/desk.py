@@ -59,7 +59,7 @@ class TranscriptDesk:
         journal = house.journal_open(
             call_id, connection_id, opening, socket=TRANSCRIPTION
         )
-        house.calls[call_id] = call
+        house.call_keep(call)
         session = TranscriptionSession(
             call, connection_id, journal, opening, heard=self._heard
         )
