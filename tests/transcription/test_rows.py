@@ -164,6 +164,10 @@ def test_knows_which_calls_want_text_and_how_far_it_goes() -> None:
         TranscriptSegment.objects.create(
             id=uuid4(), call=heard, raw_id=ALICE, source="acs", start_us=start, text="x"
         )
+    for call in (silent, heard):
+        TranscriptSegment.objects.create(
+            id=uuid4(), call=call, raw_id="us", source="realtime", start_us=9, text="x"
+        )
 
     asked = [call.pk for call in (silent, heard, unwanted, over)]
 
