@@ -95,6 +95,11 @@ def transcripts_newest(calls: Collection[UUID]) -> dict[UUID, int]:
     return dict(newest.values_list("pk", "newest"))
 
 
+def calls_over(calls: Collection[UUID]) -> set[UUID]:
+    """Return which of the calls have ended."""
+    return set(Call.objects.ended().filter(pk__in=calls).values_list("pk", flat=True))
+
+
 def track_draft(track: Track) -> TrackDraft:
     """Return a stored track as the draft that would write it."""
     figures = {name: getattr(track, name) for name in batches.TRACK_FIGURES}

@@ -371,6 +371,7 @@ class Recorder:
         await self.guard.learn(list(self.calls.values()), is_first=False)
         await self.guard.learn_transcripts(list(self.calls.values()))
         self.guard.tell()
+        await self.transcripts.end_over(now)
         self.transcripts.put(everything=True)
         self._put_ended()
         for number, call in enumerate(list(self.calls.values()), 1):

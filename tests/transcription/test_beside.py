@@ -6,13 +6,17 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
+from asgiref.sync import sync_to_async
 from pytest_django import Settings
 
 from calls.alarms.kinds import Kind, call_key
 from calls.drafts import AlarmDraft, ArchiveBatch, CallFacts
+from calls.models import Call
 from streaming.ingest import Opening
 from streaming.recorder import Recorder
 from streaming.room import NoRoomError
+from streaming.transcription.desk import GRACE
+from tests.factories import CallFactory
 from tests.streaming.desk import OPENED
 
 
@@ -76,3 +80,22 @@ async def test_a_socket_that_finds_no_room_takes_no_transcript_along(
     assert scribe.call is house.calls[call_id] is newer.call
     assert newer.call is not call
     assert newer.call.scribes == [scribe, newer]
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_socket_that_outlives_its_call_is_closed_after_a_grace(
+    house: Recorder,
+) -> None:
+    told: list[str] = []
+    row: Call = await sync_to_async(CallFactory.create)(state="connected")
+    house.transcripts.take(row.pk, opening(), CallFacts(True), told.append)
+
+    await house.transcripts.end_over(0.0)
+    await Call.objects.filter(pk=row.pk).aupdate(state="ended", ended_at=OPENED)
+    await house.transcripts.end_over(100.0)
+    await house.transcripts.end_over(100.0 + GRACE - 1)
+    assert told == []
+
+    await house.transcripts.end_over(100.0 + GRACE)
+    await house.transcripts.end_over(101.0 + GRACE)
+    assert told == ["the call is over"]
