@@ -49,10 +49,16 @@ class NotYetError(Exception):
 
 
 class Assembly:
-    """One run of finishing: the tracks' scratch files and what becomes of them."""
+    """One run of finishing: the tracks' scratch files and what becomes of them.
 
-    def __init__(self, call_id: UUID, scratch: Path, stack: ExitStack) -> None:
+    `is_text`: no audio is in its journals, so that recordings stay as they are.
+    """
+
+    def __init__(
+        self, call_id: UUID, scratch: Path, stack: ExitStack, *, is_text: bool = False
+    ) -> None:
         self.call_id = call_id
+        self.is_text = is_text
         self.scratch = scratch
         self.stack = stack
         self.files: dict[tuple[str, int], TrackFile] = {}
@@ -60,7 +66,8 @@ class Assembly:
         self.replay = CallReplay(call_id, placed=self._placed, aside=self._aside)
         # What the recordings were when this run began.
         self._before = _names(call_id)
-        self._restore()
+        if not is_text:
+            self._restore()
 
     def _restore(self) -> None:
         """Go on from recordings that are there: a socket came after they were made."""
@@ -72,6 +79,8 @@ class Assembly:
             self.files[file.raw_id, file.rate] = self.stack.enter_context(file)
             self.replay.tracks[file.raw_id, file.rate] = file.restored_audio()
             self.leftovers.keep(recording.leftovers)
+        for name in sorted(_of_sockets(self.call_id)):
+            self.leftovers.keep(name)
 
     def _placed(self, raw_id: str, rate: int, placement: Placement[PacketRef]) -> None:
         file = self.files.get((raw_id, rate)) or self._file(raw_id, rate)
@@ -101,7 +110,7 @@ class Assembly:
                 # All its packets were silent: the file of zeros is still a track.
                 self._file(*key)
         leftovers = self._leftovers_store(drafts)
-        if leftovers and not drafts:
+        if leftovers and not drafts and not self.is_text:
             log.warning(
                 "call %s: no audio came; what did come is in %s",
                 self.call_id,
@@ -119,9 +128,10 @@ class Assembly:
         try:
             with transaction.atomic():
                 self._claim()
-                self._rows(drafts, recordings)
+                self._rows(drafts, recordings, leftovers)
         except NotYetError:
-            _remove(_files(recordings) - _files(_rows_of(self.call_id)))
+            ours = _files(recordings) | ({leftovers} - {""})
+            _remove(ours - _stored(self.call_id))
             raise
 
     def _claim(self) -> None:
@@ -171,6 +181,7 @@ class Assembly:
         self,
         drafts: dict[tuple[str, int], TrackDraft],
         recordings: list[Recording],
+        leftovers: str,
     ) -> None:
         for draft in drafts.values():
             track_finalise(draft)
@@ -185,28 +196,35 @@ class Assembly:
             draft.id: self.replay.tracks[key].ledger for key, draft in drafts.items()
         }
         losses_store(self.call_id, self.replay.counts, ledgers)
-        before = _files(_rows_of(self.call_id))
+        before = _stored(self.call_id)
         for recording in recordings:
             recording.save()
-        gone = before - _files(_rows_of(self.call_id))
+        self._sockets_kept(sockets, leftovers)
+        gone = before - _stored(self.call_id)
         # Robust: a file that stays is no reason to fail what is committed.
         transaction.on_commit(lambda: _remove(gone), robust=True)
-        Connection.objects.filter(pk__in=sockets).update(
-            journal_state=Connection.JournalState.KEPT
-        )
         calls_figures_refresh([self.call_id])
-        Call.objects.filter(pk=self.call_id).update(
-            archive_state=self._archive_state(bool(drafts)),
-            archive_error="",
-            overtalk_ms=overtalk_us(
+        call = Call.objects.filter(pk=self.call_id)
+        has_audio = bool(drafts or self._before)
+        call.update(archive_state=self._archive_state(has_audio), archive_error="")
+        if not self.is_text:
+            starts = [
                 (draft.origin_us, ledgers[draft.id])
                 for draft in drafts.values()
                 if draft.raw_id != US
-            )
-            // 1000,
-        )
-
+            ]
+            call.update(overtalk_ms=overtalk_us(starts) // 1000)
         recording_told(self.call_id, at=timezone.now())
+
+    def _sockets_kept(self, sockets: list[UUID], leftovers: str) -> None:
+        """Say that the journals may go, and in what file their leftovers are."""
+        kept = Connection.objects.filter(call_id=self.call_id)
+        kept.filter(pk__in=sockets).update(
+            journal_state=Connection.JournalState.KEPT, leftovers=leftovers
+        )
+        if not self.is_text:
+            # Those of earlier runs are in it too.
+            kept.exclude(leftovers="").update(leftovers=leftovers)
 
     def _archive_state(self, has_audio: bool) -> ArchiveState:
         rest = Connection.objects.filter(
@@ -230,6 +248,17 @@ def _rows_of(call_id: UUID) -> list[Recording]:
 
 def _names(call_id: UUID) -> dict[UUID, tuple[str, str]]:
     return {row.pk: (row.audio, row.manifest) for row in _rows_of(call_id)}
+
+
+def _of_sockets(call_id: UUID) -> set[str]:
+    """Return the names of the leftovers that sockets of a call refer to."""
+    names = Connection.objects.filter(call_id=call_id).exclude(leftovers="")
+    return set(names.order_by().values_list("leftovers", flat=True))
+
+
+def _stored(call_id: UUID) -> set[str]:
+    """Return the storage names that rows of a call refer to."""
+    return _files(_rows_of(call_id)) | _of_sockets(call_id)
 
 
 def _files(recordings: Iterable[Recording]) -> set[str]:

@@ -16,6 +16,7 @@ from django.db import connection
 
 from calls import identity
 from calls.drafts import (
+    ArchiveBatch,
     ChunkDraft,
     ConnectionDraft,
     SubscriptionDraft,
@@ -94,6 +95,17 @@ LARGEST = 2**31 - 1
 def storable(text: str, length: int) -> str:
     """Return `text` as a column of `length` takes it; PostgreSQL knows no NUL."""
     return text.replace("\0", "\ufffd")[:length]
+
+
+def calls_lock(batch: ArchiveBatch) -> None:
+    """Lock the rows of all calls a batch tells of, in one order.
+
+    Calls are written in several places and orders. Two processes that have the same
+    calls (one hears them, one transcribes them) would each wait for the other. Others
+    may add rows that refer to them: their keys do not change.
+    """
+    rows = Call.objects.select_for_update(no_key=True).filter(pk__in=batch.calls)
+    list(rows.order_by("pk").values_list("pk", flat=True))
 
 
 def calls_ensure(drafts: Sequence[ConnectionDraft]) -> None:

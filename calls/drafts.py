@@ -226,15 +226,20 @@ class ArchiveBatch:
         rest = (self.tones, self.alarms, self.utterances, self.segments, self.outcomes)
         return sum(map(len, (*tables, *rest)))
 
-    def by_call(self) -> "Iterator[tuple[UUID | None, ArchiveBatch]]":
-        """Yield each call's part; None: of nodes, or of sockets not in here."""
-        call_of = {draft.id: draft.call_id for draft in self.connections}
-        owners = {*call_of.values(), *(draft.call_id for draft in self.subscriptions)}
+    @property
+    def calls(self) -> set[UUID]:
+        """Return the calls they tell of, as far as they name them."""
+        owners = {draft.call_id for draft in self.connections}
+        owners |= {draft.call_id for draft in self.subscriptions}
         owners |= {draft.call_id for draft in self.tracks}
         for drafts in (self.tones, self.utterances, self.segments, self.outcomes):
             owners |= {draft.call_id for draft in drafts}
-        owners |= {draft.call_id for draft in self.alarms if draft.call_id}
-        for owner in [*owners, None]:
+        return owners | {draft.call_id for draft in self.alarms if draft.call_id}
+
+    def by_call(self) -> "Iterator[tuple[UUID | None, ArchiveBatch]]":
+        """Yield each call's part; None: of nodes, or of sockets not in here."""
+        call_of = {draft.id: draft.call_id for draft in self.connections}
+        for owner in [*self.calls, None]:
             part = ArchiveBatch(
                 [draft for draft in self.connections if draft.call_id == owner],
                 [draft for draft in self.subscriptions if draft.call_id == owner],

@@ -204,7 +204,7 @@ def _settle_without_journals(call_id: UUID) -> None:
 def _finish(call_id: UUID, folder: Path, paths: list[Path]) -> Finished:
     with ExitStack() as stack:
         scratch = stack.enter_context(_scratch(_work(folder, call_id)))
-        work = Assembly(call_id, scratch, stack)
+        work = Assembly(call_id, scratch, stack, is_text=all(map(_is_text, paths)))
         work.replay.run(paths)
         work.store()
     for path in paths:
@@ -218,6 +218,12 @@ def _finish(call_id: UUID, folder: Path, paths: list[Path]) -> Finished:
         len(paths),
     )
     return Finished(len(paths), len(work.files), packets)
+
+
+def _is_text(path: Path) -> bool:
+    """Say whether a journal is of a transcription socket: no audio is in it."""
+    with read(path) as journal:
+        return journal.header.socket == "transcription"
 
 
 @contextmanager

@@ -36,6 +36,7 @@ from calls.models import (
     StreamCommand,
     StreamingState,
     Track,
+    TranscriptSegment,
 )
 from calls.models.call import LIVE_STATES, ArchiveState
 from calls.models.control import STARTS, STOPS
@@ -88,8 +89,16 @@ def transcripts_newest(calls: Collection[UUID]) -> dict[UUID, int]:
     With when the newest piece of their text begins, µs since 1970; 0 without any.
     """
     wanted = Call.objects.live().filter(pk__in=calls, desired_transcription=True)
-    newest = wanted.annotate(newest=Coalesce(Max("segments__start_us"), 0))
+    # What a handler writes of the call is no word of the transcription.
+    of_acs = Q(segments__source=TranscriptSegment.Source.ACS)
+    begins = Max("segments__start_us", filter=of_acs)
+    newest = wanted.annotate(newest=Coalesce(begins, 0))
     return dict(newest.values_list("pk", "newest"))
+
+
+def calls_over(calls: Collection[UUID]) -> set[UUID]:
+    """Return which of the calls have ended."""
+    return set(Call.objects.ended().filter(pk__in=calls).values_list("pk", flat=True))
 
 
 def track_draft(track: Track) -> TrackDraft:
@@ -146,6 +155,7 @@ def batch_store(batch: ArchiveBatch, *, is_finishing: bool = False) -> None:
     `is_finishing`: whoever stores them makes the recordings now, none are asked for.
     """
     with transaction.atomic():
+        batches.calls_lock(batch)
         batches.calls_ensure(batch.connections)
         batches.participants_ensure(batch.tracks)
         batches.subscriptions_store(batch.subscriptions)

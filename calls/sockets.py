@@ -34,12 +34,17 @@ class SocketRow:
 
     @property
     def is_bad(self) -> bool:
-        """Say whether audio is missing because of it, or may be."""
+        """Say whether audio or text is missing because of it, or may be."""
         socket = self.connection
         return (
             socket.unjournaled > 0
             or socket.journal_state in (JournalState.TORN, JournalState.MISSING)
             or any(loss.seconds != 0 for loss in self.losses)
+            # What came over it last is on no ledger: nobody can say that all is here.
+            or (
+                socket.kind == Connection.Kind.TRANSCRIPTION
+                and socket.journal_end in (JournalEnd.TORN, JournalEnd.DAMAGED)
+            )
         )
 
     @property
@@ -83,6 +88,9 @@ def socket_rows(
 def _sentences(
     socket: Connection, worst: Sequence[Loss], estimate: float | None
 ) -> Iterator[str]:
+    if socket.kind == Connection.Kind.TRANSCRIPTION:
+        yield from _of_text(socket)
+        return
     if socket.journal_state == JournalState.MISSING:
         yield (
             f"Its journal was not found on node {socket.node}:"
@@ -102,6 +110,24 @@ def _sentences(
             f"{formats.count(socket.unjournaled)} packets were received and lost: the"
             " disk did not take them in time. They are gaps on the tracks."
         )
+
+
+def _of_text(socket: Connection) -> Iterator[str]:
+    """Yield the sentences on a transcription socket: text was lost, if anything."""
+    if socket.journal_state == JournalState.MISSING:
+        yield (
+            f"Its journal was not found on node {socket.node}: text that came over it"
+            " may be missing, and its frames are not kept."
+        )
+    elif socket.journal_state == JournalState.TORN:
+        yield "Its ingest process died. Its journal is read when the call is over."
+    elif socket.journal_end == JournalEnd.TORN:
+        yield (
+            "Its ingest process died. Recovered; text of its last second may be"
+            " missing."
+        )
+    elif socket.journal_end == JournalEnd.DAMAGED:
+        yield "Records of its journal could not be read; text may be missing."
 
 
 def _waiting(estimate: float | None) -> str:
@@ -157,8 +183,11 @@ def _crash(rows: Sequence[SocketRow]) -> str:
     sockets = [row.connection for row in rows]
     if any(socket.journal_state == JournalState.TORN for socket in sockets):
         return "an ingest process died; its journal is not read yet"
-    if not any(socket.journal_end == JournalEnd.TORN for socket in sockets):
+    torn = {socket.kind for socket in sockets if socket.journal_end == JournalEnd.TORN}
+    if not torn:
         return ""
+    if Connection.Kind.MEDIA not in torn:
+        return "recovered after a crash, text may be missing"
     losses = [loss for row in rows for loss in row.losses if loss.is_end]
     lost = lost_seconds(losses)
     if lost:

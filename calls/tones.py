@@ -62,7 +62,10 @@ def tones_settle(call_id: UUID) -> None:
     Call it when a tone was stored, in the same transaction. The lock comes first: of
     two that settle at once, the second sees what the first stored.
     """
-    call = Call.objects.select_for_update().filter(pk=call_id).first()
+    # Its key does not change: with a lock of that too, two that have added rows to the
+    # call would each wait for the other.
+    calls = Call.objects.select_for_update(no_key=True)
+    call = calls.filter(pk=call_id).first()
     if call is None:
         return
     told = told_presses(call)

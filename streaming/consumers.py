@@ -36,6 +36,7 @@ TRY_AGAIN_LATER = 1013
 # A superseded socket is closed when it was quiet for so long, or after so long.
 QUIET_SECONDS = 1.0
 DRAIN_SECONDS = 10.0
+SUPERSEDED = "superseded by a newer socket"
 # Where a server does not send a code itself: 4007 for 1007, 4013 for 1013.
 PRIVATE_CODES = 3000
 
@@ -90,9 +91,9 @@ class MediaConsumer(AsyncConsumer):
         loop = asyncio.get_running_loop()
         tasks: set[asyncio.Task[None]] = set()
 
-        def superseded() -> None:
+        def superseded(reason: str = SUPERSEDED) -> None:
             """Let this socket finish: ACS has dialled a newer one for the call."""
-            task = loop.create_task(_close_drained(session, send))
+            task = loop.create_task(_close_drained(session, send, reason))
             tasks.add(task)
             task.add_done_callback(tasks.discard)
 
@@ -248,7 +249,7 @@ def _ending(message: Any) -> tuple[int, str]:
     return code, message.get("reason") or ""
 
 
-async def _close_drained(session: Session, send: Any) -> None:
+async def _close_drained(session: Session, send: Any, reason: str) -> None:
     """Close a superseded socket once nothing more comes over it.
 
     What was on its way when ACS dialled again (after a stall of ours, seconds of it) is
@@ -258,7 +259,7 @@ async def _close_drained(session: Session, send: Any) -> None:
     while heard != session.messages and time.monotonic() < end:
         heard = session.messages
         await asyncio.sleep(QUIET_SECONDS)
-    await _close(send, 1000, "superseded by a newer socket")
+    await _close(send, 1000, reason)
 
 
 async def _close(send: Any, code: int, reason: str) -> None:

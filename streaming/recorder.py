@@ -25,7 +25,6 @@ from calls.journal import JournalError, JournalHeader
 from calls.live import LiveCall, LiveProcess
 from calls.load import LiveLoad
 from calls.software import SOFTWARE
-from streaming.alarms.condition import Moment
 from streaming.archive import Archive
 from streaming.call_audio import CallAudio
 from streaming.call_details import DetailPublisher
@@ -40,7 +39,7 @@ from streaming.listen import Desk
 from streaming.live import LivePublisher, call_snapshot
 from streaming.outbound.desk import SpeakingDesk
 from streaming.outbound.voice import Told
-from streaming.resume import call_of, is_behind, windows
+from streaming.resume import call_of, call_resume, is_behind, windows
 from streaming.room import NoRoomError
 from streaming.transcription.desk import TranscriptDesk
 
@@ -193,7 +192,8 @@ class Recorder:
         opening = replace(opening, opened_at=opened_at)
         connection_id = uuid4()
         journal = self.journal_open(call_id, connection_id, opening)
-        self.calls[call_id] = call
+        self.call_keep(call)
+        call_resume(call, facts)
         session = MediaSession(call, connection_id, journal, opening)
         session.superseded, session.told = superseded, self.told
         self.handlers.opened(call, facts)
@@ -216,10 +216,7 @@ class Recorder:
         """
         known = self.calls.get(call_id)
         if known is None or is_behind(known, facts):
-            moment = Moment(time.monotonic(), datetime.now(UTC))
-            call = call_of(call_id, facts, moment)
-            if known:
-                call.take_over(known)
+            call = call_of(call_id, facts)
         else:
             call = known
             if facts:
@@ -232,6 +229,13 @@ class Recorder:
             )
         call.has_news = self._wake.set
         return call, call.now(opened_at, time.monotonic())
+
+    def call_keep(self, call: CallAudio) -> None:
+        """Have a call among `calls`: a journal of it is open."""
+        known = self.calls.get(call.call_id)
+        if known is not None and known is not call:
+            call.take_over(known)
+        self.calls[call.call_id] = call
 
     def wake(self) -> None:
         """Have what is new written soon."""
@@ -368,6 +372,7 @@ class Recorder:
         await self.guard.learn(list(self.calls.values()), is_first=False)
         await self.guard.learn_transcripts(list(self.calls.values()))
         self.guard.tell()
+        await self.transcripts.end_over(now)
         self.transcripts.put(everything=True)
         self._put_ended()
         for number, call in enumerate(list(self.calls.values()), 1):

@@ -4,7 +4,9 @@ Another process had the call before, or this one in a former life. Rows are a fe
 seconds older than the truth, which lies in journals; finishing tells it.
 """
 
+import time
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import cast
 from uuid import UUID
 
@@ -26,10 +28,8 @@ def windows(stops: Iterable[StopWindow]) -> list[Window]:
     ]
 
 
-def call_of(
-    call_id: UUID, facts: CallFacts | None, moment: Moment | None = None
-) -> CallAudio:
-    """Return a call with the tracks that somebody had begun, and their alarms."""
+def call_of(call_id: UUID, facts: CallFacts | None) -> CallAudio:
+    """Return a call with the tracks that somebody had begun."""
     call = CallAudio(call_id)
     if facts:
         call.stops = windows(facts.stops)
@@ -37,9 +37,18 @@ def call_of(
         for draft in facts.tracks:
             if draft.ledger:
                 call.tracks[draft.raw_id, draft.sample_rate] = _track_of(draft)
-        if moment:
-            call.watch.carry_on(facts.alarms, call.tracks, moment)
     return call
+
+
+def call_resume(call: CallAudio, facts: CallFacts | None) -> None:
+    """Go on with a call's alarms; call it before its first media socket is added.
+
+    Whoever has only a call's transcription sees nothing of its audio: it would keep
+    alarms up that whoever hears the call has cleared.
+    """
+    if facts and call.watch.is_new:
+        moment = Moment(time.monotonic(), datetime.now(UTC))
+        call.watch.carry_on(facts.alarms, call.tracks, moment)
 
 
 def is_behind(call: CallAudio, facts: CallFacts | None) -> bool:

@@ -125,6 +125,11 @@ class Connection(models.Model):
         max_length=8, choices=JournalState, default=JournalState.OPEN
     )
     journal_end = models.CharField(max_length=8, choices=JournalEnd, blank=True)
+    leftovers = models.CharField(
+        max_length=255,
+        blank=True,
+        help_text="Its frames that have no place on the timeline: JSON lines, gzipped.",
+    )
 
     class Meta:
         ordering = ("opened_at",)

@@ -143,5 +143,5 @@ class Verification:
             )
         if not self.scope.is_quick and rows.is_settled:
             about = About(rows.call.pk, "", "")
-            for name in sorted({one.leftovers for one in rows.recordings} - {""}):
-                yield from leftovers_verify(name, rows.unplaced, about)
+            for name, packets in sorted(rows.leftovers().items()):
+                yield from leftovers_verify(name, packets, about)

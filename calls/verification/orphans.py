@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Q
 
-from calls.models import Prompt, Recording
+from calls.models import Connection, Prompt, Recording
 from calls.storage import recording_changed_at, recordings_list
 from calls.verification.findings import About, Finding
 
@@ -48,6 +48,8 @@ def _unnamed(names: Sequence[str], now: datetime) -> Iterator[Finding]:
     named: set[str] = set()
     for of_row in rows.values_list("audio", "peaks", "manifest", "leftovers"):
         named.update(of_row)
+    sockets = Connection.objects.order_by().filter(leftovers__in=names)
+    named.update(sockets.values_list("leftovers", flat=True))
     prompts = Prompt.objects.filter(Q(audio_16k__in=names) | Q(audio_24k__in=names))
     for of_prompt in prompts.order_by().values_list("audio_16k", "audio_24k"):
         named.update(of_prompt)

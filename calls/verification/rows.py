@@ -77,6 +77,17 @@ class CallRows:
         kept = sum(one.packets - one.unjournaled for one in self.kept)
         return kept - sum(of.packets for of in self.of_tracks.values())
 
+    def leftovers(self) -> dict[str, int]:
+        """Return the files of leftovers, and how many packets each must have."""
+        # Over a transcription socket no packets come; what came with it may be here.
+        files = {one.leftovers: 0 for one in self.kept if one.kind == "transcription"}
+        files |= {
+            one.leftovers: self.unplaced for one in self.kept if one.kind == "media"
+        }
+        files |= {one.leftovers: self.unplaced for one in self.recordings}
+        files.pop("", None)
+        return files
+
     def stamp(self) -> tuple[object, ...]:
         """Return what differs if somebody finished the call since it was read."""
         return (

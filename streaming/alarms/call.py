@@ -69,6 +69,11 @@ class CallWatch:
         return sorted(raised, key=lambda one: -one.weight)
 
     @property
+    def is_new(self) -> bool:
+        """Say whether nothing was seen of the call yet, nor taken over."""
+        return self._last is None and not self._conditions
+
+    @property
     def is_quiet(self) -> bool:
         """Say whether no packets come, so that one must ask whether any should."""
         return self.quiet_for >= QUIET_SECONDS

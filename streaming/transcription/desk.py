@@ -7,12 +7,14 @@ keep them out: a call that is recorded here may be transcribed here.
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Final
 from uuid import UUID, uuid4
 
 from django.conf import settings
 
 from calls.drafts import ArchiveBatch, CallFacts
+from calls.services import calls_over
 from calls.transcripts.hearing import Piece
 from streaming.ingest import Opening
 from streaming.room import NoRoomError
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
     from streaming.recorder import Recorder
 
 MAX_SOCKETS: Final = 2_000
+# The database has so many seconds to say which calls are over.
+PATIENCE: Final = 1.0
+# ACS has so many to close the socket of such a call itself.
+GRACE: Final = 30.0
 
 
 class TranscriptDesk:
@@ -31,6 +37,8 @@ class TranscriptDesk:
     def __init__(self, house: "Recorder") -> None:
         self._house = house
         self._ended: list[TranscriptionSession] = []
+        # Since when calls are known to be over whose sockets are open.
+        self._over: dict[UUID, float] = {}
         self.captions = Captions(house.live.redis)
 
     @property
@@ -43,7 +51,7 @@ class TranscriptDesk:
         call_id: UUID,
         opening: Opening,
         facts: CallFacts | None,
-        superseded: Callable[[], None],
+        superseded: Callable[..., None],
     ) -> TranscriptionSession:
         """Take a socket: its journal is opened, its row is on its way.
 
@@ -59,7 +67,7 @@ class TranscriptDesk:
         journal = house.journal_open(
             call_id, connection_id, opening, socket=TRANSCRIPTION
         )
-        house.calls[call_id] = call
+        house.call_keep(call)
         session = TranscriptionSession(
             call, connection_id, journal, opening, heard=self._heard
         )
@@ -83,6 +91,28 @@ class TranscriptDesk:
         self._ended.append(session)
         self._house.call_left(session.call)
         self._house.wake()
+
+    async def end_over(self, now: float) -> None:
+        """Have sockets closed that ACS left open although their calls are over.
+
+        A call's recording waits for its last socket. `now` is a monotonic time.
+        """
+        calls = [
+            call
+            for call in self._house.calls.values()
+            if call.scribes and not call.sessions
+        ]
+        asked = [call.call_id for call in calls]
+        if not asked:
+            return
+        over = await self._house.archive.ask(partial(calls_over, asked), PATIENCE)
+        if over is None:
+            return
+        self._over = {one: self._over.get(one, now) for one in over}
+        for call in calls:
+            if now - self._over.get(call.call_id, now) >= GRACE:
+                for scribe in call.scribes:
+                    scribe.end("the call is over")
 
     def put(self, *, everything: bool = False) -> None:
         """Have written what was said, and the sockets that ended.

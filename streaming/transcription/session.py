@@ -55,7 +55,7 @@ class TranscriptionSession:
         self.messages = self.unknown = 0
         # Of them, frames that tell what was said.
         self.told = 0
-        self.superseded: Callable[[], None] | None = None
+        self.superseded: Callable[..., None] | None = None
         self._heard = heard
         self._socket = Socket(connection_id, microseconds(opening.opened_at))
         self._lag = Lag()
@@ -110,6 +110,12 @@ class TranscriptionSession:
             if older.superseded:
                 tell, older.superseded = older.superseded, None
                 tell()
+
+    def end(self, reason: str) -> None:
+        """Have the socket closed, once, when nothing more comes over it."""
+        if self.superseded:
+            tell, self.superseded = self.superseded, None
+            tell(reason)
 
     def _data(
         self, heard: TranscriptionData, frame: str | bytes, arrival_us: int

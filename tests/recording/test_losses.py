@@ -4,6 +4,7 @@ import io
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from django.core.management import call_command
@@ -209,6 +210,35 @@ def test_a_socket_that_was_torn_before_anybody_spoke_cost_nothing() -> None:
     assert page_of(call).troubles == ["recovered after a crash, nothing lost"]
     [sentence] = torn_row(call).sentences
     assert "nobody was being heard" in sentence
+
+
+@pytest.mark.parametrize(
+    ("state", "end", "trouble", "words"),
+    [
+        ("kept", "torn", "recovered after a crash, text may be missing", "last second"),
+        ("missing", "", "a journal is missing", "text that came over it"),
+    ],
+)
+def test_what_a_broken_transcription_socket_cost_is_text(
+    state: str, end: str, trouble: str, words: str
+) -> None:
+    call = call_ended()
+    Connection.objects.create(
+        id=uuid4(),
+        call=call,
+        kind="transcription",
+        node="n",
+        opened_at=call.rang_at,
+        journal_state=state,
+        journal_end=end,
+    )
+
+    assert page_of(call).troubles == [trouble]
+    [sentence] = torn_row(call).sentences
+    assert words in sentence
+    assert "packets" not in sentence
+    assert "nothing lost" not in sentence
+    assert torn_row(call).is_bad
 
 
 def test_packets_the_disk_did_not_take_are_told_although_the_seal_is_missing() -> None:

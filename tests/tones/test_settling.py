@@ -7,19 +7,23 @@ from itertools import permutations
 from uuid import UUID
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
 from calls import identity
-from calls.drafts import ToneDraft
+from calls.drafts import ArchiveBatch, ToneDraft
 from calls.history import history_of, rows_of
 from calls.history.export import timeline_of
 from calls.journal_format import microseconds
 from calls.models import Call, CommandKind, StreamCommand
 from calls.orders.tones import RECEIVED
+from calls.services import batch_store
 from calls.tones import tone_markers, tones_store
 from tests.control.test_races import ROUNDS, at_once
 from tests.control.wire import CALLER, START, call_made, cloud_event, post_callback
+from tests.transcription.test_rows import socket
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 
@@ -111,6 +115,25 @@ def test_two_processes_that_tell_at_once_make_one_tone() -> None:
 
         assert rows(call) == [("5", CALLER, "both")]
         call.delete()
+
+
+def test_a_batch_locks_its_calls_in_one_order_before_all_else() -> None:
+    """Two processes that have the same calls must not wait for each other."""
+    call = call_made()
+    batch = ArchiveBatch(
+        connections=[socket(call, "transcription")], tones=[sent(call, 1, "5", 0.1)]
+    )
+
+    with CaptureQueriesContext(connection) as asked:
+        batch_store(batch)
+
+    texts = [query["sql"] for query in asked if "calls_call" in query["sql"]]
+    assert texts[0].startswith('SELECT "calls_call"."id"')
+    assert "ORDER BY 1 ASC" in texts[0]
+    if connection.features.has_select_for_no_key_update:
+        # A lock of the key, too, would have rows that refer to it wait.
+        assert texts[0].endswith("FOR NO KEY UPDATE")
+        assert not any(text.endswith("FOR UPDATE") for text in texts)
 
 
 def test_fast_presses_of_one_key_stay_as_many() -> None:

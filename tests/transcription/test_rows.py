@@ -10,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.utils import timezone
 from pytest_django import Settings
 
 from calls.drafts import ArchiveBatch, ConnectionDraft
@@ -21,6 +22,7 @@ from calls.recovery import journals_recover
 from calls.services import batch_store, transcripts_newest
 from calls.storage import recording_open
 from calls.transcripts.hearing import Piece
+from calls.verification.orphans import orphans_verify
 from streaming.archive import Archive
 from streaming.handlers.doors import CallDoors
 from streaming.handlers.line import CallLine
@@ -122,6 +124,54 @@ def test_what_a_handler_wrote_is_shown_and_outlives_its_process(
     assert "Good" not in json.dumps(leftovers())
 
 
+def transcribed(desk: Desk) -> Path:
+    """Write the journal of a transcription socket of the desk's call."""
+    scribe = Scribe(desk)
+    for at, frame in enumerate([metadata(), said("Hello.")]):
+        scribe.hear(frame, at)
+    sealed = scribe.session.close(1000, "", OPENED + timedelta(seconds=9))
+    assert sealed is not None
+    return sealed.result(timeout=30)
+
+
+def test_the_frames_of_a_call_without_audio_are_named_by_its_socket(
+    settings: Settings,
+) -> None:
+    with Desk(Path(settings.JOURNAL_DIR)) as desk:
+        transcribed(desk)
+
+    [done] = journals_recover(Path(settings.JOURNAL_DIR))
+
+    assert (done.problem, done.recordings) == ("", 0)
+    [name] = Connection.objects.values_list("leftovers", flat=True)
+    with recording_open(name) as stored, gzip.open(stored, "rt") as lines:
+        assert "Hello." in lines.read()
+    assert list(orphans_verify(timezone.now() + timedelta(days=1))) == []
+    assert Call.objects.get().archive_state == ArchiveState.NONE
+
+
+def test_text_that_comes_late_leaves_the_recordings_alone(settings: Settings) -> None:
+    folder = Path(settings.JOURNAL_DIR)
+    with Desk(folder) as desk:
+        media = desk.socket()
+        for number, frame in enumerate([audio_metadata(), audio(0), "not JSON"]):
+            media.take(frame, number * 20_000)
+        desk.seal(media)
+        list(journals_recover(folder))
+        before = list(Recording.objects.values())
+        transcribed(desk)
+
+    list(journals_recover(folder))
+
+    assert list(Recording.objects.values()) == before
+    call = Call.objects.get()
+    assert (call.archive_state, call.has_transcript) == (ArchiveState.FINISHED, True)
+    names = set(Connection.objects.values_list("leftovers", flat=True))
+    assert len(names) == 2
+    later = timezone.now() + timedelta(days=1)
+    assert list(orphans_verify(later)) == []
+
+
 def socket(call: Call, kind: str, **more: Any) -> ConnectionDraft:
     return ConnectionDraft(
         id=uuid4(),
@@ -201,6 +251,10 @@ def test_knows_which_calls_want_text_and_how_far_it_goes() -> None:
     for start in (3, 5, 4):
         TranscriptSegment.objects.create(
             id=uuid4(), call=heard, raw_id=ALICE, source="acs", start_us=start, text="x"
+        )
+    for call in (silent, heard):
+        TranscriptSegment.objects.create(
+            id=uuid4(), call=call, raw_id="us", source="realtime", start_us=9, text="x"
         )
 
     asked = [call.pk for call in (silent, heard, unwanted, over)]

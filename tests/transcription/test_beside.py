@@ -1,0 +1,101 @@
+"""A call of which one ingest process has only the transcription."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+from asgiref.sync import sync_to_async
+from pytest_django import Settings
+
+from calls.alarms.kinds import Kind, call_key
+from calls.drafts import AlarmDraft, ArchiveBatch, CallFacts
+from calls.models import Call
+from streaming.ingest import Opening
+from streaming.recorder import Recorder
+from streaming.room import NoRoomError
+from streaming.transcription.desk import GRACE
+from tests.factories import CallFactory
+from tests.streaming.desk import OPENED
+
+
+@pytest.fixture
+async def house(settings: Settings, tmp_path: Path) -> AsyncIterator[Recorder]:
+    """Return a recorder whose rows go nowhere."""
+    settings.JOURNAL_DIR = tmp_path
+    settings.REDIS_URL = "redis://127.0.0.1:9/0"
+    house = Recorder()
+    house.start = lambda: None  # type: ignore[method-assign]
+    yield house
+    house.journals.close()
+    house.archive.close(wait=True)
+
+
+def opening() -> Opening:
+    return Opening("acs", "", "", OPENED)
+
+
+def dead_air(call_id: UUID) -> AlarmDraft:
+    at = datetime.now(UTC)
+    key = call_key(call_id, Kind.DEAD_AIR)
+    return AlarmDraft(key, "dead_air", 2, call_id, "Nobody.", at, at, at)
+
+
+def told(house: Recorder) -> list[AlarmDraft]:
+    """Return the alarms that wait for the database."""
+    batch: ArchiveBatch = house.archive._waiting()
+    return list(batch.alarms)
+
+
+async def test_alarms_are_kept_up_by_who_hears_the_call_only(house: Recorder) -> None:
+    call_id = uuid4()
+    facts = CallFacts(True, alarms=[dead_air(call_id)])
+
+    scribe = house.transcripts.take(call_id, opening(), facts, lambda: None)
+    house._put(scribe.call, (), 0.0)
+    house.transcripts.close(scribe, 1000, "")
+    house._put(scribe.call, (), 0.0)
+    assert told(house) == []
+
+    house.open(call_id, opening(), facts, lambda: None)
+    assert [alarm.kind for alarm in told(house)] == ["dead_air"]
+
+
+async def test_a_socket_that_finds_no_room_takes_no_transcript_along(
+    house: Recorder, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    call_id, facts = uuid4(), CallFacts(True)
+    scribe = house.transcripts.take(call_id, opening(), facts, lambda: None)
+    call = scribe.call
+    monkeypatch.setattr("streaming.recorder.is_behind", lambda *_: True)
+    settings.MIN_FREE_MB = 10**12
+
+    with pytest.raises(NoRoomError):
+        house.transcripts.take(call_id, opening(), facts, lambda: None)
+    assert scribe.call is house.calls[call_id] is call
+
+    settings.MIN_FREE_MB = 0
+    newer = house.transcripts.take(call_id, opening(), facts, lambda: None)
+    assert scribe.call is house.calls[call_id] is newer.call
+    assert newer.call is not call
+    assert newer.call.scribes == [scribe, newer]
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_socket_that_outlives_its_call_is_closed_after_a_grace(
+    house: Recorder,
+) -> None:
+    told: list[str] = []
+    row: Call = await sync_to_async(CallFactory.create)(state="connected")
+    house.transcripts.take(row.pk, opening(), CallFacts(True), told.append)
+
+    await house.transcripts.end_over(0.0)
+    await Call.objects.filter(pk=row.pk).aupdate(state="ended", ended_at=OPENED)
+    await house.transcripts.end_over(100.0)
+    await house.transcripts.end_over(100.0 + GRACE - 1)
+    assert told == []
+
+    await house.transcripts.end_over(100.0 + GRACE)
+    await house.transcripts.end_over(101.0 + GRACE)
+    assert told == ["the call is over"]
