@@ -13,12 +13,14 @@ from uuid import UUID
 import redis
 import redis.asyncio
 from celery import current_app
+from celery.app.control import Control
 from channels.db import database_sync_to_async
 from django.conf import settings
 from django.db import DatabaseError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from kombu.exceptions import OperationalError
+from kombu.pidbox import Mailbox
 
 from calls.board import Picture
 from calls.board_facts import BoardFacts, BoardReader, stored_tracks
@@ -258,9 +260,14 @@ def count_workers() -> int | None:
     )
     try:
         with to_broker as connection:
-            answers = current_app.control.ping(
-                timeout=PING_TIMEOUT, connection=connection
+            # A mailbox of its own as well: Celery's asks over the pool's connections.
+            control = Control(current_app)
+            control.mailbox = Mailbox(  # type: ignore[attr-defined] # not in the stubs
+                current_app.conf.control_exchange,
+                type="fanout",
+                accept=current_app.conf.accept_content,
             )
+            answers = control.ping(timeout=PING_TIMEOUT, connection=connection)
     except (OperationalError, redis.RedisError, OSError):
         return None
     return len(answers or [])
