@@ -71,7 +71,8 @@ def test_finds_keeps_and_downloads_calls(
     page.get_by_role("button", name="Usual ones").click()
     page.locator(".archive-views").get_by_text("All calls").click()
     expect(rows).to_have_count(3)
-    assert "Rating" in headings(page)
+    # The list before this one may have had three rows, too.
+    expect(page.locator("#result_list thead")).to_contain_text("Rating")
     page.locator(".archive-views").get_by_text("Seattle today").click()
     expect(rows).to_have_count(1)
     assert "Streaming" in headings(page)

@@ -155,7 +155,7 @@ def test_has_a_console_that_works_and_leaves_nothing_after_ctrl_c(
     with running(folder, "--seconds", "600") as demo:
         said = read_until(demo, "calls of 600 s")
         ports = ports_of(folder)
-        assert len(ports) == 4
+        assert len(ports) == 5
         assert_console_works(said)
 
         demo.send_signal(signal.SIGINT)
