@@ -24,7 +24,7 @@ from demo.loopback import Operator
 from tests.e2e.terminal import demo_on_terminal
 
 COMMAND = [sys.executable, str(BASE_DIR / "manage.py"), "demo"]
-PARTS = {"redis", "web", "ingest", "worker", "beat", "emulator"}
+PARTS = {"redis", "web", "ingest", "worker", "beat", "emulator", "realtime"}
 # Of a machine that is busy with other tests; less than pytest's own.
 PATIENCE = 100.0
 
