@@ -89,5 +89,6 @@ async def captions_tell(
 async def captions_last(client: Redis, call_id: UUID) -> list[Caption]:
     """Return a call's newest final captions, oldest first. Raises RedisError."""
     # redis-py types its asynchronous commands as if they might answer at once.
+    # redis-py types a command as the synchronous answer or its promise.
     told: list[bytes] = await client.lrange(last_key(call_id), 0, -1)  # type: ignore[misc]
     return [caption for caption in map(decode, told) if caption]

@@ -197,5 +197,6 @@ class Bench(BenchCall):
     async def settled(self) -> None:
         """Wait until the handler has taken all there is, or has ended."""
         async with asyncio.timeout(PATIENCE):
+            # A handler announces nothing while it thinks: idleness is known by looking.
             while not (self.running.is_idle or self.running.is_over):  # noqa: ASYNC110
                 await asyncio.sleep(0)
