@@ -34,7 +34,7 @@ test-postgres: $(STAMPS)/dev ## The database tests again, on a real PostgreSQL
 	@# --reuse-db: the databases go with their server, while threads still hold them.
 	$(BIN)/python -m tests.postgres $(BIN)/pytest --reuse-db $(WORKERS) -m database $(ARGS)
 
-test-suite: $(STAMPS)/dev $(STAMPS)/npm ## All other tests, browsers included
+test-suite: $(STAMPS)/dev $(STAMPS)/npm-dev ## All other tests, browsers included
 	$(BIN)/pytest $(WORKERS) --ignore tests/protocol --ignore tests/audio $(ARGS)
 
 faults: $(STAMPS)/dev ## Kill, stop, fill and cut what can be, and see what it cost: part of make test
@@ -48,15 +48,15 @@ lies: $(STAMPS)/dev ## SEQUENCES=500 random calls with faults: what is shown mus
 	ACSSTREAM_TEST_SEQUENCES=$(SEQUENCES) $(BIN)/pytest --numprocesses 0 \
 		-o faulthandler_timeout=0 tests/control/test_no_lies.py $(ARGS)
 
-press: $(STAMPS)/dev $(STAMPS)/npm ## From a button to the confirmed state, PRESSES=40 in a browser on the demo
+press: $(STAMPS)/dev $(STAMPS)/npm-dev ## From a button to the confirmed state, PRESSES=40 in a browser on the demo
 	ACSSTREAM_TEST_PRESSES=$(PRESSES) $(BIN)/pytest --numprocesses 0 \
 		-o faulthandler_timeout=0 tests/e2e/test_press.py $(ARGS)
 
-listen: $(STAMPS)/dev $(STAMPS)/npm ## How late a listener hears, in a browser, and what listening costs ingest
+listen: $(STAMPS)/dev $(STAMPS)/npm-dev ## How late a listener hears, in a browser, and what listening costs ingest
 	ACSSTREAM_TEST_LISTEN=1 $(BIN)/pytest --numprocesses 0 tests/listen/test_browser.py $(ARGS)
 	$(BIN)/python -m benchmarks.listening
 
-talk: $(STAMPS)/dev $(STAMPS)/npm ## From a browser's microphone to the call: how late, and an hour resampled
+talk: $(STAMPS)/dev $(STAMPS)/npm-dev ## From a browser's microphone to the call: how late, and an hour resampled
 	ACSSTREAM_TEST_TALK=1 $(BIN)/pytest --numprocesses 0 -o faulthandler_timeout=0 \
 		tests/talk/test_browser.py tests/talk/test_resampler.py $(ARGS)
 
@@ -77,7 +77,7 @@ bench: $(STAMPS)/dev ## Measure what it all costs beside others, 8 minutes (ARGS
 echo: $(STAMPS)/dev ## What it costs to answer: 100 calls that hear themselves beside 100 that do not
 	$(BIN)/python -m benchmarks.echo $(ARGS)
 
-wallboard: $(STAMPS)/dev $(STAMPS)/npm ## Page load, updates, bytes and CPU of the wallboard at 1,000 live calls
+wallboard: $(STAMPS)/dev $(STAMPS)/npm-dev ## Page load, updates, bytes and CPU of the wallboard at 1,000 live calls
 	$(BIN)/python -m benchmarks.wallboard $(ARGS)
 
 # Calls of `make archive-bench`.
@@ -155,6 +155,11 @@ $(STAMPS)/autobahn: tests/websocket/autobahn-requirements.txt | $(STAMPS)/python
 $(STAMPS)/npm: package.json package-lock.json | $(STAMPS)/python
 	@command -v npm >/dev/null || \
 		{ echo "No npm here: the console's player comes from npm. On Debian: apt-get install nodejs npm"; exit 1; }
+	npm ci --omit=dev --no-fund --no-audit --loglevel=error
+	@touch $@
+
+# What tests need beside: axe-core, and Azurite with its many parts.
+$(STAMPS)/npm-dev: $(STAMPS)/npm
 	npm ci --no-fund --no-audit --loglevel=error
 	@touch $@
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from playwright.sync_api import expect
 
 from demo.redis import redis_server
 
@@ -15,6 +16,7 @@ hypothesis.settings.register_profile(
     "patient", parent=hypothesis.settings(), deadline=None
 )
 hypothesis.settings.load_profile("patient")
+expect.set_options(timeout=60_000)
 
 DATABASE_FIXTURES = {"db", "transactional_db", "live_server"}
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
