@@ -186,6 +186,11 @@ SENTENCES: dict[AuditAction, Callable[[AuditEntry], str]] = {
     AuditAction.SPEAKING_ENDED: _fell_silent,
     AuditAction.ALARM_CHANGED: _handled,
     AuditAction.CALL_REVIEWED: _reviewed,
+    AuditAction.CALL_VIEWED: lambda _: "opened the call's page",
+    AuditAction.RECORDING_VIEWED: lambda one: (
+        f"opened the page of the recording {one.object_title}"
+    ),
+    AuditAction.AUDIT_VIEWED: lambda _: "looked at the audit log",
     AuditAction.SIGNED_IN: lambda _: "signed in",
     AuditAction.SIGN_IN_FAILED: lambda _: "could not sign in",
     AuditAction.SIGNED_OUT: lambda _: "signed out",
