@@ -174,7 +174,9 @@ class AuditEntryAdmin(FactAdmin):
             details={"format": form, "filters": request.GET.dict()},
         )
         name = f"audit_{timezone.localtime():%Y%m%d-%H%M%S}.{form}"
-        response = RowsResponse(blocks(entries), content_type=content_type)
+        response = RowsResponse(
+            blocks(entries, request.GET.dict()), content_type=content_type
+        )
         response["Content-Disposition"] = f'attachment; filename="{name}"'
         response["Cache-Control"] = "private, no-store"
         return response
