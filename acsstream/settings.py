@@ -215,6 +215,16 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 10.0,
         "options": {"expires": 9},
     },
+    "reap-audit": {
+        "task": "calls.reap_audit",
+        "schedule": 30.0,
+        "options": {"expires": 29},
+    },
+    "check-audit": {
+        "task": "calls.check_audit",
+        "schedule": 3600.0,
+        "options": {"expires": 3599},
+    },
     "note-trend": {
         "task": "calls.note_trend",
         "schedule": 10.0,

@@ -10,6 +10,8 @@ from django.utils import timezone
 
 from calls import control
 from calls.alarms.sweep import alarms_sweep
+from calls.audit_head import log_check
+from calls.audit_reaping import ends_note
 from calls.heartbeat import sweep_note
 from calls.reconcile import calls_reconcile
 from calls.trend import trend_note
@@ -56,6 +58,18 @@ def sweep_alarms() -> None:
 def note_trend() -> None:
     """Take a point of the dashboard's hour."""
     trend_note(timezone.now().timestamp())
+
+
+@shared_task(name="calls.reap_audit", ignore_result=True)
+def reap_audit() -> None:
+    """Note the ends of listening and speaking that a dead process did not."""
+    ends_note(timezone.now())
+
+
+@shared_task(name="calls.check_audit", ignore_result=True)
+def check_audit() -> None:
+    """Verify the audit log, and log its head."""
+    log_check()
 
 
 # Registers `calls.finish_call` and `calls.sweep_calls` with the worker.
