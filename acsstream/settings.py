@@ -464,6 +464,11 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = BEHIND_PROXY
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 X_FRAME_OPTIONS = "DENY"
 
+# --- Secrets ---------------------------------------------------------------------
+# What Django shows of a failure has no secrets, whether DEBUG is on or not.
+DEFAULT_EXCEPTION_REPORTER = "acsstream.discreet.DiscreetReporter"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "acsstream.discreet.DiscreetFilter"
+
 # --- Logs -------------------------------------------------------------------------
 LOGGING_CONFIG = "acsstream.logs.configure"
 LOGGING = logging_config(

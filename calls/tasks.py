@@ -13,6 +13,7 @@ from calls.alarms.sweep import alarms_sweep
 from calls.audit_head import log_check
 from calls.audit_reaping import ends_note
 from calls.heartbeat import sweep_note
+from calls.lifecycle import contexts_forget
 from calls.reconcile import calls_reconcile
 from calls.trend import trend_note
 
@@ -44,8 +45,10 @@ def verify_commands() -> None:
 
 @shared_task(name="calls.reconcile", ignore_result=True)
 def reconcile() -> None:
-    """End the calls whose end was never announced."""
-    calls_reconcile(timezone.now())
+    """End the calls whose end was never announced, and forget how to answer them."""
+    now = timezone.now()
+    contexts_forget(now)
+    calls_reconcile(now)
 
 
 @shared_task(name="calls.sweep_alarms", ignore_result=True)

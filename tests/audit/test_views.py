@@ -28,10 +28,11 @@ def test_notes_who_opens_a_calls_page_once_in_ten_minutes(
 ) -> None:
     call = CallFactory.create(ended=True)
     page = f"/admin/calls/call/{call.pk}/change/"
-    with CaptureQueriesContext(connection) as first:
-        operator.get(page)
-    with CaptureQueriesContext(connection) as second:
-        operator.get(page)
+    asked = []
+    for _ in range(2):
+        with CaptureQueriesContext(connection) as queries:
+            operator.get(page)
+        asked.append(sum("call_viewed" in one["sql"] for one in queries))
     auditor.get(page)
 
     noted = entries(AuditAction.CALL_VIEWED)
@@ -39,10 +40,7 @@ def test_notes_who_opens_a_calls_page_once_in_ten_minutes(
     assert noted[0].call_key == call.pk
     assert sentence(noted[0]) == "opened the call's page"
     # Whether it is known is one query, and the entry is another.
-    for queries, number in ((first, 2), (second, 1)):
-        about = [one for one in queries.captured_queries if "auditentry" in one["sql"]]
-        shown = [one for one in about if '"call_key" =' in one["sql"]]
-        assert len(about) - len(shown) == number
+    assert asked == [2, 1]
 
 
 def test_notes_a_view_again_when_the_last_one_is_long_ago(operator: Client) -> None:
@@ -119,9 +117,7 @@ def test_notes_whoever_changes_their_own_password() -> None:
 
 
 def test_notes_what_becomes_of_saved_views(operator: Client) -> None:
-    operator.post(
-        "/admin/calls/call/views/save/", {"name": "Mine", "query": "q=%2B1206"}
-    )
+    operator.post("/admin/calls/call/views/", {"name": "Mine", "query": "q=%2B1206"})
     noted = entries(AuditAction.SETTING_CHANGED)
 
     assert [one.details["how"] for one in noted] == ["saved"]
