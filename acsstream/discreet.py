@@ -6,6 +6,7 @@ secrets or numbers: a flag set by mistake must not tell a stranger the keys.
 
 import re
 from collections.abc import Mapping
+from copy import copy
 from types import FrameType
 from typing import Any
 
@@ -48,9 +49,7 @@ class DiscreetFilter(SafeExceptionReporterFilter):
 
     def get_post_parameters(self, request: HttpRequest | None) -> Mapping[str, Any]:
         """Return which fields were sent, and not what was in them."""
-        return (
-            {name: self.cleansed_substitute for name in request.POST} if request else {}
-        )
+        return dict.fromkeys(request.POST, self.cleansed_substitute) if request else {}
 
     def get_traceback_frame_variables(
         self, request: HttpRequest | None, tb_frame: FrameType
@@ -70,6 +69,10 @@ class DiscreetReporter(ExceptionReporter):
             shown["request_GET_items"] = [
                 (name, hidden) for name, _ in shown["request_GET_items"]
             ]
+        if self.request is not None:
+            # Its address is shown.
+            shown["request"] = request = copy(self.request)
+            request.path_info = without_secrets(request.path_info)
         for name in ("exception_value", "request_insecure_uri"):
             if name in shown:
                 shown[name] = without_secrets(str(shown[name]))
