@@ -1,6 +1,7 @@
 """Whatever is done to the log behind the triggers' backs is found, and named."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
 
+from acsstream.settings import BASE_DIR
 from calls.audit_chain import GENESIS, digest_of, hash_of
 from calls.audit_head import head_now, log_check, log_verify
 from calls.audit_verification import Walk
@@ -200,6 +202,15 @@ def test_says_so_by_exit_code_and_as_json(
         assert refused.value.returncode == 2
 
 
+def documented(file: Path) -> bool:
+    """Verify an export with what docs/audit.md gives to strangers."""
+    page = (BASE_DIR / "docs" / "audit.md").read_text(encoding="utf-8")
+    [program] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(program, names)  # noqa: S102 our own page
+    return bool(names["verify"](file))
+
+
 # --- exports ----------------------------------------------------------------------
 
 
@@ -231,10 +242,13 @@ def test_verifies_an_export_without_the_database(
     assert code == 0, said
     assert said.startswith(f"Intact: {len(lines) - 1} entries, ")
 
+    assert documented(file)
+
     def faulty(*changed: str) -> str:
         file.write_text("\n".join(changed) + "\n")
         code, said = verify(capsys, "--file", str(file))
         assert code == 1
+        assert not documented(file)
         return said
 
     assert "entry 3 (id" in faulty(
