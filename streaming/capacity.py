@@ -1,16 +1,17 @@
 """How much an ingest process bears, and what it could hold. No Django.
 
 The estimate is arithmetic on measurements: what one stream costs of a core, and how
-many times that fits into `TARGET`. The cost is measured while enough streams are open.
-Before that it is derived from how fast this machine decodes one packet, so that a
-process knows something of itself before its first call.
+many times that fits into `TARGET`. The cost is measured while enough streams are open:
+processor seconds by stream seconds, both of the same stretch of time, for streams come
+and go within it. Before that it is derived from how fast this machine decodes one
+packet, so that a process knows something of itself before its first call.
 """
 
 import asyncio
 import math
 import time
 from collections import deque
-from typing import Final
+from typing import Final, NamedTuple
 
 from calls.load import LiveLoad
 from streaming.protocol import decode
@@ -66,6 +67,16 @@ class LoopLag:
         return ordered[min(int(share * len(ordered)), len(ordered) - 1)]
 
 
+class _Reading(NamedTuple):
+    """What was read at one tick, of which all but the time only grows."""
+
+    at: float
+    cpu: float
+    written: int
+    # Seconds that all streams together have been open.
+    streamed: float
+
+
 class Capacity:
     """One process's load and limit. `limit` 0: what it estimates it can hold.
 
@@ -79,7 +90,8 @@ class Capacity:
         self.free_bytes = 0
         self._limit = limit
         self._cost = decoding_cost() * _WHOLE_PER_DECODING * _PACKETS_PER_SECOND
-        self._history: deque[tuple[float, float, int]] = deque(maxlen=WINDOW + 1)
+        self._streams = 0
+        self._history: deque[_Reading] = deque(maxlen=WINDOW + 1)
 
     def tick(
         self, now: float, *, cpu: float, written: int, free: int, streams: int
@@ -89,15 +101,30 @@ class Capacity:
         `now` is a monotonic time, `cpu` the processor seconds this process has used,
         `written` the bytes it has written, `free` those its disk has left.
         """
-        self._history.append((now, cpu, written))
-        then, cpu_before, written_before = self._history[0]
-        passed = now - then
+        before, self._streams = self._streams, streams
+        streamed = 0.0
+        if self._history:
+            latest = self._history[-1]
+            streamed = latest.streamed + (now - latest.at) * (before + streams) / 2
+        reading = _Reading(now, cpu, written, streamed)
+        self._history.append(reading)
+        oldest = self._history[0]
+        passed = now - oldest.at
         if passed <= 0:
             return
-        self.cpu = (cpu - cpu_before) / passed
-        self.bytes_per_second = (written - written_before) / passed
+        self.cpu = (cpu - oldest.cpu) / passed
+        self.bytes_per_second = (written - oldest.written) / passed
         self.free_bytes = free
-        if streams >= TELLING_STREAMS and len(self._history) > WINDOW // 2:
+        if len(self._history) > WINDOW // 2:
+            self._weigh((streamed - oldest.streamed) / passed)
+
+    def _weigh(self, streams: float) -> None:
+        """Take what a stream costs from a time in which so many were open on average.
+
+        Fewer say enough where few are taken: an estimate that is too low must not be
+        what keeps it from being corrected.
+        """
+        if streams >= min(TELLING_STREAMS, self.estimate / 2):
             self._cost = max(self.cpu / streams, 1e-6)
 
     @property

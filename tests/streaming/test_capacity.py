@@ -1,6 +1,7 @@
 """What a process knows of its own load, and when it takes no more."""
 
 import asyncio
+import functools
 import time
 from collections.abc import Callable
 from uuid import uuid4
@@ -8,19 +9,32 @@ from uuid import uuid4
 import aiohttp
 import pytest
 
-from streaming.capacity import LATE, TARGET, WINDOW, Capacity, LoopLag
+from streaming.capacity import (
+    LATE,
+    TARGET,
+    TELLING_STREAMS,
+    WINDOW,
+    Capacity,
+    LoopLag,
+)
 from tests.streaming.house import House, closing, eventually
 
 GB = 1_000_000_000
 
 
 def ticked(
-    capacity: Capacity, *, streams: int, cpu: float, rate: int = 0, free: int = GB
+    capacity: Capacity,
+    *,
+    streams: int,
+    cpu: float,
+    rate: int = 0,
+    free: int = GB,
+    since: float = 100.0,
 ) -> Capacity:
     """A capacity after `WINDOW` seconds at `cpu` cores and `rate` bytes a second."""
     for second in range(WINDOW + 1):
         capacity.tick(
-            100.0 + second,
+            since + second,
             cpu=5.0 + cpu * second,
             written=rate * second,
             free=free,
@@ -45,6 +59,29 @@ def test_few_streams_say_nothing_of_many() -> None:
     assert before.estimate == told
     # From decoding alone: any machine this runs on holds some dozens.
     assert told > 20
+
+
+def test_streams_that_come_or_go_cost_no_more_than_those_that_stay() -> None:
+    capacity = ticked(Capacity(0), streams=100, cpu=0.3)
+    settled = capacity.estimate
+    tick = functools.partial(capacity.tick, written=0, free=GB)
+
+    # They have gone, and others are on their way: what the hundred used is still fresh.
+    tick(101.0 + WINDOW, cpu=8.15, streams=0)
+    tick(102.0 + WINDOW, cpu=8.15, streams=25)
+
+    assert settled == 250
+    assert capacity.estimate == pytest.approx(settled, rel=0.15)
+
+
+def test_an_estimate_that_was_far_too_low_is_corrected_while_few_are_taken() -> None:
+    capacity = ticked(Capacity(0), streams=20, cpu=1.0)
+    taken = capacity.estimate
+    assert taken < TELLING_STREAMS
+
+    ticked(capacity, streams=taken, cpu=0.003 * taken, since=200.0)
+
+    assert capacity.estimate == pytest.approx(250, rel=0.05)
 
 
 def test_takes_streams_up_to_its_estimate() -> None:
