@@ -1,16 +1,17 @@
 """How much an ingest process bears, and what it could hold. No Django.
 
 The estimate is arithmetic on measurements: what one stream costs of a core, and how
-many times that fits into `TARGET`. The cost is measured while enough streams are open:
-processor seconds by stream seconds, both of the same stretch of time, for streams come
-and go within it. Before that it is derived from how fast this machine decodes one
-packet, so that a process knows something of itself before its first call.
+many times that fits into `TARGET`. The cost is measured while enough streams are open,
+and about as many all the time. Before that it is derived from how fast this machine
+decodes one packet, so that a process knows something of itself before its first call.
 """
 
 import asyncio
 import math
+import statistics
 import time
 from collections import deque
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from calls.load import LiveLoad
@@ -22,6 +23,8 @@ TARGET: Final = 0.75
 NEAR: Final = 0.85
 # Fewer streams cost less than a process costs idle: they say little.
 TELLING_STREAMS: Final = 20
+# Of the most streams of a window, the fewest: below, many have come or gone.
+STEADY: Final = 0.75
 # Seconds over which figures are taken.
 WINDOW: Final = 10
 # A loop this late (s) holds up packets, whatever the processor's figures say.
@@ -68,13 +71,12 @@ class LoopLag:
 
 
 class _Reading(NamedTuple):
-    """What was read at one tick, of which all but the time only grows."""
+    """What was read at one tick."""
 
     at: float
     cpu: float
     written: int
-    # Seconds that all streams together have been open.
-    streamed: float
+    streams: int
 
 
 class Capacity:
@@ -90,7 +92,6 @@ class Capacity:
         self.free_bytes = 0
         self._limit = limit
         self._cost = decoding_cost() * _WHOLE_PER_DECODING * _PACKETS_PER_SECOND
-        self._streams = 0
         self._history: deque[_Reading] = deque(maxlen=WINDOW + 1)
 
     def tick(
@@ -101,13 +102,7 @@ class Capacity:
         `now` is a monotonic time, `cpu` the processor seconds this process has used,
         `written` the bytes it has written, `free` those its disk has left.
         """
-        before, self._streams = self._streams, streams
-        streamed = 0.0
-        if self._history:
-            latest = self._history[-1]
-            streamed = latest.streamed + (now - latest.at) * (before + streams) / 2
-        reading = _Reading(now, cpu, written, streamed)
-        self._history.append(reading)
+        self._history.append(_Reading(now, cpu, written, streams))
         oldest = self._history[0]
         passed = now - oldest.at
         if passed <= 0:
@@ -116,15 +111,21 @@ class Capacity:
         self.bytes_per_second = (written - oldest.written) / passed
         self.free_bytes = free
         if len(self._history) > WINDOW // 2:
-            self._weigh((streamed - oldest.streamed) / passed)
+            self._weigh([reading.streams for reading in self._history])
 
-    def _weigh(self, streams: float) -> None:
-        """Take what a stream costs from a time in which so many were open on average.
+    def _weigh(self, open_then: Sequence[int]) -> None:
+        """Take what a stream costs, if the processor was used for these streams.
+
+        Those that have just gone used it, too, and to open or close a stream costs more
+        than to have it for seconds: where many come or go at once, the figure is not
+        what a stream costs.
 
         Fewer say enough where few are taken: an estimate that is too low must not be
         what keeps it from being corrected.
         """
-        if streams >= min(TELLING_STREAMS, self.estimate / 2):
+        streams = statistics.fmean(open_then)
+        is_steady = min(open_then) >= STEADY * max(open_then)
+        if is_steady and streams >= min(TELLING_STREAMS, self.estimate / 2):
             self._cost = max(self.cpu / streams, 1e-6)
 
     @property
