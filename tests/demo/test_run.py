@@ -146,6 +146,18 @@ def assert_conversations(calls: list[Any]) -> None:
     heard = "We were heard for"
     spoken = [any(heard in note for note in call["notes"]) for call in calls]
     assert spoken == [False] * 6 + [True, True, False, False]
+    echoes = [call["echo_round_trip_ms"] for call in calls]
+    assert [bool(echo) for echo in echoes] == [False] * 7 + [True] + [False] * 2
+    assert_echo_was_timed(echoes[7], calls[7]["participants"][0]["sent_packets"])
+
+
+def assert_echo_was_timed(echo: Any, sent: int) -> None:
+    """In noise every frame that comes back is found; how soon is the machine's affair.
+
+    Some do not come back: the first, the last, and those that a stall made too old.
+    """
+    assert sent / 2 < echo["frames"] <= sent
+    assert 0 < echo["p50"] <= echo["p95"] <= echo["worst"]
 
 
 def test_has_a_console_that_works_and_leaves_nothing_after_ctrl_c(
