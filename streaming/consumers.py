@@ -24,7 +24,7 @@ from streaming.protocol.session import Refused
 from streaming.recorder import Recorder, recorder
 from streaming.room import NoRoomError
 from streaming.transcription.session import TranscriptionSession
-from streaming.websocket import DELIVERY
+from streaming.websocket import DELIVERY, ROUND_TRIP
 
 log = logging.getLogger(__name__)
 
@@ -106,6 +106,7 @@ class MediaConsumer(AsyncConsumer):
         session = self._take(house, call_id, opening, facts, superseded)
         if isinstance(session, MediaSession):
             session.send = sender(scope, send)
+            session.ping = scope.get("extensions", {}).get(ROUND_TRIP)
         log.info("call %s: %s socket %s opened", call_id, self.name, session.id)
         return session
 

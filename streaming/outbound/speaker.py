@@ -11,6 +11,7 @@ from collections.abc import Callable, Container
 from typing import Final
 from uuid import UUID, uuid4
 
+from streaming.outbound.passage import Passage
 from streaming.outbound.playout import Frame, Item, ItemKind, ItemState, Playout
 from streaming.protocol import encode_audio, encode_stop_audio
 
@@ -37,8 +38,9 @@ class Speaker:
         *,
         heard: Callable[[Frame], None],
         news: Callable[[Item], None],
+        passage: Passage | None = None,
     ) -> None:
-        self.playout = Playout(rate)
+        self.playout = Playout(rate, passage)
         # Socket changes after which what had been sent was sent again.
         self.rewinds = 0
         self._heard = heard
