@@ -1,4 +1,6 @@
-"""How exactly our own side lies where the call heard it: `python -m benchmarks.our_side`.
+"""How exactly our own side is kept where the call heard it.
+
+    python -m benchmarks.our_side --calls 5 --busy 0
 
 A real ingest process and the emulator, each a process of its own. Some calls are played
 prompts of noise at odd moments, others hear their own echo. The emulator knows to the
@@ -9,19 +11,20 @@ it. Printed is how far the two are apart, for each 20 ms that were heard.
 import argparse
 import asyncio
 import json
+import os
 import random
+import sqlite3
 import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import aiohttp
-import msgspec
 import numpy as np
 import soundfile
 from azure.communication.callautomation import (
@@ -36,6 +39,7 @@ from azure.core.credentials import AzureKeyCredential
 from redis import Redis
 
 from benchmarks.servers.house import (
+    DATABASE,
     ROOT,
     SERVERS,
     Running,
@@ -46,15 +50,27 @@ from benchmarks.servers.house import (
 from calls.capability import call_secret
 from calls.speaking import SPEAK, PlayPrompt, encode
 
+# The secret in a media URL is the house's.
+os.environ |= ingest_environment(Path(tempfile.gettempdir()))
+
 RATE, FRAME = 16_000, 640
 # So far from where it was heard a frame is looked for.
 FAR_MS = 400
-MAKE_CALL = """
+# A frame with fewer kinds of byte is silence.
+SILENT = 20
+MAKE_CALLS = """
 from calls.models import Call, StreamingProfile
-profile = StreamingProfile.objects.create(
-    name="{call}", bidirectional=True, handler="{handler}")
-Call.objects.create(id="{call}", profile=profile, state="connected",
-    connection_id="{call}", desired_streaming=True)
+for call, handler in {calls}:
+    profile = StreamingProfile.objects.create(
+        name=call, bidirectional=True, handler=handler)
+    Call.objects.create(id=call, profile=profile, state="connected",
+        connection_id=call, desired_streaming=True)
+"""
+KEPT = """
+    select r.audio, t.origin_us from calls_recording r
+    join calls_track t on t.id = r.track_id
+    join calls_participant p on p.id = t.participant_id
+    where p.raw_id = 'us' and t.call_id = ?
 """
 
 
@@ -77,9 +93,9 @@ class Emulated:
             return await (answer.json() if is_json else answer.read())
 
 
-@asynccontextmanager
-async def emulated() -> AsyncIterator[Emulated]:
-    """Run the emulator in real time."""
+@contextmanager
+def emulator_process() -> Iterator[dict[str, Any]]:
+    """Run the emulator in real time; yield what it says of itself."""
     with subprocess.Popen(
         [sys.executable, "-m", "emulator", "--json", "--port", "0"],
         cwd=ROOT,
@@ -90,23 +106,35 @@ async def emulated() -> AsyncIterator[Emulated]:
         try:
             if process.stdout is None:
                 raise AssertionError("it was started with a pipe")
-            facts = json.loads(process.stdout.readline())
-            key = AzureKeyCredential(facts["access_key"])
-            async with (
-                aiohttp.ClientSession() as http,
-                CallAutomationClient(facts["url"], key) as sdk,
-            ):
-                yield Emulated(facts["url"], http, sdk)
+            yield json.loads(process.stdout.readline())
         finally:
             process.terminate()
 
 
-async def call(
-    house: Running, emulator: Emulated, handler: str, seconds: float
-) -> list[float]:
-    """Hold one call; return by how many ms each frame lies elsewhere than heard."""
-    call_id = uuid4()
-    _manage(house, "shell", "-c", MAKE_CALL.format(call=call_id, handler=handler))
+@asynccontextmanager
+async def emulated(facts: dict[str, Any]) -> AsyncIterator[Emulated]:
+    """Talk to a running emulator."""
+    key = AzureKeyCredential(facts["access_key"])
+    async with (
+        aiohttp.ClientSession() as http,
+        CallAutomationClient(facts["url"], key) as sdk,
+    ):
+        yield Emulated(facts["url"], http, sdk)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A call that was held: the emulator's report, and all that was heard, as WAV."""
+
+    call_id: UUID
+    report: Any
+    heard: bytes
+
+
+async def hold(
+    house: Running, emulator: Emulated, call_id: UUID, handler: str, seconds: float
+) -> Held:
+    """Hold one call."""
     ringing = await emulator.ask("calls", duration=600)
     await emulator.sdk.answer_call(
         ringing["incoming_call_context"],
@@ -127,9 +155,7 @@ async def call(
         await _play(house, call_id, seconds)
     name = ringing["id"]
     report = await emulator.ask(f"calls/{name}/hangup")
-    heard = await emulator.ask(f"calls/{name}/heard.wav")
-    _manage(house, "recover")
-    return list(_errors(house, call_id, report, heard))
+    return Held(call_id, report, await emulator.ask(f"calls/{name}/heard.wav"))
 
 
 async def _play(house: Running, call_id: UUID, seconds: float) -> None:
@@ -143,7 +169,7 @@ async def _play(house: Running, call_id: UUID, seconds: float) -> None:
             await asyncio.sleep(chance.uniform(0.4, 1.4))
             name = f"prompts/{uuid4()}.flac"
             noise = np.random.default_rng(chance.getrandbits(32))
-            samples = noise.integers(-8000, 8000, RATE // 4, np.int16)
+            samples = noise.integers(-8000, 8000, RATE // 5, np.int16)
             soundfile.write(house.folder / "recordings" / name, samples, RATE, "PCM_16")
             order = PlayPrompt(
                 call=str(call_id),
@@ -170,21 +196,19 @@ def _manage(house: Running, *words: str) -> str:
     return done.stdout
 
 
-def _errors(
-    house: Running, call_id: UUID, report: Any, heard: bytes
-) -> Iterator[float]:
+def _errors(house: Running, held: Held) -> Iterator[float]:
     """Yield ms for each frame that was heard, by which the archive has it too late."""
-    kept, origin_us = _kept(house, call_id)
-    told = report["outbound"]["utterances"]
-    played = _samples(heard)
+    kept, origin_us = _kept(house, held.call_id)
+    told, began_us = held.report["outbound"]["utterances"], held.report["began_us"]
+    played = _samples(held.heard)
     for each in told:
         for at_ms in range(each["at_ms"], each["at_ms"] + each["ms"], 20):
             start = (at_ms - told[0]["at_ms"]) * RATE // 500
             frame = played[start : start + FRAME]
-            if len(set(frame)) < 20:
+            if len(set(frame)) < SILENT:
                 # Silence is everywhere.
                 continue
-            expected = (report["began_us"] + at_ms * 1000 - origin_us) * RATE // 500_000
+            expected = (began_us + at_ms * 1000 - origin_us) * RATE // 500_000
             found = _nearest(kept, frame, expected)
             yield float("inf") if found is None else (found - expected) * 500 / RATE
 
@@ -200,13 +224,8 @@ def _nearest(kept: bytes, frame: bytes, expected: int) -> int | None:
 
 
 def _kept(house: Running, call_id: UUID) -> tuple[bytes, int]:
-    query = f"""
-import json
-from calls.models import Recording
-one = Recording.objects.get(track__participant__raw_id="us", track__call="{call_id}")
-print(json.dumps([one.audio.name, one.track.origin_us]))
-"""
-    name, origin_us = json.loads(_manage(house, "shell", "--no-imports", "-c", query))
+    with closing(sqlite3.connect(house.folder / DATABASE)) as database:
+        [(name, origin_us)] = database.execute(KEPT, [call_id.hex]).fetchall()
     return _samples((house.folder / "recordings" / name).read_bytes()), origin_us
 
 
@@ -235,14 +254,22 @@ def busy(processes: int) -> Iterator[None]:
 
 async def measure(calls: int, seconds: float) -> dict[str, list[float]]:
     """Return the errors of prompts and of echoes."""
+    kinds = [(uuid4(), handler) for handler in ("", "echo") for _ in range(calls)]
     errors: dict[str, list[float]] = {}
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        with running(SERVERS["ours"], Path(folder), set()) as house:
-            async with emulated() as emulator:
-                for what, handler in (("prompts", ""), ("echo", "echo")):
-                    for _ in range(calls):
-                        found = await call(house, emulator, handler, seconds)
-                        errors.setdefault(what, []).extend(found)
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-") as folder,
+        running(SERVERS["ours"], Path(folder), set()) as house,
+        emulator_process() as facts,
+    ):
+        rows = [(str(call_id), handler) for call_id, handler in kinds]
+        _manage(house, "shell", "--no-imports", "-c", MAKE_CALLS.format(calls=rows))
+        async with emulated(facts) as emulator:
+            held = await asyncio.gather(
+                *(hold(house, emulator, *kind, seconds) for kind in kinds)
+            )
+        _manage(house, "recover")
+        for (_, handler), each in zip(kinds, held, strict=True):
+            errors.setdefault(handler or "prompts", []).extend(_errors(house, each))
     return errors
 
 

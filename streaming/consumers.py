@@ -17,6 +17,7 @@ from channels.consumer import AsyncConsumer
 from django.conf import settings
 
 from calls.drafts import CallFacts
+from calls.journal_format import microseconds
 from streaming.auth import Caller, Refusal, call_of, connection_fault
 from streaming.ingest import MediaSession, Opening
 from streaming.outbound.sending import sender
@@ -191,7 +192,10 @@ class _Intake:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._opened = time.monotonic_ns()
+        # When it opened, as the call counts time: what was done for it since then is
+        # no part of how long a packet took.
+        now, opened = time.monotonic_ns(), microseconds(session.opening.opened_at)
+        self._opened = now - (session.call.at_us(now // 1000) - opened) * 1000
         self._limit = settings.MAX_FRAME_BYTES
         self.refused: asyncio.Future[Refused] = asyncio.Future()
 

@@ -30,6 +30,9 @@ MAX_LIVE_US: Final = 600_000
 # Live audio comes unevenly: so much of it waits before it is heard, at the beginning
 # and whenever it ran dry.
 CUSHION_US: Final = 80_000
+# What would reach ACS so short before a frame begins may be in it or not: it is sent
+# when it will be in the next for sure.
+DOUBT_US: Final = 3_000
 
 
 class ItemKind(StrEnum):
@@ -153,7 +156,7 @@ class Playout:
 
     def waits(self, now_us: int) -> bool:
         """Say whether time alone changes something: audio is sent, or heard."""
-        return bool(self._sent) or self.due(now_us + LEAD_US) is not None
+        return bool(self._sent) or self._next(now_us + LEAD_US) is not None
 
     def put(self, item: Item) -> None:
         """Let an item be heard after those before it; too many, and it fails."""
@@ -205,24 +208,36 @@ class Playout:
     def due(self, now_us: int) -> Frame | None:
         """Return what is to be sent now; it counts as sent by `sent` alone."""
         there_us = self._passage.reaches(now_us)
-        if self._end_us - there_us >= LEAD_US:
+        if self._end_us - there_us >= LEAD_US or self.doubt_us(now_us):
             return None
+        item = self._next(there_us)
+        if item is None:
+            return None
+        pcm = item.waiting.first(self.frame_bytes)
+        samples = len(pcm) // 2
+        whole = pcm.ljust(self.frame_bytes, b"\0")
+        if there_us < self._end_us:
+            return Frame(item, whole, samples, self._end_us)
+        start_us = max(self._end_us, self._passage.begins(there_us))
+        return Frame(item, whole, samples, start_us, now_us)
+
+    def doubt_us(self, now_us: int) -> int:
+        """Return how long nothing is sent because one cannot say when it is heard."""
+        there_us = self._passage.reaches(now_us)
+        if there_us < self._end_us:
+            return 0
+        wait_us = self._passage.begins(there_us) - there_us
+        return wait_us if wait_us < DOUBT_US else 0
+
+    def _next(self, there_us: int) -> Item | None:
+        """Return the item of which there is enough to be sent."""
         while self.items:
             item = self.items[0]
-            waiting = item.waiting
-            if not waiting and item.is_whole:
-                self.items.popleft()
-                self._settle(item)
-                continue
-            if not item.is_whole and len(waiting) < self._least(item, there_us):
-                return None
-            pcm = waiting.first(self.frame_bytes)
-            samples = len(pcm) // 2
-            whole = pcm.ljust(self.frame_bytes, b"\0")
-            if there_us < self._end_us:
-                return Frame(item, whole, samples, self._end_us)
-            start_us = max(self._end_us, self._passage.begins(there_us))
-            return Frame(item, whole, samples, start_us, now_us)
+            if item.waiting or not item.is_whole:
+                is_enough = len(item.waiting) >= self._least(item, there_us)
+                return item if item.is_whole or is_enough else None
+            self.items.popleft()
+            self._settle(item)
         return None
 
     def _least(self, item: Item, there_us: int) -> int:

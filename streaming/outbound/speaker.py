@@ -225,9 +225,15 @@ class Speaker:
         if self._patience is not None:
             self._patience.cancel()
             self._patience = None
-        is_due = self._is_stop_due or self.playout.waits(_now_us())
+        now = _now_us()
+        is_due = self._is_stop_due or self.playout.waits(now)
+        doubt_us = self.playout.doubt_us(now) if is_due else 0
+        if self._timer is not None and doubt_us:
+            self._timer.cancel()
+            self._timer = None
         if self._timer is None and is_due:
-            self._timer = loop.call_later(TICK_SECONDS, self._tick)
+            seconds = doubt_us / 1_000_000 or TICK_SECONDS
+            self._timer = loop.call_later(seconds, self._tick)
 
     def _tick(self) -> None:
         self._timer = None

@@ -25,9 +25,8 @@ _MS: Final = 1000
 # far they are apart: what is said in one go is not moved by what is learnt meanwhile.
 # By ACS's frames, where those are known, it is moved by whole frames or not at all.
 SHORT_US: Final = 1_000_000
-# The round trip is measured with each of so many turns, then with every so manieth.
-OFTEN: Final = 5
-SELDOM: Final = 5
+# The round trip is measured so often at once, one after the other, then every second.
+AT_FIRST: Final = 10
 
 
 @dataclass(slots=True)
@@ -67,7 +66,6 @@ class Voice:
         self._session: MediaSession | None = None
         self._queued: dict[UUID, datetime] = {}
         self._start_us: dict[UUID, int] = {}
-        self._turns = 0
         # Where the frame that was heard last ended: by our clock, and by ACS's.
         self._end_us = self._stamp_us = 0
 
@@ -76,14 +74,20 @@ class Voice:
         # Before the session changes: what was heard up to now is the old one's.
         self.speaker.attach(send)
         self._session = session
-        self.measure()
+        self.measure(AT_FIRST)
 
-    def measure(self) -> None:
-        """Have it measured how long a word and its answer take; often enough."""
+    def measure(self, times: int = 1) -> None:
+        """Have it measured, so often, how long a word and its answer take."""
         ask = self._session.ping if self._session is not None else None
-        self._turns += 1
-        if ask is not None and (self._turns <= OFTEN or self._turns % SELDOM == 0):
-            ask(self._call.clock.note_round_trip)
+        if ask is None:
+            return
+
+        def take(trip_us: int) -> None:
+            self._call.clock.note_round_trip(trip_us)
+            if times > 1:
+                self.measure(times - 1)
+
+        ask(take)
 
     def detach(self, session: "MediaSession", send: Send) -> None:
         """Speak over it no more; its journal is still open."""
