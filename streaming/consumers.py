@@ -53,6 +53,7 @@ class MediaConsumer(AsyncConsumer):
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Refuse or accept, then keep everything until the socket ends."""
+        came_ns = time.monotonic_ns()
         await receive()  # websocket.connect
         house = recorder()
         caller = Caller.of(
@@ -70,7 +71,7 @@ class MediaConsumer(AsyncConsumer):
         # No subprotocol: ACS asks for none.
         await send({"type": "websocket.accept"})
         try:
-            session = self._open(house, caller, admitted, scope, send)
+            session = self._open(house, caller, admitted, scope, send, came_ns)
         except NoRoomError as exc:
             # Only an accepted socket can be told a code: 1013, try again later.
             house.refused["room"] += 1
@@ -86,6 +87,7 @@ class MediaConsumer(AsyncConsumer):
         admitted: tuple[UUID, CallFacts | None],
         scope: Any,
         send: Any,
+        came_ns: int,
     ) -> Session:
         call_id, facts = admitted
         client = scope.get("client")
@@ -103,6 +105,7 @@ class MediaConsumer(AsyncConsumer):
             caller.correlation_id,
             client[0] if client else "",
             datetime.now(UTC),
+            (time.monotonic_ns() - came_ns) // 1000,
         )
         session = self._take(house, call_id, opening, facts, superseded)
         if isinstance(session, MediaSession):

@@ -64,6 +64,8 @@ class Opening:
     correlation_id: str
     remote_address: str
     opened_at: datetime
+    # How long before that its request had come.
+    waited_us: int = 0
 
 
 @dataclass(slots=True)
