@@ -30,9 +30,10 @@ MAX_LIVE_US: Final = 600_000
 # Live audio comes unevenly: so much of it waits before it is heard, at the beginning
 # and whenever it ran dry.
 CUSHION_US: Final = 80_000
-# What would reach ACS so short before a frame begins may be in it or not: it is sent
-# when it will be in the next for sure.
-DOUBT_US: Final = 3_000
+# Of what would reach ACS so short before or after a frame begins, nobody here can tell
+# whether it is in it: it is sent a little later, when it is not.
+BEFORE_US: Final = 3_000
+AFTER_US: Final = 1_000
 
 
 class ItemKind(StrEnum):
@@ -227,7 +228,9 @@ class Playout:
         if there_us < self._end_us:
             return 0
         wait_us = self._passage.begins(there_us) - there_us
-        return wait_us if wait_us < DOUBT_US else 0
+        if 0 < wait_us < BEFORE_US:
+            return wait_us + AFTER_US
+        return max(wait_us - (FRAME_US - AFTER_US), 0)
 
     def _next(self, there_us: int) -> Item | None:
         """Return the item of which there is enough to be sent."""
