@@ -20,6 +20,9 @@ from tests.faults.line import lines_to, sent, streaming
 from tests.faults.places import postgres_house
 from tests.streaming.house import ROOT, House, eventually
 
+# Seconds: a busy machine is slow, not wrong.
+PATIENCE = 60
+
 
 @pytest.fixture
 def key_file() -> Callable[[House], None]:
@@ -84,12 +87,17 @@ async def test_everything_is_back_and_the_live_call_as_far_as_it_was(
     async with streaming([over]):
         await sent([over], 60)
     await eventually(
-        lambda: house.rows("SELECT 1 FROM calls_connection WHERE closed_at IS NOT NULL")
+        lambda: house.rows(
+            "SELECT 1 FROM calls_connection WHERE closed_at IS NOT NULL"
+        ),
+        PATIENCE,
     )
 
     async with streaming([live]):
         await sent([live], 60)
-        await eventually(lambda: len(house.rows("SELECT 1 FROM calls_call")) == 2)
+        await eventually(
+            lambda: len(house.rows("SELECT 1 FROM calls_call")) == 2, PATIENCE
+        )
         before = await asyncio.to_thread(visit, house, "before", str(backup))
     house.kill()
     shutil.rmtree(house.folder)
