@@ -57,7 +57,7 @@ def after(backup: str, session: str) -> dict[str, Any]:
         "again": again,
         "knows_password": authenticate(username="root", password="secret") is not None,
         "page": browser.get("/admin/").status_code,
-        "audio": (heard.status_code, b"".join(heard)[:4].decode()),  # type: ignore[call-overload,arg-type] # a stream
+        "audio": (heard.status_code, b"".join(heard)[:4].decode()),
     }
 
 
@@ -79,5 +79,5 @@ def recover() -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    work = {"before": before, "after": after}[sys.argv[1]]
-    sys.stdout.write(json.dumps(work(*sys.argv[2:])))
+    told = before(*sys.argv[2:]) if sys.argv[1] == "before" else after(*sys.argv[2:])
+    sys.stdout.write(json.dumps(told))

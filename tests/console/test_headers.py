@@ -81,7 +81,10 @@ def addresses(patterns: Any, before: str = "") -> Iterator[str]:
 
 def address(pattern: str, recording: Recording) -> str:
     """Return an address that the route's pattern takes: of a row, if there is one."""
-    known = {"recording_id": recording.pk, "call_id": recording.call_id}
+    known: dict[str, object] = {
+        "recording_id": recording.pk,
+        "call_id": recording.call_id,
+    }
     if model := re.match(r"admin/(\w+)/(\w+)/.*<path:object_id>", pattern):
         row = apps.get_model(model[1], model[2])._default_manager.first()
         known["object_id"] = row.pk if row else 7
