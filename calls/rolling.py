@@ -1,0 +1,222 @@
+"""Rolling upload: what calls receive is copied to the storage while they run.
+
+A part is a stretch of a journal's bytes, stored as
+`rolling/<call>/<connection>/<start>-<end>` (twelve digits each, `end` not included) and
+compared with the disk when it is there: a lost node costs what it had not copied. A journal only grows, its header says whose it
+is, and each record has a checksum: parts in a row are a journal, torn where the last of
+them ends. `calls.rescue` makes journals of them again.
+
+The worker of the node copies, never ingest. Rows say when a journal was last copied;
+what is stored says itself how far. Parts go once the recording they were a copy of is
+verified and committed.
+"""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from calls.alarms.storing import storage_refused, storage_worked
+from calls.batches import UNFINISHED
+from calls.locks import TakenError, alone
+from calls.models import Connection
+from calls.storage import (
+    StorageFaultError,
+    is_beside,
+    recording_delete,
+    recording_save,
+    recordings_list,
+)
+
+log = logging.getLogger(__name__)
+
+FOLDER: Final = "rolling"
+# The largest part: so much memory at a time, and so much again after a fault.
+PART_BYTES: Final = 8 << 20
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Part:
+    """One stored stretch of a journal."""
+
+    start: int
+    end: int
+    name: str
+
+
+def rolls() -> bool:
+    """Say whether journals are copied: not onto the disk that they are on already."""
+    folder: Path = settings.JOURNAL_DIR
+    return bool(settings.ROLLING_MINUTES) and not (
+        folder.exists() and is_beside(folder)
+    )
+
+
+def journals_due(now: datetime) -> list[Connection]:
+    """Return the sockets of all nodes whose journals have not been copied for so long.
+
+    Those that wait to be finished too: a storage that takes parts and no recordings is
+    no reason to have audio on one disk only.
+    """
+    due = now - timedelta(minutes=settings.ROLLING_MINUTES)
+    sockets = Connection.objects.filter(journal_state__in=UNFINISHED)
+    return list(
+        sockets.alias(copied_at=Coalesce("rolled_at", "opened_at"))
+        .filter(copied_at__lte=due)
+        .order_by("copied_at")
+    )
+
+
+def rolling_sweep(now: datetime) -> None:
+    """Have the nodes copy what is due, and remove the parts nobody needs any more."""
+    if not settings.ROLLING_MINUTES:
+        return
+    for node in {socket.node for socket in journals_due(now)}:
+        transaction.on_commit(partial(_roll_on, node))
+    kept = Connection.objects.filter(
+        journal_state=Connection.JournalState.KEPT, rolled_at__isnull=False
+    )
+    for call_id in set(kept.order_by().values_list("call_id", flat=True)):
+        parts_remove(call_id)
+
+
+def _roll_on(node: str) -> None:
+    from calls.control import task_send  # control imports this module's callers
+    from calls.finishing_tasks import roll_journals
+
+    task_send(roll_journals, queue=f"recordings.{node}")
+
+
+def journals_roll(now: datetime) -> int:
+    """Copy the journals of this node that are due; return how many bytes that were.
+
+    A storage that refuses is told by the alarm, and tried again when next it is due.
+    """
+    if not rolls():
+        return 0
+    copied = 0
+    try:
+        for socket in journals_due(now):
+            if socket.node == settings.NODE:
+                copied += _roll(socket, now)
+    except StorageFaultError as exc:
+        log.error("journals cannot be copied: %s", exc)
+        storage_refused(exc, at=timezone.now())
+        return copied
+    if copied:
+        storage_worked(at=timezone.now())
+    return copied
+
+
+def _roll(socket: Connection, now: datetime) -> int:
+    folder: Path = settings.JOURNAL_DIR
+    path = folder / f"{socket.pk}.journal"
+    # Finishing does better; what is finished, or was never here, has no file.
+    with (
+        suppress(TakenError, FileNotFoundError),
+        alone(folder, socket.call_id, waits=False),
+    ):
+        size = path.stat().st_size
+        row = Connection.objects.filter(pk=socket.pk, journal_state__in=UNFINISHED)
+        # First the row: whoever removes parts goes by it.
+        if not row.update(rolled_at=now):
+            return 0
+        start = stored_bytes(parts_of(socket.call_id, socket.pk))
+        for at in range(start, size, PART_BYTES):
+            reached = _copy(path, socket, at, min(at + PART_BYTES, size))
+            row.update(rolled_bytes=reached)
+        return max(size - start, 0)
+    return 0
+
+
+def _copy(path: Path, socket: Connection, start: int, end: int) -> int:
+    with path.open("rb") as journal:
+        content = os.pread(journal.fileno(), end - start, start)
+    end = start + len(content)
+    name = part_name(socket.call_id, socket.pk, start, end)
+    recording_save(name, BytesIO(content))
+    return end
+
+
+def part_name(call_id: UUID, connection_id: UUID, start: int, end: int) -> str:
+    """Return what a stretch of a journal is stored as."""
+    return f"{FOLDER}/{call_id}/{connection_id}/{start:012}-{end:012}"
+
+
+def parts_of(
+    call_id: UUID, connection_id: UUID | None = None
+) -> dict[UUID, list[Part]]:
+    """Return the stored parts of a call by socket, or those of one of its sockets."""
+    within = f"{FOLDER}/{call_id}" + (f"/{connection_id}" if connection_id else "")
+    found: dict[UUID, list[Part]] = {}
+    for name in _names(within):
+        # What else lies there is not ours.
+        with suppress(ValueError):
+            _, _, socket, stretch = name.split("/")
+            start, end = map(int, stretch.split("-"))
+            found.setdefault(UUID(socket), []).append(Part(start, end, name))
+    return {socket: sorted(parts) for socket, parts in found.items()}
+
+
+def _names(within: str) -> Iterator[str]:
+    for names in recordings_list(within):
+        yield from names
+
+
+def in_a_row(parts: list[Part]) -> list[Part]:
+    """Return the parts that make the longest beginning of a journal.
+
+    A worker that died between a part and its row, or two that copied, leave parts that
+    overlap: of those that go on from here, the longest.
+    """
+    row: list[Part] = []
+    reached = 0
+    while True:
+        ahead = [one for one in parts if one.start <= reached < one.end]
+        if not ahead:
+            return row
+        row.append(max(ahead, key=lambda one: one.end))
+        reached = row[-1].end
+
+
+def stored_bytes(found: dict[UUID, list[Part]]) -> int:
+    """Return how much of the one journal in `found` is stored without a hole."""
+    return max(
+        (in_a_row(parts)[-1].end for parts in found.values() if in_a_row(parts)),
+        default=0,
+    )
+
+
+def parts_remove(call_id: UUID) -> None:
+    """Remove the parts of a call's journals that are in verified recordings.
+
+    What the storage does not let go is tried again by the sweep.
+    """
+    kept = Connection.objects.filter(
+        Q(call_id=call_id, rolled_at__isnull=False),
+        journal_state=Connection.JournalState.KEPT,
+    )
+    for connection_id in list(kept.values_list("pk", flat=True)):
+        try:
+            for parts in parts_of(call_id, connection_id).values():
+                for part in parts:
+                    recording_delete(part.name)
+        except OSError as exc:
+            log.warning("call %s: parts stay for now: %s", call_id, exc)
+            return
+        Connection.objects.filter(pk=connection_id).update(
+            rolled_at=None, rolled_bytes=0
+        )
