@@ -59,6 +59,9 @@ class AzureRecordings(AzureStorage):  # type: ignore[misc] # storages has no typ
     is not there, else `StorageFaultError`.
     """
 
+    client_options: dict[str, Any]
+    token_credential: object | None
+
     def __init__(self, *, client_id: str = "", **options: Any) -> None:
         super().__init__(**options)
         self._origin = ""
@@ -92,7 +95,7 @@ class AzureRecordings(AzureStorage):  # type: ignore[misc] # storages has no typ
         settings = ContentSettings(
             **self._get_content_settings_parameters(name, content)
         )
-        source = content.file if isinstance(content, File) else content
+        source = cast(IO[bytes], getattr(content, "file", content))
         source.seek(0)
         with told():
             # Each block carries its MD5, and Azure refuses one that is not it. Only
@@ -130,7 +133,8 @@ class AzureRecordings(AzureStorage):  # type: ignore[misc] # storages has no typ
         """Return the folders and the files of one folder, as names within it."""
         start = "/".join(part for part in (self.location.strip("/"), path) if part)
         start = f"{start}/" if start else ""
-        folders, files = [], []
+        folders: list[str] = []
+        files: list[str] = []
         with told():
             for found in self.client.walk_blobs(name_starts_with=start, delimiter="/"):
                 name = found.name.removeprefix(start).rstrip("/")

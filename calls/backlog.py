@@ -8,6 +8,7 @@ from typing import Final
 from django.conf import settings
 from django.db.models import Count, F, Min, Q
 from django.db.models.functions import Coalesce
+from django.utils.translation import ngettext
 
 from calls.models import Call
 from calls.models.call import ArchiveState
@@ -50,6 +51,19 @@ def storage_backlog() -> StorageBacklog:
         found["failing"],
         last.archive_error if last else "",
     )
+
+
+def backlog_words() -> str:
+    """Tell people what cannot be stored; "" if nothing is in the way."""
+    backlog = storage_backlog()
+    if not backlog.failing:
+        return ""
+    words = ngettext(
+        "%(n)s call cannot be stored: %(fault)s",
+        "%(n)s calls cannot be stored: %(fault)s",
+        backlog.failing,
+    )
+    return words % {"n": backlog.failing, "fault": backlog.last_fault}
 
 
 def retry_at(attempts: int, now: datetime) -> datetime:

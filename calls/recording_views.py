@@ -3,11 +3,18 @@
 import json
 import logging
 from collections.abc import Iterator
+from http import HTTPStatus
 from uuid import UUID
 
 import numpy as np
 from django.contrib.auth.decorators import permission_required
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseRedirect,
+)
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
@@ -19,7 +26,13 @@ from calls.downloads.stereo import decoded
 from calls.http_range import ByteRange, UnsatisfiableError, range_of
 from calls.models import AuditAction, Recording
 from calls.responses import BlockResponse, private
-from calls.storage import recording_exists, recording_open, recording_size
+from calls.storage import (
+    StorageFaultError,
+    recording_exists,
+    recording_open,
+    recording_size,
+    signed_url,
+)
 
 BLOCK_BYTES = 64 * 1024
 # More than any screen shows, zoomed in: ten for each second of an hour.
@@ -44,9 +57,10 @@ def recording_flac(request: HttpRequest, recording_id: UUID) -> HttpResponseBase
     """Send the FLAC as a file to keep."""
     recording = found(recording_id)
     note_download(request, recording, "flac")
-    response = flac_response(request, recording)
+    disposition = attachment(f"{recording_name(recording)}.flac")
+    response = flac_response(request, recording, disposition)
     note_audio(AuditAction.RECORDING_DOWNLOADED, request, recording, response, "flac")
-    response["Content-Disposition"] = attachment(f"{recording_name(recording)}.flac")
+    response["Content-Disposition"] = disposition
     return response
 
 
@@ -103,9 +117,25 @@ def present(name: str) -> None:
         raise Http404("The file is not in storage.")
 
 
-def flac_response(request: HttpRequest, recording: Recording) -> HttpResponseBase:
-    """Answer 200, 206, 304 or 416 for the FLAC of a recording."""
-    return stored_flac(request, recording.audio, etag=recording.audio_sha256)
+def flac_response(
+    request: HttpRequest, recording: Recording, disposition: str = ""
+) -> HttpResponseBase:
+    """Answer 200, 206, 304 or 416 for the FLAC of a recording.
+
+    Or 302, where browsers fetch audio from the storage itself: to an address that is
+    good for a short time, and that nobody may keep. 503 if the storage does not answer.
+    """
+    try:
+        if url := signed_url(recording.audio, disposition):
+            elsewhere = HttpResponseRedirect(url)
+            elsewhere["Cache-Control"] = "no-store"
+            elsewhere["Referrer-Policy"] = "no-referrer"
+            return elsewhere
+        return stored_flac(request, recording.audio, etag=recording.audio_sha256)
+    except StorageFaultError as exc:
+        log.warning("recording %s cannot be sent: %s", recording.pk, exc)
+        words = f"The recording cannot be had now: {exc.words}."
+        return private(HttpResponse(words, status=503, content_type="text/plain"))
 
 
 def stored_flac(request: HttpRequest, name: str, *, etag: str) -> HttpResponseBase:
@@ -174,15 +204,19 @@ def note_audio(
 ) -> None:
     """Put it on the audit log, before a byte goes out, that somebody gets audio.
 
-    304 counts: the browser then plays what it has kept.
+    304 counts: the browser then plays what it has kept. So does 302: who has the
+    address gets the audio.
     """
-    if request.method != "GET" or response.status_code not in (200, 206, 304):
+    if request.method != "GET" or response.status_code not in (200, 206, 302, 304):
         return
+    asked = request.headers.get("Range", "bytes=0-").replace("=", " ", 1)
+    sent = response.get("Content-Range", "bytes 0-")
+    told = asked if response.status_code == HTTPStatus.FOUND else sent
     audit_log.recording_note(
         action,
         request,
         recording,
-        from_start=response.get("Content-Range", "bytes 0-").startswith("bytes 0-"),
+        from_start=told.startswith("bytes 0-"),
         details={"format": form} if form else None,
     )
 

@@ -2,9 +2,10 @@
 
 A part is a stretch of a journal's bytes, stored as
 `rolling/<call>/<connection>/<start>-<end>` (twelve digits each, `end` not included) and
-compared with the disk when it is there: a lost node costs what it had not copied. A journal only grows, its header says whose it
+compared with the disk when it is there. A journal only grows, its header says whose it
 is, and each record has a checksum: parts in a row are a journal, torn where the last of
-them ends. `calls.rescue` makes journals of them again.
+them ends. `calls.rescue` makes journals of them again: a lost node costs what it had
+not copied yet.
 
 The worker of the node copies, never ingest. Rows say when a journal was last copied;
 what is stored says itself how far. Parts go once the recording they were a copy of is
@@ -13,6 +14,7 @@ verified and committed.
 
 import logging
 import os
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,7 +27,6 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -44,6 +45,10 @@ from calls.storage import (
 log = logging.getLogger(__name__)
 
 FOLDER: Final = "rolling"
+ID: Final = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+PART_NAME: Final = re.compile(
+    rf"{FOLDER}/{ID}/(?P<socket>{ID})/[0-9]{{12,}}-[0-9]{{12,}}"
+)
 # The largest part: so much memory at a time, and so much again after a fault.
 PART_BYTES: Final = 8 << 20
 
@@ -163,12 +168,16 @@ def parts_of(
     within = f"{FOLDER}/{call_id}" + (f"/{connection_id}" if connection_id else "")
     found: dict[UUID, list[Part]] = {}
     for name in _names(within):
-        # What else lies there is not ours.
-        with suppress(ValueError):
-            _, _, socket, stretch = name.split("/")
-            start, end = map(int, stretch.split("-"))
-            found.setdefault(UUID(socket), []).append(Part(start, end, name))
+        if socket := socket_of(name):
+            start, end = map(int, name.rsplit("/", 1)[1].split("-"))
+            found.setdefault(socket, []).append(Part(start, end, name))
     return {socket: sorted(parts) for socket, parts in found.items()}
+
+
+def socket_of(name: str) -> UUID | None:
+    """Return whose journal a stored file is a part of; None if it is no part."""
+    named = PART_NAME.fullmatch(name)
+    return UUID(named["socket"]) if named else None
 
 
 def _names(within: str) -> Iterator[str]:
@@ -200,15 +209,17 @@ def stored_bytes(found: dict[UUID, list[Part]]) -> int:
     )
 
 
-def parts_remove(call_id: UUID) -> None:
+def parts_remove(call_id: UUID, *, is_sure: bool = False) -> None:
     """Remove the parts of a call's journals that are in verified recordings.
 
-    What the storage does not let go is tried again by the sweep.
+    What the storage does not let go is tried again by the sweep. `is_sure`: there are
+    parts, whatever the rows say.
     """
     kept = Connection.objects.filter(
-        Q(call_id=call_id, rolled_at__isnull=False),
-        journal_state=Connection.JournalState.KEPT,
+        call_id=call_id, journal_state=Connection.JournalState.KEPT
     )
+    if not is_sure:
+        kept = kept.filter(rolled_at__isnull=False)
     for connection_id in list(kept.values_list("pk", flat=True)):
         try:
             for parts in parts_of(call_id, connection_id).values():

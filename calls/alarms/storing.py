@@ -33,6 +33,7 @@ def storage_refused(fault: StorageFaultError, *, at: datetime) -> None:
         key=key,
         kind=Kind.STORAGE,
         severity=WEIGHTS[Kind.STORAGE],
+        call_id=None,
         node=node,
         words=words,
         raised_at=since,
