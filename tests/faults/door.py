@@ -6,7 +6,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
 
 # What a service says of an account that has no room; Azurite itself has no quota.
-FULL = b'<?xml version="1.0" encoding="utf-8"?><Error><Code>InsufficientStorage</Code></Error>'
+CODE = "InsufficientStorage"
+FULL = f'<?xml version="1.0"?><Error><Code>{CODE}</Code></Error>'.encode()
 HOPS = {"connection", "keep-alive", "transfer-encoding", "content-length", "host"}
 
 
@@ -70,7 +71,7 @@ class Passage(BaseHTTPRequestHandler):
         door: Door = cast(Any, self.server).door
         content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if door.is_full and self.command == "PUT":
-            self._answer(507, [("x-ms-error-code", "InsufficientStorage")], FULL)
+            self._answer(507, [("x-ms-error-code", CODE)], FULL)
         elif door.passes(self.command, self.path):
             try:
                 self._forward(door, content)
@@ -80,7 +81,8 @@ class Passage(BaseHTTPRequestHandler):
         else:
             self.close_connection = True
 
-    do_GET = do_PUT = do_HEAD = do_DELETE = do_POST = _pass
+    # The names that BaseHTTPRequestHandler looks for.
+    do_GET = do_PUT = do_HEAD = do_DELETE = _pass  # noqa: N815
 
     def _forward(self, door: Door, content: bytes) -> None:
         behind = http.client.HTTPConnection("127.0.0.1", door.target, timeout=30)
@@ -91,11 +93,7 @@ class Passage(BaseHTTPRequestHandler):
         finally:
             behind.close()
         door.sent += len(body)
-        headers = [
-            (name, value)
-            for name, value in answer.getheaders()
-            if name.lower() not in HOPS
-        ]
+        headers = [each for each in answer.getheaders() if each[0].lower() not in HOPS]
         size = answer.getheader("Content-Length") if self.command == "HEAD" else None
         self._answer(answer.status, headers, body, size)
 
