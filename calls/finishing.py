@@ -23,11 +23,11 @@ from calls.alarms.storing import storage_refused, storage_worked
 from calls.assembly import Assembly, NotYetError
 from calls.backlog import retry_at
 from calls.batches import storable
-from calls.journal import JournalError, is_live, read
+from calls.journal import JournalError, JournalHeader, is_live, read
 from calls.locks import LOCK, alone, is_locked
 from calls.models import Call, Connection, Recording
 from calls.models.call import ArchiveState
-from calls.rolling import parts_remove
+from calls.rolling import is_rescued, parts_remove
 from calls.storage import StorageFaultError, storage_try
 
 __all__ = ["Finished", "NotYetError", "call_finish", "calls_half_tidied"]
@@ -130,6 +130,7 @@ def _journals(folder: Path, call_id: UUID) -> dict[UUID, Path]:
     Raises `NotYetError` if one is being written.
     """
     found: dict[UUID, Path] = {}
+    headers: dict[UUID, JournalHeader] = {}
     for path in sorted(folder.glob("*.journal")):
         # Unreadable headers are `recover`'s business; a journal may go meanwhile.
         with suppress(FileNotFoundError, JournalError), read(path) as journal:
@@ -139,12 +140,17 @@ def _journals(folder: Path, call_id: UUID) -> dict[UUID, Path]:
             if is_live(path):
                 raise NotYetError(f"socket {header.connection_id} is still open")
             found[header.connection_id] = path
+            headers[header.connection_id] = header
     # A finisher that died between its commit and the removal leaves such.
     kept = Connection.objects.filter(
         pk__in=found, journal_state=Connection.JournalState.KEPT
     )
-    for connection_id in kept.values_list("pk", flat=True):
-        found.pop(connection_id).unlink(missing_ok=True)
+    for socket in kept:
+        path = found.pop(socket.pk)
+        if is_rescued(socket, headers[socket.pk]):
+            log.error("%s is back, and has been recorded from its copy", path.name)
+        else:
+            path.unlink(missing_ok=True)
     return found
 
 
@@ -158,10 +164,23 @@ def calls_half_tidied(folder: Path) -> set[UUID]:
         pk__in=_ids(path.stem for path in folder.glob("*.journal")),
         journal_state=Connection.JournalState.KEPT,
     )
-    calls = set(kept.values_list("call_id", flat=True))
+    calls = {
+        socket.call_id
+        for socket in kept
+        if socket.node == settings.NODE or not _is_rescued(socket, folder)
+    }
     calls |= _ids(path.name[len(WORK) :] for path in folder.glob(f"{WORK}*"))
     calls |= _ids(path.stem for path in folder.glob(f"*{LOCK}"))
     return {call for call in calls if not is_locked(folder, call)}
+
+
+def _is_rescued(socket: Connection, folder: Path) -> bool:
+    with (
+        suppress(FileNotFoundError, JournalError),
+        read(folder / f"{socket.pk}.journal") as journal,
+    ):
+        return is_rescued(socket, journal.header)
+    return True
 
 
 def _ids(names: Iterable[str]) -> set[UUID]:

@@ -1,4 +1,4 @@
-"""The lock of a call on this node: one process at a time works on its journals."""
+"""Locks of this node: one process at a time works on the journals of a call."""
 
 import fcntl
 import os
@@ -22,7 +22,13 @@ def lock_path(folder: Path, call_id: UUID) -> Path:
 @contextmanager
 def alone(folder: Path, call_id: UUID, *, waits: bool = True) -> Iterator[None]:
     """Hold the call's lock; without `waits`, raise `TakenError` if somebody has it."""
-    path = lock_path(folder, call_id)
+    with alone_at(lock_path(folder, call_id), waits=waits):
+        yield
+
+
+@contextmanager
+def alone_at(path: Path, *, waits: bool) -> Iterator[None]:
+    """Hold the lock file `path`, which is there for so long only."""
     with _locked(path, fcntl.LOCK_EX | (0 if waits else fcntl.LOCK_NB)):
         try:
             yield

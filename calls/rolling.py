@@ -27,12 +27,14 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from calls.alarms.storing import storage_refused, storage_worked
 from calls.batches import UNFINISHED
-from calls.locks import TakenError, alone
+from calls.journal import JournalHeader
+from calls.locks import TakenError, alone, alone_at
 from calls.models import Connection
 from calls.storage import (
     StorageFaultError,
@@ -49,6 +51,8 @@ ID: Final = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 PART_NAME: Final = re.compile(
     rf"{FOLDER}/{ID}/(?P<socket>{ID})/[0-9]{{12,}}-[0-9]{{12,}}"
 )
+# After a fault, whatever the interval is.
+AGAIN: Final = timedelta(seconds=30)
 # The largest part: so much memory at a time, and so much again after a fault.
 PART_BYTES: Final = 8 << 20
 
@@ -73,16 +77,20 @@ def rolls() -> bool:
 def journals_due(now: datetime) -> list[Connection]:
     """Return the sockets of all nodes whose journals have not been copied for so long.
 
-    Those that wait to be finished too: a storage that takes parts and no recordings is
-    no reason to have audio on one disk only.
+    Open ones first. Those that wait to be finished follow: that a recording cannot be
+    made is no reason to have its audio on one disk only.
     """
-    due = now - timedelta(minutes=settings.ROLLING_MINUTES)
+    due = now - _interval()
     sockets = Connection.objects.filter(journal_state__in=UNFINISHED)
     return list(
         sockets.alias(copied_at=Coalesce("rolled_at", "opened_at"))
         .filter(copied_at__lte=due)
-        .order_by("copied_at")
+        .order_by(F("closed_at").asc(nulls_first=True), "copied_at")
     )
+
+
+def _interval() -> timedelta:
+    return timedelta(minutes=settings.ROLLING_MINUTES)
 
 
 def rolling_sweep(now: datetime) -> None:
@@ -112,6 +120,15 @@ def journals_roll(now: datetime) -> int:
     """
     if not rolls():
         return 0
+    folder: Path = settings.JOURNAL_DIR
+    folder.mkdir(parents=True, exist_ok=True)
+    # Another worker is at it; what is due is so again in ten seconds.
+    with suppress(TakenError), alone_at(folder / ".rolling", waits=False):
+        return _roll_all(now)
+    return 0
+
+
+def _roll_all(now: datetime) -> int:
     copied = 0
     try:
         for socket in journals_due(now):
@@ -129,20 +146,24 @@ def journals_roll(now: datetime) -> int:
 def _roll(socket: Connection, now: datetime) -> int:
     folder: Path = settings.JOURNAL_DIR
     path = folder / f"{socket.pk}.journal"
+    row = Connection.objects.filter(pk=socket.pk, journal_state__in=UNFINISHED)
     # Finishing does better; what is finished, or was never here, has no file.
     with (
         suppress(TakenError, FileNotFoundError),
         alone(folder, socket.call_id, waits=False),
     ):
         size = path.stat().st_size
-        row = Connection.objects.filter(pk=socket.pk, journal_state__in=UNFINISHED)
         # First the row: whoever removes parts goes by it.
         if not row.update(rolled_at=now):
             return 0
-        start = stored_bytes(parts_of(socket.call_id, socket.pk))
-        for at in range(start, size, PART_BYTES):
-            reached = _copy(path, socket, at, min(at + PART_BYTES, size))
-            row.update(rolled_bytes=reached)
+        try:
+            start = stored_bytes(parts_of(socket.call_id, socket.pk))
+            for at in range(start, size, PART_BYTES):
+                reached = _copy(path, socket, at, min(at + PART_BYTES, size))
+                row.update(rolled_bytes=reached)
+        except OSError:
+            row.update(rolled_at=now - _interval() + AGAIN)
+            raise
         return max(size - start, 0)
     return 0
 
@@ -231,3 +252,11 @@ def parts_remove(call_id: UUID, *, is_sure: bool = False) -> None:
         Connection.objects.filter(pk=connection_id).update(
             rolled_at=None, rolled_bytes=0
         )
+
+
+def is_rescued(socket: Connection, header: JournalHeader) -> bool:
+    """Say whether another node made the recording, from the copy of this journal.
+
+    The journal that comes back with the node may have more than the copy had.
+    """
+    return socket.node not in (header.node, settings.NODE)
