@@ -2,7 +2,8 @@
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import wraps
 from http import HTTPStatus
 from uuid import UUID
 
@@ -37,12 +38,29 @@ from calls.storage import (
 BLOCK_BYTES = 64 * 1024
 # More than any screen shows, zoomed in: ten for each second of an hour.
 PEAKS_MOST = 36_000
+View = Callable[[HttpRequest, UUID], HttpResponseBase]
 
 log = logging.getLogger(__name__)
 
 
+def from_storage(view: View) -> View:
+    """Answer 503, in words, while the storage of recordings does not answer."""
+
+    @wraps(view)
+    def told(request: HttpRequest, recording_id: UUID) -> HttpResponseBase:
+        try:
+            return view(request, recording_id)
+        except StorageFaultError as exc:
+            log.warning("recording %s cannot be sent: %s", recording_id, exc)
+            words = f"The recording cannot be had now: {exc.words}."
+            return private(HttpResponse(words, status=503, content_type="text/plain"))
+
+    return told
+
+
 @require_safe
 @permission_required("calls.play_recording", raise_exception=True)
+@from_storage
 def recording_audio(request: HttpRequest, recording_id: UUID) -> HttpResponseBase:
     """Send the FLAC, or the one range of it that was asked for."""
     recording = found(recording_id)
@@ -53,6 +71,7 @@ def recording_audio(request: HttpRequest, recording_id: UUID) -> HttpResponseBas
 
 @require_safe
 @permission_required("calls.download_recording", raise_exception=True)
+@from_storage
 def recording_flac(request: HttpRequest, recording_id: UUID) -> HttpResponseBase:
     """Send the FLAC as a file to keep."""
     recording = found(recording_id)
@@ -66,6 +85,7 @@ def recording_flac(request: HttpRequest, recording_id: UUID) -> HttpResponseBase
 
 @require_safe
 @permission_required("calls.download_recording", raise_exception=True)
+@from_storage
 def recording_wav(request: HttpRequest, recording_id: UUID) -> HttpResponseBase:
     """Send the audio as WAV, decoded block by block: any length, little memory."""
     recording = found(recording_id)
@@ -85,6 +105,7 @@ def recording_wav(request: HttpRequest, recording_id: UUID) -> HttpResponseBase:
 
 @require_safe
 @permission_required("calls.play_recording", raise_exception=True)
+@from_storage
 def recording_peaks(request: HttpRequest, recording_id: UUID) -> HttpResponse:
     """Send the waveform: audiowaveform's JSON, of a long one with fewer pixels."""
     recording = found(recording_id)
@@ -100,6 +121,7 @@ def recording_peaks(request: HttpRequest, recording_id: UUID) -> HttpResponse:
 
 @require_safe
 @permission_required("calls.view_recording", raise_exception=True)
+@from_storage
 def recording_manifest(request: HttpRequest, recording_id: UUID) -> HttpResponse:
     """Send the manifest: what the recording is made of."""
     return stored_json(found(recording_id).manifest)
@@ -123,19 +145,14 @@ def flac_response(
     """Answer 200, 206, 304 or 416 for the FLAC of a recording.
 
     Or 302, where browsers fetch audio from the storage itself: to an address that is
-    good for a short time, and that nobody may keep. 503 if the storage does not answer.
+    good for a short time, and that nobody may keep.
     """
-    try:
-        if url := signed_url(recording.audio, disposition):
-            elsewhere = HttpResponseRedirect(url)
-            elsewhere["Cache-Control"] = "no-store"
-            elsewhere["Referrer-Policy"] = "no-referrer"
-            return elsewhere
-        return stored_flac(request, recording.audio, etag=recording.audio_sha256)
-    except StorageFaultError as exc:
-        log.warning("recording %s cannot be sent: %s", recording.pk, exc)
-        words = f"The recording cannot be had now: {exc.words}."
-        return private(HttpResponse(words, status=503, content_type="text/plain"))
+    if url := signed_url(recording.audio, disposition):
+        elsewhere = HttpResponseRedirect(url)
+        elsewhere["Cache-Control"] = "no-store"
+        elsewhere["Referrer-Policy"] = "no-referrer"
+        return elsewhere
+    return stored_flac(request, recording.audio, etag=recording.audio_sha256)
 
 
 def stored_flac(request: HttpRequest, name: str, *, etag: str) -> HttpResponseBase:

@@ -59,8 +59,9 @@ BY_CODE: Final = {
     "InvalidAuthenticationInfo": CREDENTIALS,
     "NoAuthenticationInformation": CREDENTIALS,
     "AuthorizationFailure": (
-        "the storage account's firewall refuses this machine, or access by key is off",
-        "Look at its Networking and Configuration pages.",
+        "Azure does not let this machine in",
+        "Check the account's firewall (Networking), whether access by key is allowed"
+        " (Configuration), and the key.",
     ),
     "AuthorizationPermissionMismatch": RIGHTS,
     "InsufficientAccountPermissions": RIGHTS,

@@ -96,7 +96,9 @@ def test_parts_that_could_not_go_are_removed_by_the_sweep(
 ) -> None:
     row, _ = running
     journals_roll(timezone.now())
-    Connection.objects.filter(pk=row.pk).update(journal_state="kept")
+    Connection.objects.filter(pk=row.pk).update(
+        journal_state="kept", closed_at=timezone.now()
+    )
 
     archive_sweep(now=timezone.now())
 
