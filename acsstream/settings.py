@@ -361,27 +361,84 @@ PROMPT_MAX_MB = env.whole(
     least=1,
     purpose="How large a file may be that is sent as a prompt, in MB.",
 )
+
+# --- Storage of recordings ----------------------------------------------------------
+AZURE_CONTAINER = env.text(
+    "ACSSTREAM_AZURE_CONTAINER",
+    purpose="Container of Azure Blob Storage in which finished recordings are kept."
+    " Empty: in a local folder.",
+)
+AZURE_ACCOUNT = env.text(
+    "ACSSTREAM_AZURE_ACCOUNT",
+    purpose="Name of the storage account it is in.",
+)
+AZURE_KEY = env.text(
+    "ACSSTREAM_AZURE_KEY",
+    purpose="A key of that account. Empty, and no connection string either: the"
+    " machine's own identity (managed identity).",
+)
+AZURE_CONNECTION_STRING = env.text(
+    "ACSSTREAM_AZURE_CONNECTION_STRING",
+    purpose="A connection string, in place of account and key.",
+)
+AZURE_CLIENT_ID = env.text(
+    "ACSSTREAM_AZURE_CLIENT_ID",
+    purpose="Client id of the managed identity, if the machine has several.",
+)
+FOLDER_BACKEND = "django.core.files.storage.FileSystemStorage"
 STORAGE_BACKEND = env.text(
     "ACSSTREAM_STORAGE_BACKEND",
-    "django.core.files.storage.FileSystemStorage",
-    purpose="Where finished recordings go: any Django storage, for example"
-    " storages.backends.azure_storage.AzureStorage.",
+    "calls.azure_blobs.AzureRecordings" if AZURE_CONTAINER else FOLDER_BACKEND,
+    shown=FOLDER_BACKEND,
+    purpose="Class of another Django storage for finished recordings.",
 )
 STORAGE_OPTIONS = env.json(
     "ACSSTREAM_STORAGE_OPTIONS",
-    purpose="Options of that storage, as a JSON object.",
+    purpose="Options of the storage, as a JSON object.",
 )
+RETRY_SECONDS = env.number(
+    "ACSSTREAM_RETRY_SECONDS",
+    30,
+    least=0.1,
+    most=600,
+    purpose="So long after it failed, recordings are tried to be made again; twice as"
+    " long each time, up to 10 minutes, for ever.",
+)
+ROLLING_MINUTES = env.number(
+    "ACSSTREAM_ROLLING_MINUTES",
+    5,
+    purpose="What a call that runs has received is copied to the storage so often, so"
+    " that a lost machine costs no more. 0: never.",
+)
+SIGNED_URLS = env.whole(
+    "ACSSTREAM_SIGNED_URLS",
+    0,
+    purpose="Browsers fetch audio from Azure itself, by addresses that are good for so"
+    " many seconds. 0: all audio goes through the application.",
+)
+
+
+def storage_options() -> dict[str, object]:
+    """Return the options of the storage of recordings."""
+    if STORAGE_BACKEND.endswith("FileSystemStorage"):
+        return STORAGE_OPTIONS or {"location": str(RECORDINGS_DIR), "base_url": None}
+    if not STORAGE_BACKEND.endswith("AzureRecordings"):
+        return STORAGE_OPTIONS
+    by_environment = {
+        "azure_container": AZURE_CONTAINER,
+        "account_name": AZURE_ACCOUNT,
+        "account_key": AZURE_KEY,
+        "connection_string": AZURE_CONNECTION_STRING,
+        "client_id": AZURE_CLIENT_ID,
+    }
+    return {name: value for name, value in by_environment.items() if value} | (
+        STORAGE_OPTIONS
+    )
+
+
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "recordings": {
-        "BACKEND": STORAGE_BACKEND,
-        "OPTIONS": STORAGE_OPTIONS
-        or (
-            {"location": str(RECORDINGS_DIR), "base_url": None}
-            if STORAGE_BACKEND.endswith("FileSystemStorage")
-            else {}
-        ),
-    },
+    "default": {"BACKEND": FOLDER_BACKEND},
+    "recordings": {"BACKEND": STORAGE_BACKEND, "OPTIONS": storage_options()},
     "staticfiles": {
         "BACKEND": "acsstream.static_files.StaticStorage"
         if not DEBUG
