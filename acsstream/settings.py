@@ -105,6 +105,7 @@ INSTALLED_APPS = [
     "demo",
 ]
 MIDDLEWARE = [
+    "acsstream.requests.request_middleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "acsstream.csp.csp_middleware",
@@ -453,6 +454,12 @@ SECURE_HSTS_SECONDS = 31_536_000 if BEHIND_PROXY else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = BEHIND_PROXY
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 X_FRAME_OPTIONS = "DENY"
+
+# --- Operating --------------------------------------------------------------------
+METRICS_TOKEN = env.text(
+    "ACSSTREAM_METRICS_TOKEN",
+    purpose="/metrics wants it as a bearer token. Empty: whoever reaches it may read.",
+)
 
 # --- Logs -------------------------------------------------------------------------
 LOGGING_CONFIG = "acsstream.logs.configure"
