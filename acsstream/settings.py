@@ -460,6 +460,19 @@ METRICS_TOKEN = env.text(
     "ACSSTREAM_METRICS_TOKEN",
     purpose="/metrics wants it as a bearer token. Empty: whoever reaches it may read.",
 )
+DRAIN_SECONDS = env.number(
+    "ACSSTREAM_DRAIN_SECONDS",
+    0,
+    # docker-compose.yml gives it half a minute more.
+    most=300,
+    purpose="Told to end, ingest takes no further socket and goes on with those it has"
+    " for so long at most. 0: it closes them at once, and ACS dials again.",
+)
+WEB_DRAIN_SECONDS = env.number(
+    "ACSSTREAM_WEB_DRAIN_SECONDS",
+    10,
+    purpose="Told to end, a web process gives requests under way so long.",
+)
 
 # --- Logs -------------------------------------------------------------------------
 LOGGING_CONFIG = "acsstream.logs.configure"
@@ -473,6 +486,7 @@ LOGGING = logging_config(
     style=env.choice(
         "LOG_FORMAT", "text", ("text", "json"), purpose="How log lines are written."
     ),
+    node=NODE,
 )
 
 # Misspelt names do nothing; a system check points at them.

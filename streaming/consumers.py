@@ -6,13 +6,16 @@ nothing here needs that.
 """
 
 import asyncio
+import contextvars
 import logging
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, TypeAlias
 from uuid import UUID
 
+import structlog
 from channels.consumer import AsyncConsumer
 from django.conf import settings
 
@@ -104,6 +107,10 @@ class MediaConsumer(AsyncConsumer):
             datetime.now(UTC),
         )
         session = self._take(house, call_id, opening, facts, superseded)
+        # On every line of this task from here on.
+        structlog.contextvars.bind_contextvars(
+            call_id=str(call_id), connection_id=str(session.id)
+        )
         if isinstance(session, MediaSession):
             session.send = sender(scope, send)
         log.info("call %s: %s socket %s opened", call_id, self.name, session.id)
@@ -210,7 +217,8 @@ async def _listen(
 ) -> tuple[int, str]:
     """Have every message taken where it is read, without a task switch for each."""
     intake = _Intake(session)
-    deliver(intake)
+    # The server calls it from its own context; its lines shall name the call, too.
+    deliver(partial(contextvars.copy_context().run, intake))
     end = asyncio.ensure_future(receive())
     try:
         await asyncio.wait((end, intake.refused), return_when=asyncio.FIRST_COMPLETED)

@@ -100,6 +100,7 @@ class Recorder:
         )
         self._tasks: list[asyncio.Task[None]] = []
         self._is_ending = False
+        self._is_draining = False
         # Why no further socket was taken when that was last looked at.
         self._full: str | None = None
 
@@ -121,6 +122,10 @@ class Recorder:
                 asyncio.create_task(self._show(), name="recorder-live"),
                 asyncio.create_task(self._write(), name="recorder-rows"),
             ]
+
+    def drain(self) -> None:
+        """Take no further socket; those that are open go on."""
+        self._is_draining = True
 
     async def stop(self) -> None:
         """Seal what is open, write what waits, leave the live view. Once, for good."""
@@ -170,6 +175,8 @@ class Recorder:
         """Return why no further journal can be opened, or None."""
         if self._is_ending:
             return "the ingest process is ending"
+        if self._is_draining:
+            return "the ingest process has been told to end"
         try:
             free = free_bytes(settings.JOURNAL_DIR)
         except OSError as exc:
