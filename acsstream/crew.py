@@ -3,6 +3,7 @@
 Imported by `acsstream.celery` for its receivers alone.
 """
 
+import atexit
 from typing import Any
 
 import structlog
@@ -66,6 +67,8 @@ def _worker_leaves(**_: object) -> None:
 @beat_init.connect
 def _beat_begins(**_: object) -> None:
     _Crew.noter = _noter("beat")
+    # Beat sends no signal when it ends.
+    atexit.register(_Crew.noter.leave)
 
 
 @after_task_publish.connect
