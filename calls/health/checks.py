@@ -184,7 +184,7 @@ def check_workers() -> Finding:
     ages = queue_ages(notes, time.time())
     wanted = [
         settings.CELERY_TASK_DEFAULT_QUEUE,
-        *sorted(f"recordings.{node}" for node in nodes | {settings.NODE}),
+        *sorted(f"recordings.{node}" for node in nodes),
     ]
     figures = {queue: round(ages[queue], 1) for queue in wanted if queue in ages}
     missing = [queue for queue in wanted if queue not in ages]

@@ -56,8 +56,9 @@ def process_metrics(notes: Notes, queues: Mapping[str, int]) -> Iterator[Metric]
 
 
 def queue_names(processes: Iterable[LiveProcess], notes: Notes) -> list[str]:
-    """Return the queues there are: the common one, each node's, what workers read."""
-    nodes = {one["node"] for one in processes} | {settings.NODE}
+    """Return the queues: the common one, those of ingest's nodes, what workers read."""
+    # A node without ingest has no journals, and needs no worker for them.
+    nodes = {one["node"] for one in processes}
     read = {queue for note in notes for queue in note.get("queues", ())}
     ours = {f"recordings.{node}" for node in nodes}
     return sorted({settings.CELERY_TASK_DEFAULT_QUEUE} | ours | read)
