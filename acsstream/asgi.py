@@ -29,6 +29,7 @@ def web_application() -> Any:
     from channels.security.websocket import AllowedHostsOriginValidator
     from django.urls import re_path
 
+    from calls.tracing import tracing_start
     from calls.web_totals import web_pulse
     from streaming.media_routing import media, refuse
     from streaming.routing import browser_urlpatterns
@@ -50,6 +51,7 @@ def web_application() -> Any:
     async def answered(scope: Any, receive: Any, send: Any) -> None:
         """Serve a request; with the first one this process shows that it lives."""
         web_pulse.start()
+        tracing_start("web")
         await http(scope, receive, send)
 
     return ProtocolTypeRouter({"http": answered, "websocket": websocket})

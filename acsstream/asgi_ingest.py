@@ -22,6 +22,7 @@ enforce()
 from django.conf import settings  # noqa: E402 after setup
 
 from calls.health.findings import report  # noqa: E402 after setup
+from calls.tracing import tracing_start, tracing_stop  # noqa: E402 after setup
 from streaming.media_routing import media  # noqa: E402 after setup
 from streaming.readiness import ingest_findings  # noqa: E402 after setup
 from streaming.recorder import recorder, recorder_stop  # noqa: E402 after setup
@@ -46,9 +47,11 @@ async def lifespan(receive: Any, send: Any) -> None:
         message = await receive()
         if message["type"] == "lifespan.startup":
             recorder().start()
+            tracing_start("ingest")
             await send({"type": "lifespan.startup.complete"})
         else:
             await recorder_stop()
+            await asyncio.to_thread(tracing_stop)
             await send({"type": "lifespan.shutdown.complete"})
             return
 

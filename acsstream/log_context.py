@@ -6,6 +6,7 @@ Whoever begins such work binds them with `structlog.contextvars`: `request_id` a
 itself, for a reader.
 """
 
+import sys
 from typing import Any
 
 import structlog
@@ -20,4 +21,15 @@ def context_processors(style: str, node: str) -> list[Any]:
     def add_node(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
         return {**event, "node": node} if node else event
 
-    return [structlog.contextvars.merge_contextvars, add_node]
+    return [structlog.contextvars.merge_contextvars, add_node, _add_trace]
+
+
+def _add_trace(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Name the trace, in a process that traces: it alone has loaded the library."""
+    trace = sys.modules.get("opentelemetry.trace")
+    if trace is None:
+        return event
+    context = trace.get_current_span().get_span_context()
+    if not context.is_valid:
+        return event
+    return {**event, "trace_id": format(context.trace_id, "032x")}

@@ -460,6 +460,11 @@ METRICS_TOKEN = env.text(
     "ACSSTREAM_METRICS_TOKEN",
     purpose="/metrics wants it as a bearer token. Empty: whoever reaches it may read.",
 )
+TRACES_URL = env.text(
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    purpose="Where traces go by OTLP over HTTP, such as http://collector:4318. Needs"
+    " `pip install 'acsstream[otel]'`. Empty: there are none.",
+)
 DRAIN_SECONDS = env.number(
     "ACSSTREAM_DRAIN_SECONDS",
     0,

@@ -14,6 +14,7 @@ from autobahn.websocket.protocol import WebSocketProtocol
 from daphne.server import Server
 from twisted.internet import defer
 
+from calls.tracing import tracing_stop
 from calls.web_totals import web_pulse
 from streaming.recorder import recorder_stop
 
@@ -55,6 +56,7 @@ class WebServer(Server):  # type: ignore[misc] # Daphne has no types
         # A small site's media sockets end here, too.
         await recorder_stop()
         await asyncio.to_thread(web_pulse.stop)
+        await asyncio.to_thread(tracing_stop)
 
     def _busy(self) -> list[Any]:
         tasks = (one.get("application_instance") for one in self.connections.values())

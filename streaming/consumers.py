@@ -26,6 +26,7 @@ from streaming.outbound.sending import sender
 from streaming.protocol.session import Refused
 from streaming.recorder import Recorder, recorder
 from streaming.room import NoRoomError
+from streaming.socket_trace import SocketTrace
 from streaming.transcription.session import TranscriptionSession
 from streaming.websocket import DELIVERY
 
@@ -149,6 +150,12 @@ class MediaConsumer(AsyncConsumer):
         receive: Any,
         send: Any,
     ) -> None:
+        trace = SocketTrace(
+            house.live.redis,
+            f"{self.name} socket",
+            call_id=str(session.call.call_id),
+            connection_id=str(session.id),
+        )
         # Channels skips disconnect() after an exception or at shutdown: so `finally`.
         code, reason = NO_CLOSE_FRAME, "the socket's task was ended"
         try:
@@ -159,6 +166,7 @@ class MediaConsumer(AsyncConsumer):
                 code, reason = await _receive(session, receive, send)
         finally:
             self._end(house, session, code, reason)
+            trace.end(code, session.messages)
             log.info(
                 "call %s: %s socket %s closed (%s %r), %d messages",
                 session.call.call_id,

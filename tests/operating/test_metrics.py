@@ -116,7 +116,8 @@ def test_every_alert_says_what_it_is_and_where_to_read_on() -> None:
         words = rule["annotations"]
         assert rule["alert"].lower() in anchors
         assert words["runbook"] == f"docs/operating.md#{rule['alert'].lower()}"
-        assert words["summary"] and words["description"].endswith(".")
+        assert words["summary"]
+        assert words["description"].endswith(".")
         assert rule["labels"]["severity"] in {"warning", "critical"}
     assert anchors == {rule["alert"].lower() for rule in RULES}
 
