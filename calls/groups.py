@@ -78,7 +78,8 @@ PERMISSIONS: Final[Mapping[str, frozenset[str]]] = {
         f"auth.{what}_{model}"
         for what in ("view", "add", "change", "delete")
         for model in ("user", "group")
-    ),
+    )
+    | {f"calls.{what}_ssoidentity" for what in ("add", "change", "delete")},
     "audit": frozenset({AUDIT}),
 }
 
