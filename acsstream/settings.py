@@ -91,6 +91,10 @@ INSTALLED_APPS = [
     "daphne",  # first: its runserver serves WebSockets too
     "unfold",
     "unfold.contrib.filters",
+    # Before calls, whose admin takes theirs away: it would show secrets.
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -116,6 +120,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "calls.sign_in.sessions.SessionMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -146,6 +151,86 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
+
+# --- Signing in -------------------------------------------------------------------
+# The first is what permissions are asked of.
+AUTHENTICATION_BACKENDS = [
+    "calls.sign_in.backends.LocalBackend",
+    "calls.sign_in.backends.SingleSignOnBackend",
+]
+SIGN_IN_TRIES = env.whole(
+    "ACSSTREAM_SIGN_IN_TRIES",
+    5,
+    purpose="Failed sign-ins by one name from one address after which they wait: 30 s,"
+    " twice as long after each further one, 15 minutes at most. 0: never.",
+)
+SESSION_SECONDS = 3600 * env.number(
+    "ACSSTREAM_SESSION_HOURS",
+    12,
+    most=720,
+    purpose="Hours after which one signs in again, whatever one did. 0: 30 days.",
+)
+SESSION_IDLE_SECONDS = 60 * env.number(
+    "ACSSTREAM_SESSION_IDLE_MINUTES",
+    120,
+    purpose="Minutes without opening a page or giving an order after which one signs"
+    " in again. 0: never, for a wallboard.",
+)
+SESSION_COOKIE_AGE = int(SESSION_SECONDS) or 30 * 24 * 3600
+TOTP_ROLES = [
+    role
+    for role in env.words(
+        "ACSSTREAM_TOTP_ROLES",
+        "none" if DEBUG else "administrator",
+        purpose="Roles whose local accounts need a code from an app beside the"
+        " password; superusers count as administrator. `none`: nobody; the default"
+        " while DEBUG is on.",
+    )
+    if role != "none"
+]
+OTP_TOTP_ISSUER = "acsstream"
+OIDC_ISSUER = env.text(
+    "ACSSTREAM_OIDC_ISSUER",
+    purpose="Single sign-on: the identity provider's issuer, to the letter. Entra ID:"
+    " https://login.microsoftonline.com/<tenant id>/v2.0. Empty: none.",
+)
+OIDC_CLIENT_ID = env.text(
+    "ACSSTREAM_OIDC_CLIENT_ID", purpose="Single sign-on: our client id there."
+)
+OIDC_CLIENT_SECRET = env.text(
+    "ACSSTREAM_OIDC_CLIENT_SECRET",
+    purpose="Single sign-on: our secret there. Empty: a public client, PKCE alone.",
+)
+OIDC_SCOPES = env.text(
+    "ACSSTREAM_OIDC_SCOPES",
+    "openid profile email",
+    purpose="Single sign-on: what is asked for.",
+)
+OIDC_CLAIMS = env.words(
+    "ACSSTREAM_OIDC_CLAIMS",
+    "roles,groups",
+    purpose="Single sign-on: the claims that list what roles follow from.",
+)
+OIDC_ROLES = env.json(
+    "ACSSTREAM_OIDC_ROLES",
+    purpose="Single sign-on: which of our roles a value of those claims means, as"
+    ' {"<group id or app role>": "operator"}. Who has none is refused.',
+)
+OIDC_NAME = env.text(
+    "ACSSTREAM_OIDC_NAME",
+    "single sign-on",
+    purpose="Single sign-on: what the button calls it: Sign in with ….",
+)
+SSO_ONLY = env.flag(
+    "ACSSTREAM_SSO_ONLY",
+    False,
+    purpose="Single sign-on alone: no password counts, but for ACSSTREAM_BREAK_GLASS.",
+)
+BREAK_GLASS = env.text(
+    "ACSSTREAM_BREAK_GLASS",
+    purpose="The one local account whose password counts then, for the day on which"
+    " the identity provider is down.",
+)
 
 # --- Database, Redis, Celery ------------------------------------------------------
 DATABASES = {
