@@ -155,7 +155,7 @@ def triggers_drop(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('calls', '0016_connection_leftovers'),
+        ('calls', '0018_sso_identity'),
     ]
 
     operations = [

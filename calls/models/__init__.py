@@ -33,6 +33,7 @@ from calls.models.media import (
     Tone,
     Track,
 )
+from calls.models.people import SsoIdentity
 from calls.models.policy import (
     AnswerRule,
     Retention,
@@ -70,6 +71,7 @@ __all__ = [
     "Retention",
     "SavedView",
     "Severity",
+    "SsoIdentity",
     "StreamCommand",
     "StreamingProfile",
     "StreamingState",

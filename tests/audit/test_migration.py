@@ -17,7 +17,7 @@ from calls.models import AuditAction, AuditEntry, AuditLink
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-BEFORE = [("calls", "0016_connection_leftovers")]
+BEFORE = [("calls", "0018_sso_identity")]
 
 
 @pytest.fixture
