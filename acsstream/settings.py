@@ -197,7 +197,7 @@ OIDC_ISSUER = env.text(
 OIDC_CLIENT_ID = env.text(
     "ACSSTREAM_OIDC_CLIENT_ID", purpose="Single sign-on: our client id there."
 )
-OIDC_CLIENT_SECRET = env.text(
+OIDC_CLIENT_SECRET = env.secret(
     "ACSSTREAM_OIDC_CLIENT_SECRET",
     purpose="Single sign-on: our secret there. Empty: a public client, PKCE alone.",
 )
@@ -468,12 +468,12 @@ AZURE_ACCOUNT = env.text(
     "ACSSTREAM_AZURE_ACCOUNT",
     purpose="Name of the storage account it is in.",
 )
-AZURE_KEY = env.text(
+AZURE_KEY = env.secret(
     "ACSSTREAM_AZURE_KEY",
     purpose="A key of that account. Empty, and no connection string either: the"
     " machine's own identity (managed identity).",
 )
-AZURE_CONNECTION_STRING = env.text(
+AZURE_CONNECTION_STRING = env.secret(
     "ACSSTREAM_AZURE_CONNECTION_STRING",
     purpose="A connection string, in place of account and key.",
 )
@@ -609,7 +609,7 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY el
 X_FRAME_OPTIONS = "DENY"
 
 # --- Operating --------------------------------------------------------------------
-METRICS_TOKEN = env.text(
+METRICS_TOKEN = env.secret(
     "ACSSTREAM_METRICS_TOKEN",
     purpose="/metrics wants it as a bearer token. Empty: whoever reaches it may read.",
 )

@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from acsstream.env import Env, Variable, database_from_url
 
 WHY = "a test"
-SECRET_NAME = re.compile(r"KEY|SECRET|PASSWORD|TOKEN")
+SECRET_NAME = re.compile(r"KEY|SECRET|PASSWORD|TOKEN|CONNECTION_STRING")
 # A list of secrets.
 NO_SECRETS = {"SECRET_KEY_FALLBACKS"}
 
