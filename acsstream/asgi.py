@@ -29,6 +29,7 @@ def web_application() -> Any:
     from channels.security.websocket import AllowedHostsOriginValidator
     from django.urls import re_path
 
+    from calls.entrance import Entrance
     from streaming.media_routing import media, refuse
     from streaming.routing import browser_urlpatterns
 
@@ -46,7 +47,7 @@ def web_application() -> Any:
         app: Any = for_browsers if scope["path"].startswith("/ws/") else media
         await app(scope, receive, send)
 
-    return ProtocolTypeRouter({"http": http, "websocket": websocket})
+    return Entrance(ProtocolTypeRouter({"http": http, "websocket": websocket}))
 
 
 application = web_application()

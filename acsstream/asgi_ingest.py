@@ -19,6 +19,7 @@ from calls.checks import enforce  # noqa: E402 after setup
 
 enforce()
 
+from calls.sources import direct  # noqa: E402 after setup
 from streaming.media_routing import media  # noqa: E402 after setup
 from streaming.recorder import recorder, recorder_stop  # noqa: E402 after setup
 
@@ -27,7 +28,7 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
     """Serve media sockets, `/healthz`, `/readyz`, and the server's lifespan."""
     match scope["type"]:
         case "websocket":
-            await media(scope, receive, send)
+            await media(direct(scope), receive, send)
         case "lifespan":
             await lifespan(receive, send)
         case "http":
