@@ -217,7 +217,8 @@ def check_bind(**_: object) -> list[CheckMessage]:
 
     Known of a server's own process alone, which its command line tells where to listen.
     """
-    fault = off_fault(host) if (host := bound_host()) else ""
+    host = bound_host()
+    fault = "" if host is None else off_fault(host)
     if not fault:
         return []
     hint = "off is for load tests and development on loopback."
