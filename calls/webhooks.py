@@ -13,6 +13,7 @@ from functools import cache
 from http import HTTPStatus
 from uuid import UUID
 
+import structlog
 from django.conf import settings
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -100,6 +101,7 @@ def callback(request: HttpRequest, secret: str) -> HttpResponse:
     call_id = call_id_of(secret)
     if call_id is None:
         return _refuse(request, "callback", NO_CALL)
+    structlog.contextvars.bind_contextvars(call_id=str(call_id))
     refusal = _token_refusal(request)
     if refusal and settings.CALLBACK_AUTH == "required":
         return _refuse(request, "callback", refusal, call_id)

@@ -92,8 +92,10 @@ async def test_a_door_without_proof_is_open_to_this_machine_alone(
 
 @pytest.mark.parametrize(
     ("host", "is_fault"),
-    [(EVERYWHERE, True), ("192.0.2.1", True), ("::", True), ("", True)]
-    + [("127.0.0.1", False), ("::1", False), ("localhost", False)],
+    [
+        *((EVERYWHERE, True), ("192.0.2.1", True), ("::", True), ("", True)),
+        *(("127.0.0.1", False), ("::1", False), ("localhost", False)),
+    ],
 )
 def test_off_is_refused_where_others_could_come(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, host: str, is_fault: bool

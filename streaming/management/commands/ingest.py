@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from calls.doors import off_fault, open_doors
+from streaming.draining import DrainingServer
 from streaming.websocket.http import IngestHttpProtocol, Unasked
 
 # Seconds: a peer that has vanished is noticed within a minute, whether we only listen
@@ -86,7 +87,7 @@ class Command(BaseCommand):
         # 150,000 objects each time, while packets wait.
         gc.collect()
         gc.freeze()
-        server = uvicorn.Server(config)
+        server = DrainingServer(config, settings.DRAIN_SECONDS)
         server.run(sockets=[listener])
         if not server.started:
             raise CommandError("ingest did not start: see the log above")
