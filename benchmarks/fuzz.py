@@ -80,7 +80,8 @@ def main() -> int:
 
 def _frames(house: dict[str, str], issuer: TokenIssuer, frames: int, seed: int) -> Seen:
     token, port = _tokens(issuer), free_port()
-    with _served(house, port, "manage.py", "ingest", "--port", str(port)) as ingest:
+    command = ("-m", "benchmarks.fuzz_ingest", "--port", str(port))
+    with _served(house, port, *command) as ingest:
         seen = fuzz_frames(port, ingest, frames, seed, token)
         if ingest.is_alive():
             seen.faults += true_stream(port, token())

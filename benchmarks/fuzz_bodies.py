@@ -42,11 +42,13 @@ class Line:
 
     def run(self) -> None:
         """Post until the share is taken; note why, if that cannot be."""
+        # Nothing has to be true first, as metadata before audio has.
+        shares = {"true_share": 0.02, "text_share": 0.6}
         makers = [
-            Maker(self.seed * 100_003 + number, callbacks(one.connection_id))
+            Maker(self.seed * 100_003 + number, callbacks(one.connection_id), **shares)
             for number, one in enumerate(self.targets)
         ]
-        ring = Maker(self.seed, ringing)
+        ring = Maker(self.seed, ringing, **shares)
         peer = http.client.HTTPConnection("127.0.0.1", self.port, timeout=SECONDS)
         try:
             while self.taken < self.share:

@@ -27,9 +27,9 @@ from benchmarks.fuzz_seen import Seen, Watched
 from calls.capability import call_secret
 
 BATCH = 50
+# A call grows as long as it lasts: it ends after so many frames.
+MOST_OF_ONE = 2000
 LINES = 4
-# Few calls: what a call may hold is bounded, and the bounds are to be reached.
-CALLS = 8
 BINARY, RESERVED = 2, 3
 KILLER_SHARE = 0.0005
 SECONDS = 60.0
@@ -50,9 +50,6 @@ class Line(threading.Thread):
         self._is_media = number % 2 == 0
         true = media_frame if self._is_media else transcription_frame
         self._maker = Maker(seed, true)
-        self._calls = [
-            UUID(int=self._draw.getrandbits(128), version=4) for _ in range(CALLS)
-        ]
 
     def run(self) -> None:
         """Send until the share is taken; note why, if that cannot be."""
@@ -65,8 +62,8 @@ class Line(threading.Thread):
 
     def _dial(self) -> socket.socket:
         door = "media" if self._is_media else "transcription"
-        call_id = self._calls[self.dials % CALLS]
         self.dials += 1
+        call_id = UUID(int=self._draw.getrandbits(128), version=4)
         peer = dialled(self._port, door, call_id, self._token)
         first = media_metadata() if self._is_media else transcription_metadata()
         peer.sendall(client_frame(TEXT, written(first)))
@@ -74,7 +71,8 @@ class Line(threading.Thread):
 
     def _speak(self, peer: socket.socket) -> None:
         with suppress(ConnectionError):
-            while self.taken < self._share and self._is_taken(peer):
+            until = self.taken + MOST_OF_ONE
+            while self.taken < min(self._share, until) and self._is_taken(peer):
                 self.taken += BATCH
 
     def _is_taken(self, peer: socket.socket) -> bool:

@@ -13,8 +13,6 @@ from typing import Any
 
 Document = dict[str, Any]
 
-TRUE_SHARE = 0.25
-TEXT_SHARE = 0.3
 BINARY_SHARE = 0.01
 SPEAKERS = ("8:acs:alice", "4:+12065550100", "4:+12065550101", None)
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -71,19 +69,28 @@ def deep(levels: int) -> Any:
 class Maker:
     """Makes one hostile text after the other from what `true` makes."""
 
-    def __init__(self, seed: int, true: Callable[[random.Random], Any]) -> None:
+    def __init__(
+        self,
+        seed: int,
+        true: Callable[[random.Random], Any],
+        *,
+        true_share: float = 0.25,
+        text_share: float = 0.3,
+    ) -> None:
         self.draw = random.Random(seed)  # noqa: S311 hostile, not secret
         self._true = true
+        self._true_share = true_share
+        self._text_share = text_share
 
     def next(self) -> bytes:
         """Return the next text; mostly JSON, not always UTF-8."""
         document = self._true(self.draw)
-        if self.draw.random() < TRUE_SHARE:
+        if self.draw.random() < self._true_share:
             return written(document)
         for _ in range(self.draw.randint(1, 3)):
             document = self._odd(document)
         text = written(document)
-        return self._torn(text) if self.draw.random() < TEXT_SHARE else text
+        return self._torn(text) if self.draw.random() < self._text_share else text
 
     def _odd(self, document: Any) -> Any:
         """Return the document with one place changed."""
@@ -217,7 +224,9 @@ def callbacks(connection_id: str) -> Callable[[random.Random], list[Document]]:
     """Return what makes true callbacks on a call."""
 
     def made(draw: random.Random) -> list[Document]:
-        return [callback(draw, connection_id) for _ in range(draw.choice((1, 1, 3)))]
+        return [
+            callback(draw, connection_id) for _ in range(draw.choice((1, 1, 1, 1, 3)))
+        ]
 
     return made
 
