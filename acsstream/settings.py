@@ -105,9 +105,11 @@ INSTALLED_APPS = [
     "demo",
 ]
 MIDDLEWARE = [
+    # Outermost: no answer leaves without its headers.
+    "acsstream.headers.headers_middleware",
+    "acsstream.requests.request_middleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "acsstream.csp.csp_middleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "acsstream.zones.zone_middleware",
@@ -360,27 +362,84 @@ PROMPT_MAX_MB = env.whole(
     least=1,
     purpose="How large a file may be that is sent as a prompt, in MB.",
 )
+
+# --- Storage of recordings ----------------------------------------------------------
+AZURE_CONTAINER = env.text(
+    "ACSSTREAM_AZURE_CONTAINER",
+    purpose="Container of Azure Blob Storage in which finished recordings are kept."
+    " Empty: in a local folder.",
+)
+AZURE_ACCOUNT = env.text(
+    "ACSSTREAM_AZURE_ACCOUNT",
+    purpose="Name of the storage account it is in.",
+)
+AZURE_KEY = env.text(
+    "ACSSTREAM_AZURE_KEY",
+    purpose="A key of that account. Empty, and no connection string either: the"
+    " machine's own identity (managed identity).",
+)
+AZURE_CONNECTION_STRING = env.text(
+    "ACSSTREAM_AZURE_CONNECTION_STRING",
+    purpose="A connection string, in place of account and key.",
+)
+AZURE_CLIENT_ID = env.text(
+    "ACSSTREAM_AZURE_CLIENT_ID",
+    purpose="Client id of the managed identity, if the machine has several.",
+)
+FOLDER_BACKEND = "django.core.files.storage.FileSystemStorage"
 STORAGE_BACKEND = env.text(
     "ACSSTREAM_STORAGE_BACKEND",
-    "django.core.files.storage.FileSystemStorage",
-    purpose="Where finished recordings go: any Django storage, for example"
-    " storages.backends.azure_storage.AzureStorage.",
+    "calls.azure_blobs.AzureRecordings" if AZURE_CONTAINER else FOLDER_BACKEND,
+    shown=FOLDER_BACKEND,
+    purpose="Class of another Django storage for finished recordings.",
 )
 STORAGE_OPTIONS = env.json(
     "ACSSTREAM_STORAGE_OPTIONS",
-    purpose="Options of that storage, as a JSON object.",
+    purpose="Options of the storage, as a JSON object.",
 )
+RETRY_SECONDS = env.number(
+    "ACSSTREAM_RETRY_SECONDS",
+    30,
+    least=0.1,
+    most=600,
+    purpose="So long after it failed, recordings are tried to be made again; twice as"
+    " long each time, up to 10 minutes, for ever.",
+)
+ROLLING_MINUTES = env.number(
+    "ACSSTREAM_ROLLING_MINUTES",
+    5,
+    purpose="What a call that runs has received is copied to the storage so often, so"
+    " that a lost machine costs no more. 0: never.",
+)
+SIGNED_URLS = env.whole(
+    "ACSSTREAM_SIGNED_URLS",
+    0,
+    purpose="Browsers fetch audio from Azure itself, by addresses that are good for so"
+    " many seconds. 0: all audio goes through the application.",
+)
+
+
+def storage_options() -> dict[str, object]:
+    """Return the options of the storage of recordings."""
+    if STORAGE_BACKEND.endswith("FileSystemStorage"):
+        return STORAGE_OPTIONS or {"location": str(RECORDINGS_DIR), "base_url": None}
+    if not STORAGE_BACKEND.endswith("AzureRecordings"):
+        return STORAGE_OPTIONS
+    by_environment = {
+        "azure_container": AZURE_CONTAINER,
+        "account_name": AZURE_ACCOUNT,
+        "account_key": AZURE_KEY,
+        "connection_string": AZURE_CONNECTION_STRING,
+        "client_id": AZURE_CLIENT_ID,
+    }
+    return {name: value for name, value in by_environment.items() if value} | (
+        STORAGE_OPTIONS
+    )
+
+
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "recordings": {
-        "BACKEND": STORAGE_BACKEND,
-        "OPTIONS": STORAGE_OPTIONS
-        or (
-            {"location": str(RECORDINGS_DIR), "base_url": None}
-            if STORAGE_BACKEND.endswith("FileSystemStorage")
-            else {}
-        ),
-    },
+    "default": {"BACKEND": FOLDER_BACKEND},
+    "recordings": {"BACKEND": STORAGE_BACKEND, "OPTIONS": storage_options()},
     "staticfiles": {
         "BACKEND": "acsstream.static_files.StaticStorage"
         if not DEBUG
@@ -454,6 +513,30 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = BEHIND_PROXY
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 X_FRAME_OPTIONS = "DENY"
 
+# --- Operating --------------------------------------------------------------------
+METRICS_TOKEN = env.text(
+    "ACSSTREAM_METRICS_TOKEN",
+    purpose="/metrics wants it as a bearer token. Empty: whoever reaches it may read.",
+)
+TRACES_URL = env.text(
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    purpose="Where traces go by OTLP over HTTP, such as http://collector:4318. Needs"
+    " `pip install 'acsstream[otel]'`. Empty: there are none.",
+)
+DRAIN_SECONDS = env.number(
+    "ACSSTREAM_DRAIN_SECONDS",
+    0,
+    # docker-compose.yml gives it half a minute more.
+    most=300,
+    purpose="Told to end, ingest takes no further socket and goes on with those it has"
+    " for so long at most. 0: it closes them at once, and ACS dials again.",
+)
+WEB_DRAIN_SECONDS = env.number(
+    "ACSSTREAM_WEB_DRAIN_SECONDS",
+    10,
+    purpose="Told to end, a web process gives requests under way so long.",
+)
+
 # --- Logs -------------------------------------------------------------------------
 LOGGING_CONFIG = "acsstream.logs.configure"
 LOGGING = logging_config(
@@ -466,6 +549,7 @@ LOGGING = logging_config(
     style=env.choice(
         "LOG_FORMAT", "text", ("text", "json"), purpose="How log lines are written."
     ),
+    node=NODE,
 )
 
 # Misspelt names do nothing; a system check points at them.
