@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Exists, OuterRef, Prefetch
+from django.db.models import Prefetch
 from django.utils import timezone
 
 from calls.downloads.naming import role
@@ -23,7 +23,7 @@ from calls.export.audio import (
     wav_bytes,
 )
 from calls.export.zipped import ZipEntry, zip_blocks
-from calls.models import Call, Recording, RecordingState, TranscriptSegment
+from calls.models import Call, Recording, RecordingState
 from calls.transcripts.files import FORMS
 from calls.transcripts.reading import transcript_of
 
@@ -155,8 +155,6 @@ def calls_for_export(keys: Sequence[UUID]) -> list[Call]:
     recordings = recordings.select_related("track__participant").defer("track__ledger")
     calls = Call.objects.filter(pk__in=keys).order_by("rang_at", "pk")
     calls = calls.defer("incoming_call_context", "search_text")
-    said = TranscriptSegment.objects.filter(call=OuterRef("pk"))
-    calls = calls.annotate(has_transcript=Exists(said))
     return list(
         calls.prefetch_related(
             Prefetch("recordings", recordings, to_attr="to_export"),
