@@ -9,7 +9,7 @@ import secrets
 import socket
 from pathlib import Path
 
-from acsstream.env import Env
+from acsstream.env import Env, Secret
 from acsstream.logs import logging_config
 from acsstream.unfold import UNFOLD as UNFOLD
 from calls.alarms.thresholds import LIMITS
@@ -49,17 +49,17 @@ def generated_secret_key() -> str:
     return path.read_text(encoding="ascii").strip()
 
 
-SECRET_KEY = (
-    env.text(
-        "SECRET_KEY",
-        purpose="Signs sessions and the secrets in media and callback URLs. Without"
-        " it a key is made and kept in the data folder: enough for one machine.",
+SECRET_KEY = env.secret(
+    "SECRET_KEY",
+    purpose="Signs sessions and the secrets in media and callback URLs. Without"
+    " it a key is made and kept in the data folder: enough for one machine.",
+) or Secret(generated_secret_key())
+SECRET_KEY_FALLBACKS = [
+    Secret(key)
+    for key in env.words(
+        "SECRET_KEY_FALLBACKS", purpose="Older keys that still verify, after a change."
     )
-    or generated_secret_key()
-)
-SECRET_KEY_FALLBACKS = env.words(
-    "SECRET_KEY_FALLBACKS", purpose="Older keys that still verify, after a change."
-)
+]
 ALLOWED_HOSTS = env.words(
     "ALLOWED_HOSTS",
     "localhost,127.0.0.1,[::1]",
@@ -91,6 +91,10 @@ INSTALLED_APPS = [
     "daphne",  # first: its runserver serves WebSockets too
     "unfold",
     "unfold.contrib.filters",
+    # Before calls, whose admin takes theirs away: it would show secrets.
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -116,6 +120,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "calls.sign_in.sessions.SessionMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -147,6 +152,86 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
 
+# --- Signing in -------------------------------------------------------------------
+# The first is what permissions are asked of.
+AUTHENTICATION_BACKENDS = [
+    "calls.sign_in.backends.LocalBackend",
+    "calls.sign_in.backends.SingleSignOnBackend",
+]
+SIGN_IN_TRIES = env.whole(
+    "ACSSTREAM_SIGN_IN_TRIES",
+    5,
+    purpose="Failed sign-ins by one name from one address after which they wait: 30 s,"
+    " twice as long after each further one, 15 minutes at most. 0: never.",
+)
+SESSION_SECONDS = 3600 * env.number(
+    "ACSSTREAM_SESSION_HOURS",
+    12,
+    most=720,
+    purpose="Hours after which one signs in again, whatever one did. 0: 30 days.",
+)
+SESSION_IDLE_SECONDS = 60 * env.number(
+    "ACSSTREAM_SESSION_IDLE_MINUTES",
+    120,
+    purpose="Minutes without opening a page or giving an order after which one signs"
+    " in again. 0: never, for a wallboard.",
+)
+SESSION_COOKIE_AGE = int(SESSION_SECONDS) or 30 * 24 * 3600
+TOTP_ROLES = [
+    role
+    for role in env.words(
+        "ACSSTREAM_TOTP_ROLES",
+        "none" if DEBUG else "administrator",
+        purpose="Roles whose local accounts need a code from an app beside the"
+        " password; superusers count as administrator. `none`: nobody; the default"
+        " while DEBUG is on.",
+    )
+    if role != "none"
+]
+OTP_TOTP_ISSUER = "acsstream"
+OIDC_ISSUER = env.text(
+    "ACSSTREAM_OIDC_ISSUER",
+    purpose="Single sign-on: the identity provider's issuer, to the letter. Entra ID:"
+    " https://login.microsoftonline.com/<tenant id>/v2.0. Empty: none.",
+)
+OIDC_CLIENT_ID = env.text(
+    "ACSSTREAM_OIDC_CLIENT_ID", purpose="Single sign-on: our client id there."
+)
+OIDC_CLIENT_SECRET = env.text(
+    "ACSSTREAM_OIDC_CLIENT_SECRET",
+    purpose="Single sign-on: our secret there. Empty: a public client, PKCE alone.",
+)
+OIDC_SCOPES = env.text(
+    "ACSSTREAM_OIDC_SCOPES",
+    "openid profile email",
+    purpose="Single sign-on: what is asked for.",
+)
+OIDC_CLAIMS = env.words(
+    "ACSSTREAM_OIDC_CLAIMS",
+    "roles,groups",
+    purpose="Single sign-on: the claims that list what roles follow from.",
+)
+OIDC_ROLES = env.json(
+    "ACSSTREAM_OIDC_ROLES",
+    purpose="Single sign-on: which of our roles a value of those claims means, as"
+    ' {"<group id or app role>": "operator"}. Who has none is refused.',
+)
+OIDC_NAME = env.text(
+    "ACSSTREAM_OIDC_NAME",
+    "single sign-on",
+    purpose="Single sign-on: what the button calls it: Sign in with ….",
+)
+SSO_ONLY = env.flag(
+    "ACSSTREAM_SSO_ONLY",
+    False,
+    purpose="Single sign-on alone: no password counts, but for ACSSTREAM_BREAK_GLASS.",
+)
+BREAK_GLASS = env.text(
+    "ACSSTREAM_BREAK_GLASS",
+    purpose="The one local account whose password counts then, for the day on which"
+    " the identity provider is down.",
+)
+
 # --- Database, Redis, Celery ------------------------------------------------------
 DATABASES = {
     "default": env.database(
@@ -157,7 +242,7 @@ DATABASES = {
     )
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-REDIS_URL = env.text(
+REDIS_URL = env.secret(
     "REDIS_URL",
     "redis://127.0.0.1:6379/0",
     purpose="Channel layer, Celery broker and live figures.",
@@ -217,6 +302,16 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 10.0,
         "options": {"expires": 9},
     },
+    "reap-audit": {
+        "task": "calls.reap_audit",
+        "schedule": 30.0,
+        "options": {"expires": 29},
+    },
+    "check-audit": {
+        "task": "calls.check_audit",
+        "schedule": 3600.0,
+        "options": {"expires": 3599},
+    },
     "note-trend": {
         "task": "calls.note_trend",
         "schedule": 10.0,
@@ -229,7 +324,7 @@ ACS_ENDPOINT = env.text(
     "ACSSTREAM_ACS_ENDPOINT",
     purpose="The ACS resource's endpoint, https://name.communication.azure.com.",
 ).rstrip("/")
-ACS_ACCESS_KEY = env.text(
+ACS_ACCESS_KEY = env.secret(
     "ACSSTREAM_ACS_ACCESS_KEY", purpose="An access key of the ACS resource (base64)."
 )
 ACS_RESOURCE_ID = env.text(
@@ -265,7 +360,7 @@ CALLBACK_AUTH = env.choice(
     AUTH_MODES,
     purpose="Whether callbacks must carry ACS's token beside the secret in their URL.",
 )
-EVENTGRID_SECRET = env.text(
+EVENTGRID_SECRET = env.secret(
     "ACSSTREAM_EVENTGRID_SECRET",
     purpose="Event Grid must call /webhooks/eventgrid?secret=<this>. Event Grid events"
     " are not signed by ACS.",
@@ -362,27 +457,84 @@ PROMPT_MAX_MB = env.whole(
     least=1,
     purpose="How large a file may be that is sent as a prompt, in MB.",
 )
+
+# --- Storage of recordings ----------------------------------------------------------
+AZURE_CONTAINER = env.text(
+    "ACSSTREAM_AZURE_CONTAINER",
+    purpose="Container of Azure Blob Storage in which finished recordings are kept."
+    " Empty: in a local folder.",
+)
+AZURE_ACCOUNT = env.text(
+    "ACSSTREAM_AZURE_ACCOUNT",
+    purpose="Name of the storage account it is in.",
+)
+AZURE_KEY = env.text(
+    "ACSSTREAM_AZURE_KEY",
+    purpose="A key of that account. Empty, and no connection string either: the"
+    " machine's own identity (managed identity).",
+)
+AZURE_CONNECTION_STRING = env.text(
+    "ACSSTREAM_AZURE_CONNECTION_STRING",
+    purpose="A connection string, in place of account and key.",
+)
+AZURE_CLIENT_ID = env.text(
+    "ACSSTREAM_AZURE_CLIENT_ID",
+    purpose="Client id of the managed identity, if the machine has several.",
+)
+FOLDER_BACKEND = "django.core.files.storage.FileSystemStorage"
 STORAGE_BACKEND = env.text(
     "ACSSTREAM_STORAGE_BACKEND",
-    "django.core.files.storage.FileSystemStorage",
-    purpose="Where finished recordings go: any Django storage, for example"
-    " storages.backends.azure_storage.AzureStorage.",
+    "calls.azure_blobs.AzureRecordings" if AZURE_CONTAINER else FOLDER_BACKEND,
+    shown=FOLDER_BACKEND,
+    purpose="Class of another Django storage for finished recordings.",
 )
 STORAGE_OPTIONS = env.json(
     "ACSSTREAM_STORAGE_OPTIONS",
-    purpose="Options of that storage, as a JSON object.",
+    purpose="Options of the storage, as a JSON object.",
 )
+RETRY_SECONDS = env.number(
+    "ACSSTREAM_RETRY_SECONDS",
+    30,
+    least=0.1,
+    most=600,
+    purpose="So long after it failed, recordings are tried to be made again; twice as"
+    " long each time, up to 10 minutes, for ever.",
+)
+ROLLING_MINUTES = env.number(
+    "ACSSTREAM_ROLLING_MINUTES",
+    5,
+    purpose="What a call that runs has received is copied to the storage so often, so"
+    " that a lost machine costs no more. 0: never.",
+)
+SIGNED_URLS = env.whole(
+    "ACSSTREAM_SIGNED_URLS",
+    0,
+    purpose="Browsers fetch audio from Azure itself, by addresses that are good for so"
+    " many seconds. 0: all audio goes through the application.",
+)
+
+
+def storage_options() -> dict[str, object]:
+    """Return the options of the storage of recordings."""
+    if STORAGE_BACKEND.endswith("FileSystemStorage"):
+        return STORAGE_OPTIONS or {"location": str(RECORDINGS_DIR), "base_url": None}
+    if not STORAGE_BACKEND.endswith("AzureRecordings"):
+        return STORAGE_OPTIONS
+    by_environment = {
+        "azure_container": AZURE_CONTAINER,
+        "account_name": AZURE_ACCOUNT,
+        "account_key": AZURE_KEY,
+        "connection_string": AZURE_CONNECTION_STRING,
+        "client_id": AZURE_CLIENT_ID,
+    }
+    return {name: value for name, value in by_environment.items() if value} | (
+        STORAGE_OPTIONS
+    )
+
+
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "recordings": {
-        "BACKEND": STORAGE_BACKEND,
-        "OPTIONS": STORAGE_OPTIONS
-        or (
-            {"location": str(RECORDINGS_DIR), "base_url": None}
-            if STORAGE_BACKEND.endswith("FileSystemStorage")
-            else {}
-        ),
-    },
+    "default": {"BACKEND": FOLDER_BACKEND},
+    "recordings": {"BACKEND": STORAGE_BACKEND, "OPTIONS": storage_options()},
     "staticfiles": {
         "BACKEND": "acsstream.static_files.StaticStorage"
         if not DEBUG
@@ -429,7 +581,7 @@ REALTIME_URL = env.text(
     "https://api.openai.com/v1",
     purpose="Its API; https://<resource>.openai.azure.com/openai/v1 on Azure.",
 )
-REALTIME_KEY = env.text(
+REALTIME_KEY = env.secret(
     "ACSSTREAM_REALTIME_KEY", purpose="Its key. Empty: no call is relayed."
 )
 REALTIME_MODEL = env.text(
@@ -479,6 +631,10 @@ WEB_DRAIN_SECONDS = env.number(
     10,
     purpose="Told to end, a web process gives requests under way so long.",
 )
+# --- Secrets ---------------------------------------------------------------------
+# What Django shows of a failure has no secrets, whether DEBUG is on or not.
+DEFAULT_EXCEPTION_REPORTER = "acsstream.discreet.DiscreetReporter"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "acsstream.discreet.DiscreetFilter"
 
 # --- Logs -------------------------------------------------------------------------
 LOGGING_CONFIG = "acsstream.logs.configure"

@@ -159,6 +159,8 @@ def environment(folder: Path, ports: Ports, audio: Path | None) -> dict[str, str
             # Nothing is waived for a demo: tokens are verified as in production.
             "ACSSTREAM_MEDIA_AUTH": "required",
             "ACSSTREAM_CALLBACK_AUTH": "required",
+            # Its one account lives as long as it does, and is on this machine.
+            "ACSSTREAM_TOTP_ROLES": "none",
             # Sockets of an ingest process that was killed are soon taken for closed;
             # the emulator dials until there is a new one.
             "ACSSTREAM_LEASE_SECONDS": "5",
