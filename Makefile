@@ -8,7 +8,8 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 # Extra arguments: `make demo ARGS="--once --calls 3"`, `make test ARGS="-k journal"`.
 ARGS ?=
 # Test processes. Many tests run whole installations: more than four get in their own way.
-WORKERS ?= --numprocesses logical --maxprocesses 4
+# The tests of a file stay together, because they share theirs. Long files come first.
+WORKERS ?= --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:

@@ -4,7 +4,8 @@
 middleware built in; 5.2, which we run on, has none. The day the project moves, this
 module becomes its `SECURE_CSP` setting.
 
-The policy is own origin only. No script stands in a page, so script-src needs no nonce.
+The policy is own origin only, but for audio that browsers fetch from the storage itself
+(ACSSTREAM_SIGNED_URLS). No script stands in a page, so script-src needs no nonce.
 Style sheets are files, too, but for one that the player's waveform makes in its shadow
 tree: it carries the page's nonce. `style="…"` is refused everywhere.
 
@@ -19,6 +20,8 @@ from functools import cached_property
 from typing import cast
 
 from django.http import HttpRequest
+
+from calls.storage import signed_origin
 
 HEADER = "Content-Security-Policy"
 # What of the machine is none of our business. The microphone is, on one page.
@@ -49,11 +52,18 @@ class PagePolicy:
         evaluating = " 'unsafe-eval'" if self.evaluates else ""
         return (
             f"default-src 'self'; script-src 'self'{evaluating};"
-            f" style-src 'self'{style}; img-src 'self' data:; media-src 'self' blob:;"
+            f" style-src 'self'{style}; img-src 'self' data:;"
+            f" media-src 'self' blob:{_elsewhere()};"
             # 'self' is ws:// and wss:// of this host, too (CSP 3, 6.7.2.8).
             " connect-src 'self'; object-src 'none'; base-uri 'none';"
             " frame-ancestors 'none'; form-action 'self'"
         )
+
+
+def _elsewhere() -> str:
+    """Return where audio may come from beside us: the storage, if it is to."""
+    origin = signed_origin()
+    return f" {origin}" if origin else ""
 
 
 def page_policy(request: HttpRequest) -> PagePolicy:

@@ -12,6 +12,8 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
+from acsstream.log_context import context_processors
+
 # Capability URLs: whoever holds the secret may stream into a call or report on it.
 SECRET_IN_PATH = re.compile(r"(/(?:media|transcription|webhooks/calls)/)[^\s/?\"'\\]+")
 SECRET_IN_QUERY = re.compile(r"([?&](?:secret|sig|code)=)[^\s&\"'\\]+")
@@ -37,7 +39,7 @@ class OneLine(logging.Filter):
         return True
 
 
-def logging_config(*, level: str, style: str) -> dict[str, Any]:
+def logging_config(*, level: str, style: str, node: str = "") -> dict[str, Any]:
     """Return a `logging.config.dictConfig` that writes through structlog."""
     shared: list[Any] = [
         structlog.stdlib.add_log_level,
@@ -63,6 +65,7 @@ def logging_config(*, level: str, style: str) -> dict[str, Any]:
                 "foreign_pre_chain": shared,
                 "processors": [
                     structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                    *context_processors(style, node),
                     structlog.processors.format_exc_info
                     if style == "json"
                     else _untouched,

@@ -91,6 +91,10 @@ INSTALLED_APPS = [
     "daphne",  # first: its runserver serves WebSockets too
     "unfold",
     "unfold.contrib.filters",
+    # Before calls, whose admin takes theirs away: it would show secrets.
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -107,6 +111,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     # Outermost: no answer leaves without its headers.
     "acsstream.headers.headers_middleware",
+    "acsstream.requests.request_middleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -115,6 +120,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "calls.sign_in.sessions.SessionMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -145,6 +151,86 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
+
+# --- Signing in -------------------------------------------------------------------
+# The first is what permissions are asked of.
+AUTHENTICATION_BACKENDS = [
+    "calls.sign_in.backends.LocalBackend",
+    "calls.sign_in.backends.SingleSignOnBackend",
+]
+SIGN_IN_TRIES = env.whole(
+    "ACSSTREAM_SIGN_IN_TRIES",
+    5,
+    purpose="Failed sign-ins by one name from one address after which they wait: 30 s,"
+    " twice as long after each further one, 15 minutes at most. 0: never.",
+)
+SESSION_SECONDS = 3600 * env.number(
+    "ACSSTREAM_SESSION_HOURS",
+    12,
+    most=720,
+    purpose="Hours after which one signs in again, whatever one did. 0: 30 days.",
+)
+SESSION_IDLE_SECONDS = 60 * env.number(
+    "ACSSTREAM_SESSION_IDLE_MINUTES",
+    120,
+    purpose="Minutes without opening a page or giving an order after which one signs"
+    " in again. 0: never, for a wallboard.",
+)
+SESSION_COOKIE_AGE = int(SESSION_SECONDS) or 30 * 24 * 3600
+TOTP_ROLES = [
+    role
+    for role in env.words(
+        "ACSSTREAM_TOTP_ROLES",
+        "none" if DEBUG else "administrator",
+        purpose="Roles whose local accounts need a code from an app beside the"
+        " password; superusers count as administrator. `none`: nobody; the default"
+        " while DEBUG is on.",
+    )
+    if role != "none"
+]
+OTP_TOTP_ISSUER = "acsstream"
+OIDC_ISSUER = env.text(
+    "ACSSTREAM_OIDC_ISSUER",
+    purpose="Single sign-on: the identity provider's issuer, to the letter. Entra ID:"
+    " https://login.microsoftonline.com/<tenant id>/v2.0. Empty: none.",
+)
+OIDC_CLIENT_ID = env.text(
+    "ACSSTREAM_OIDC_CLIENT_ID", purpose="Single sign-on: our client id there."
+)
+OIDC_CLIENT_SECRET = env.text(
+    "ACSSTREAM_OIDC_CLIENT_SECRET",
+    purpose="Single sign-on: our secret there. Empty: a public client, PKCE alone.",
+)
+OIDC_SCOPES = env.text(
+    "ACSSTREAM_OIDC_SCOPES",
+    "openid profile email",
+    purpose="Single sign-on: what is asked for.",
+)
+OIDC_CLAIMS = env.words(
+    "ACSSTREAM_OIDC_CLAIMS",
+    "roles,groups",
+    purpose="Single sign-on: the claims that list what roles follow from.",
+)
+OIDC_ROLES = env.json(
+    "ACSSTREAM_OIDC_ROLES",
+    purpose="Single sign-on: which of our roles a value of those claims means, as"
+    ' {"<group id or app role>": "operator"}. Who has none is refused.',
+)
+OIDC_NAME = env.text(
+    "ACSSTREAM_OIDC_NAME",
+    "single sign-on",
+    purpose="Single sign-on: what the button calls it: Sign in with ….",
+)
+SSO_ONLY = env.flag(
+    "ACSSTREAM_SSO_ONLY",
+    False,
+    purpose="Single sign-on alone: no password counts, but for ACSSTREAM_BREAK_GLASS.",
+)
+BREAK_GLASS = env.text(
+    "ACSSTREAM_BREAK_GLASS",
+    purpose="The one local account whose password counts then, for the day on which"
+    " the identity provider is down.",
+)
 
 # --- Database, Redis, Celery ------------------------------------------------------
 DATABASES = {
@@ -361,27 +447,84 @@ PROMPT_MAX_MB = env.whole(
     least=1,
     purpose="How large a file may be that is sent as a prompt, in MB.",
 )
+
+# --- Storage of recordings ----------------------------------------------------------
+AZURE_CONTAINER = env.text(
+    "ACSSTREAM_AZURE_CONTAINER",
+    purpose="Container of Azure Blob Storage in which finished recordings are kept."
+    " Empty: in a local folder.",
+)
+AZURE_ACCOUNT = env.text(
+    "ACSSTREAM_AZURE_ACCOUNT",
+    purpose="Name of the storage account it is in.",
+)
+AZURE_KEY = env.text(
+    "ACSSTREAM_AZURE_KEY",
+    purpose="A key of that account. Empty, and no connection string either: the"
+    " machine's own identity (managed identity).",
+)
+AZURE_CONNECTION_STRING = env.text(
+    "ACSSTREAM_AZURE_CONNECTION_STRING",
+    purpose="A connection string, in place of account and key.",
+)
+AZURE_CLIENT_ID = env.text(
+    "ACSSTREAM_AZURE_CLIENT_ID",
+    purpose="Client id of the managed identity, if the machine has several.",
+)
+FOLDER_BACKEND = "django.core.files.storage.FileSystemStorage"
 STORAGE_BACKEND = env.text(
     "ACSSTREAM_STORAGE_BACKEND",
-    "django.core.files.storage.FileSystemStorage",
-    purpose="Where finished recordings go: any Django storage, for example"
-    " storages.backends.azure_storage.AzureStorage.",
+    "calls.azure_blobs.AzureRecordings" if AZURE_CONTAINER else FOLDER_BACKEND,
+    shown=FOLDER_BACKEND,
+    purpose="Class of another Django storage for finished recordings.",
 )
 STORAGE_OPTIONS = env.json(
     "ACSSTREAM_STORAGE_OPTIONS",
-    purpose="Options of that storage, as a JSON object.",
+    purpose="Options of the storage, as a JSON object.",
 )
+RETRY_SECONDS = env.number(
+    "ACSSTREAM_RETRY_SECONDS",
+    30,
+    least=0.1,
+    most=600,
+    purpose="So long after it failed, recordings are tried to be made again; twice as"
+    " long each time, up to 10 minutes, for ever.",
+)
+ROLLING_MINUTES = env.number(
+    "ACSSTREAM_ROLLING_MINUTES",
+    5,
+    purpose="What a call that runs has received is copied to the storage so often, so"
+    " that a lost machine costs no more. 0: never.",
+)
+SIGNED_URLS = env.whole(
+    "ACSSTREAM_SIGNED_URLS",
+    0,
+    purpose="Browsers fetch audio from Azure itself, by addresses that are good for so"
+    " many seconds. 0: all audio goes through the application.",
+)
+
+
+def storage_options() -> dict[str, object]:
+    """Return the options of the storage of recordings."""
+    if STORAGE_BACKEND.endswith("FileSystemStorage"):
+        return STORAGE_OPTIONS or {"location": str(RECORDINGS_DIR), "base_url": None}
+    if not STORAGE_BACKEND.endswith("AzureRecordings"):
+        return STORAGE_OPTIONS
+    by_environment = {
+        "azure_container": AZURE_CONTAINER,
+        "account_name": AZURE_ACCOUNT,
+        "account_key": AZURE_KEY,
+        "connection_string": AZURE_CONNECTION_STRING,
+        "client_id": AZURE_CLIENT_ID,
+    }
+    return {name: value for name, value in by_environment.items() if value} | (
+        STORAGE_OPTIONS
+    )
+
+
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "recordings": {
-        "BACKEND": STORAGE_BACKEND,
-        "OPTIONS": STORAGE_OPTIONS
-        or (
-            {"location": str(RECORDINGS_DIR), "base_url": None}
-            if STORAGE_BACKEND.endswith("FileSystemStorage")
-            else {}
-        ),
-    },
+    "default": {"BACKEND": FOLDER_BACKEND},
+    "recordings": {"BACKEND": STORAGE_BACKEND, "OPTIONS": storage_options()},
     "staticfiles": {
         "BACKEND": "acsstream.static_files.StaticStorage"
         if not DEBUG
@@ -455,6 +598,30 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = BEHIND_PROXY
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 X_FRAME_OPTIONS = "DENY"
 
+# --- Operating --------------------------------------------------------------------
+METRICS_TOKEN = env.text(
+    "ACSSTREAM_METRICS_TOKEN",
+    purpose="/metrics wants it as a bearer token. Empty: whoever reaches it may read.",
+)
+TRACES_URL = env.text(
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    purpose="Where traces go by OTLP over HTTP, such as http://collector:4318. Needs"
+    " `pip install 'acsstream[otel]'`. Empty: there are none.",
+)
+DRAIN_SECONDS = env.number(
+    "ACSSTREAM_DRAIN_SECONDS",
+    0,
+    # docker-compose.yml gives it half a minute more.
+    most=300,
+    purpose="Told to end, ingest takes no further socket and goes on with those it has"
+    " for so long at most. 0: it closes them at once, and ACS dials again.",
+)
+WEB_DRAIN_SECONDS = env.number(
+    "ACSSTREAM_WEB_DRAIN_SECONDS",
+    10,
+    purpose="Told to end, a web process gives requests under way so long.",
+)
+
 # --- Logs -------------------------------------------------------------------------
 LOGGING_CONFIG = "acsstream.logs.configure"
 LOGGING = logging_config(
@@ -467,6 +634,7 @@ LOGGING = logging_config(
     style=env.choice(
         "LOG_FORMAT", "text", ("text", "json"), purpose="How log lines are written."
     ),
+    node=NODE,
 )
 
 # Misspelt names do nothing; a system check points at them.

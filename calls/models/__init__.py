@@ -27,6 +27,7 @@ from calls.models.media import (
     Tone,
     Track,
 )
+from calls.models.people import SsoIdentity
 from calls.models.policy import (
     AnswerRule,
     Retention,
@@ -62,6 +63,7 @@ __all__ = [
     "Retention",
     "SavedView",
     "Severity",
+    "SsoIdentity",
     "StreamCommand",
     "StreamingProfile",
     "StreamingState",

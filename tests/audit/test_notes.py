@@ -247,7 +247,7 @@ def test_notes_a_new_profile_and_one_that_goes(root: Client) -> None:
 
 def test_notes_what_a_user_may_and_never_a_password(root: Client) -> None:
     user = UserFactory.create(username="ada")
-    group = Group.objects.get(name="Operators")
+    group = Group.objects.get(name="operator")
     root.post(
         f"/admin/auth/user/{user.pk}/change/",
         {
@@ -269,15 +269,15 @@ def test_notes_what_a_user_may_and_never_a_password(root: Client) -> None:
     )
 
     rights, password = entries(AuditAction.USER_CHANGED)
-    assert rights.details["fields"]["groups"] == [[], ["Operators"]]
+    assert rights.details["fields"]["groups"] == [[], ["operator"]]
     assert sentence(password) == "changed user “ada”: password"
     assert "horse" not in str(password.details)
 
 
 def test_notes_what_a_group_may(root: Client) -> None:
-    group = Group.objects.get(name="Auditors")
+    group = Group.objects.get(name="auditor")
     root.post(
-        f"/admin/auth/group/{group.pk}/change/", {"name": "Auditors", "permissions": []}
+        f"/admin/auth/group/{group.pk}/change/", {"name": "auditor", "permissions": []}
     )
 
     [entry] = entries(AuditAction.USER_CHANGED)
@@ -328,8 +328,8 @@ def test_has_a_sentence_for_every_action() -> None:
 
 
 def test_gives_our_groups_the_right_to_look(db: None) -> None:
-    assert member_of("Auditors").has_perm("calls.view_auditentry")
-    assert not member_of("Operators").has_perm("calls.delete_auditentry")
+    assert member_of("auditor").has_perm("calls.view_auditentry")
+    assert not member_of("operator").has_perm("calls.delete_auditentry")
 
 
 def test_notes_what_is_done_to_rules_beside_their_form(root: Client) -> None:
