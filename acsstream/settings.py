@@ -9,7 +9,7 @@ import secrets
 import socket
 from pathlib import Path
 
-from acsstream.env import Env
+from acsstream.env import Env, Secret
 from acsstream.logs import logging_config
 from acsstream.unfold import UNFOLD as UNFOLD
 from calls.alarms.thresholds import LIMITS
@@ -49,17 +49,17 @@ def generated_secret_key() -> str:
     return path.read_text(encoding="ascii").strip()
 
 
-SECRET_KEY = (
-    env.text(
-        "SECRET_KEY",
-        purpose="Signs sessions and the secrets in media and callback URLs. Without"
-        " it a key is made and kept in the data folder: enough for one machine.",
+SECRET_KEY = env.secret(
+    "SECRET_KEY",
+    purpose="Signs sessions and the secrets in media and callback URLs. Without"
+    " it a key is made and kept in the data folder: enough for one machine.",
+) or Secret(generated_secret_key())
+SECRET_KEY_FALLBACKS = [
+    Secret(key)
+    for key in env.words(
+        "SECRET_KEY_FALLBACKS", purpose="Older keys that still verify, after a change."
     )
-    or generated_secret_key()
-)
-SECRET_KEY_FALLBACKS = env.words(
-    "SECRET_KEY_FALLBACKS", purpose="Older keys that still verify, after a change."
-)
+]
 ALLOWED_HOSTS = env.words(
     "ALLOWED_HOSTS",
     "localhost,127.0.0.1,[::1]",
@@ -242,7 +242,7 @@ DATABASES = {
     )
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-REDIS_URL = env.text(
+REDIS_URL = env.secret(
     "REDIS_URL",
     "redis://127.0.0.1:6379/0",
     purpose="Channel layer, Celery broker and live figures.",
@@ -302,6 +302,16 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 10.0,
         "options": {"expires": 9},
     },
+    "reap-audit": {
+        "task": "calls.reap_audit",
+        "schedule": 30.0,
+        "options": {"expires": 29},
+    },
+    "check-audit": {
+        "task": "calls.check_audit",
+        "schedule": 3600.0,
+        "options": {"expires": 3599},
+    },
     "note-trend": {
         "task": "calls.note_trend",
         "schedule": 10.0,
@@ -314,7 +324,7 @@ ACS_ENDPOINT = env.text(
     "ACSSTREAM_ACS_ENDPOINT",
     purpose="The ACS resource's endpoint, https://name.communication.azure.com.",
 ).rstrip("/")
-ACS_ACCESS_KEY = env.text(
+ACS_ACCESS_KEY = env.secret(
     "ACSSTREAM_ACS_ACCESS_KEY", purpose="An access key of the ACS resource (base64)."
 )
 ACS_RESOURCE_ID = env.text(
@@ -350,7 +360,7 @@ CALLBACK_AUTH = env.choice(
     AUTH_MODES,
     purpose="Whether callbacks must carry ACS's token beside the secret in their URL.",
 )
-EVENTGRID_SECRET = env.text(
+EVENTGRID_SECRET = env.secret(
     "ACSSTREAM_EVENTGRID_SECRET",
     purpose="Event Grid must call /webhooks/eventgrid?secret=<this>. Event Grid events"
     " are not signed by ACS.",
@@ -571,7 +581,7 @@ REALTIME_URL = env.text(
     "https://api.openai.com/v1",
     purpose="Its API; https://<resource>.openai.azure.com/openai/v1 on Azure.",
 )
-REALTIME_KEY = env.text(
+REALTIME_KEY = env.secret(
     "ACSSTREAM_REALTIME_KEY", purpose="Its key. Empty: no call is relayed."
 )
 REALTIME_MODEL = env.text(
@@ -621,6 +631,10 @@ WEB_DRAIN_SECONDS = env.number(
     10,
     purpose="Told to end, a web process gives requests under way so long.",
 )
+# --- Secrets ---------------------------------------------------------------------
+# What Django shows of a failure has no secrets, whether DEBUG is on or not.
+DEFAULT_EXCEPTION_REPORTER = "acsstream.discreet.DiscreetReporter"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "acsstream.discreet.DiscreetFilter"
 
 # --- Logs -------------------------------------------------------------------------
 LOGGING_CONFIG = "acsstream.logs.configure"
