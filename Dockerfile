@@ -4,7 +4,6 @@
 FROM node:22-slim AS npm
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-# Without what tests alone need.
 RUN npm ci --omit=dev --no-fund --no-audit
 
 # --- The virtual environment ------------------------------------------------------
