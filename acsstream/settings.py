@@ -105,9 +105,10 @@ INSTALLED_APPS = [
     "demo",
 ]
 MIDDLEWARE = [
+    # Outermost: no answer leaves without its headers.
+    "acsstream.headers.headers_middleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "acsstream.csp.csp_middleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "acsstream.zones.zone_middleware",

@@ -17,6 +17,7 @@ from channels.consumer import AsyncConsumer
 from django.conf import settings
 
 from calls.drafts import CallFacts
+from calls.journal_format import microseconds
 from streaming.auth import Caller, Refusal, call_of, connection_fault
 from streaming.ingest import MediaSession, Opening
 from streaming.outbound.sending import sender
@@ -24,7 +25,7 @@ from streaming.protocol.session import Refused
 from streaming.recorder import Recorder, recorder
 from streaming.room import NoRoomError
 from streaming.transcription.session import TranscriptionSession
-from streaming.websocket import DELIVERY
+from streaming.websocket import DELIVERY, ROUND_TRIP
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,7 @@ class MediaConsumer(AsyncConsumer):
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Refuse or accept, then keep everything until the socket ends."""
+        came_ns = time.monotonic_ns()
         await receive()  # websocket.connect
         house = recorder()
         caller = Caller.of(
@@ -69,7 +71,7 @@ class MediaConsumer(AsyncConsumer):
         # No subprotocol: ACS asks for none.
         await send({"type": "websocket.accept"})
         try:
-            session = self._open(house, caller, admitted, scope, send)
+            session = self._open(house, caller, admitted, scope, send, came_ns)
         except NoRoomError as exc:
             # Only an accepted socket can be told a code: 1013, try again later.
             house.refused["room"] += 1
@@ -85,6 +87,7 @@ class MediaConsumer(AsyncConsumer):
         admitted: tuple[UUID, CallFacts | None],
         scope: Any,
         send: Any,
+        came_ns: int,
     ) -> Session:
         call_id, facts = admitted
         client = scope.get("client")
@@ -102,10 +105,12 @@ class MediaConsumer(AsyncConsumer):
             caller.correlation_id,
             client[0] if client else "",
             datetime.now(UTC),
+            (time.monotonic_ns() - came_ns) // 1000,
         )
         session = self._take(house, call_id, opening, facts, superseded)
         if isinstance(session, MediaSession):
             session.send = sender(scope, send)
+            session.ping = scope.get("extensions", {}).get(ROUND_TRIP)
         log.info("call %s: %s socket %s opened", call_id, self.name, session.id)
         return session
 
@@ -190,7 +195,10 @@ class _Intake:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._opened = time.monotonic_ns()
+        # When it opened, as the call counts time: what was done for it since then is
+        # no part of how long a packet took.
+        now, opened = time.monotonic_ns(), microseconds(session.opening.opened_at)
+        self._opened = now - (session.call.at_us(now // 1000) - opened) * 1000
         self._limit = settings.MAX_FRAME_BYTES
         self.refused: asyncio.Future[Refused] = asyncio.Future()
 

@@ -7,9 +7,9 @@ from django.db import models
 from django.db.models import QuerySet
 from django.forms import Form, ModelChoiceField
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin
 
 from calls import audit_log
+from calls.admin.searching import BoundedSearch
 from calls.audit_words import HIDDEN
 from calls.models import AuditAction, Prompt
 
@@ -18,7 +18,7 @@ SECRET = ("password", "secret", "token", "key")
 CHANGES = "_audit_changes"
 
 
-class AuditedAdmin(ModelAdmin):
+class AuditedAdmin(BoundedSearch):
     """Notes every addition, change and deletion made with this admin.
 
     Django calls these hooks inside the transaction of the change: one that cannot be

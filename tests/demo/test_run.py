@@ -146,6 +146,16 @@ def assert_conversations(calls: list[Any]) -> None:
     heard = "We were heard for"
     spoken = [any(heard in note for note in call["notes"]) for call in calls]
     assert spoken == [False] * 6 + [True, True, False, False]
+    echoes = [call["echo_round_trip_ms"] for call in calls]
+    assert [bool(echo) for echo in echoes] == [False] * 7 + [True] + [False] * 2
+    assert_echo_was_timed(echoes[7], calls[7]["notes"])
+
+
+def assert_echo_was_timed(echo: Any, notes: list[str]) -> None:
+    """In noise what comes back is found; how soon is the affair of the machine."""
+    [heard] = re.findall(r"of (\d+) frames are in our recording", " ".join(notes))
+    assert int(heard) / 2 < echo["frames"] <= int(heard)
+    assert 0 < echo["p50"] <= echo["p95"] <= echo["worst"]
 
 
 def test_has_a_console_that_works_and_leaves_nothing_after_ctrl_c(
