@@ -9,7 +9,7 @@ import secrets
 import socket
 from pathlib import Path
 
-from acsstream.env import Env
+from acsstream.env import Env, Secret
 from acsstream.logs import logging_config
 from acsstream.unfold import UNFOLD as UNFOLD
 from calls.alarms.thresholds import LIMITS
@@ -49,17 +49,17 @@ def generated_secret_key() -> str:
     return path.read_text(encoding="ascii").strip()
 
 
-SECRET_KEY = (
-    env.text(
-        "SECRET_KEY",
-        purpose="Signs sessions and the secrets in media and callback URLs. Without"
-        " it a key is made and kept in the data folder: enough for one machine.",
+SECRET_KEY = env.secret(
+    "SECRET_KEY",
+    purpose="Signs sessions and the secrets in media and callback URLs. Without"
+    " it a key is made and kept in the data folder: enough for one machine.",
+) or Secret(generated_secret_key())
+SECRET_KEY_FALLBACKS = [
+    Secret(key)
+    for key in env.words(
+        "SECRET_KEY_FALLBACKS", purpose="Older keys that still verify, after a change."
     )
-    or generated_secret_key()
-)
-SECRET_KEY_FALLBACKS = env.words(
-    "SECRET_KEY_FALLBACKS", purpose="Older keys that still verify, after a change."
-)
+]
 ALLOWED_HOSTS = env.words(
     "ALLOWED_HOSTS",
     "localhost,127.0.0.1,[::1]",
@@ -91,6 +91,10 @@ INSTALLED_APPS = [
     "daphne",  # first: its runserver serves WebSockets too
     "unfold",
     "unfold.contrib.filters",
+    # Before calls, whose admin takes theirs away: it would show secrets.
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -107,6 +111,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     # Outermost: no answer leaves without its headers.
     "acsstream.headers.headers_middleware",
+    "acsstream.requests.request_middleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -115,6 +120,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "calls.sign_in.sessions.SessionMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -146,6 +152,86 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
 
+# --- Signing in -------------------------------------------------------------------
+# The first is what permissions are asked of.
+AUTHENTICATION_BACKENDS = [
+    "calls.sign_in.backends.LocalBackend",
+    "calls.sign_in.backends.SingleSignOnBackend",
+]
+SIGN_IN_TRIES = env.whole(
+    "ACSSTREAM_SIGN_IN_TRIES",
+    5,
+    purpose="Failed sign-ins by one name from one address after which they wait: 30 s,"
+    " twice as long after each further one, 15 minutes at most. 0: never.",
+)
+SESSION_SECONDS = 3600 * env.number(
+    "ACSSTREAM_SESSION_HOURS",
+    12,
+    most=720,
+    purpose="Hours after which one signs in again, whatever one did. 0: 30 days.",
+)
+SESSION_IDLE_SECONDS = 60 * env.number(
+    "ACSSTREAM_SESSION_IDLE_MINUTES",
+    120,
+    purpose="Minutes without opening a page or giving an order after which one signs"
+    " in again. 0: never, for a wallboard.",
+)
+SESSION_COOKIE_AGE = int(SESSION_SECONDS) or 30 * 24 * 3600
+TOTP_ROLES = [
+    role
+    for role in env.words(
+        "ACSSTREAM_TOTP_ROLES",
+        "none" if DEBUG else "administrator",
+        purpose="Roles whose local accounts need a code from an app beside the"
+        " password; superusers count as administrator. `none`: nobody; the default"
+        " while DEBUG is on.",
+    )
+    if role != "none"
+]
+OTP_TOTP_ISSUER = "acsstream"
+OIDC_ISSUER = env.text(
+    "ACSSTREAM_OIDC_ISSUER",
+    purpose="Single sign-on: the identity provider's issuer, to the letter. Entra ID:"
+    " https://login.microsoftonline.com/<tenant id>/v2.0. Empty: none.",
+)
+OIDC_CLIENT_ID = env.text(
+    "ACSSTREAM_OIDC_CLIENT_ID", purpose="Single sign-on: our client id there."
+)
+OIDC_CLIENT_SECRET = env.text(
+    "ACSSTREAM_OIDC_CLIENT_SECRET",
+    purpose="Single sign-on: our secret there. Empty: a public client, PKCE alone.",
+)
+OIDC_SCOPES = env.text(
+    "ACSSTREAM_OIDC_SCOPES",
+    "openid profile email",
+    purpose="Single sign-on: what is asked for.",
+)
+OIDC_CLAIMS = env.words(
+    "ACSSTREAM_OIDC_CLAIMS",
+    "roles,groups",
+    purpose="Single sign-on: the claims that list what roles follow from.",
+)
+OIDC_ROLES = env.json(
+    "ACSSTREAM_OIDC_ROLES",
+    purpose="Single sign-on: which of our roles a value of those claims means, as"
+    ' {"<group id or app role>": "operator"}. Who has none is refused.',
+)
+OIDC_NAME = env.text(
+    "ACSSTREAM_OIDC_NAME",
+    "single sign-on",
+    purpose="Single sign-on: what the button calls it: Sign in with ….",
+)
+SSO_ONLY = env.flag(
+    "ACSSTREAM_SSO_ONLY",
+    False,
+    purpose="Single sign-on alone: no password counts, but for ACSSTREAM_BREAK_GLASS.",
+)
+BREAK_GLASS = env.text(
+    "ACSSTREAM_BREAK_GLASS",
+    purpose="The one local account whose password counts then, for the day on which"
+    " the identity provider is down.",
+)
+
 # --- Database, Redis, Celery ------------------------------------------------------
 DATABASES = {
     "default": env.database(
@@ -156,7 +242,7 @@ DATABASES = {
     )
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-REDIS_URL = env.text(
+REDIS_URL = env.secret(
     "REDIS_URL",
     "redis://127.0.0.1:6379/0",
     purpose="Channel layer, Celery broker and live figures.",
@@ -216,6 +302,16 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 10.0,
         "options": {"expires": 9},
     },
+    "reap-audit": {
+        "task": "calls.reap_audit",
+        "schedule": 30.0,
+        "options": {"expires": 29},
+    },
+    "check-audit": {
+        "task": "calls.check_audit",
+        "schedule": 3600.0,
+        "options": {"expires": 3599},
+    },
     "note-trend": {
         "task": "calls.note_trend",
         "schedule": 10.0,
@@ -228,7 +324,7 @@ ACS_ENDPOINT = env.text(
     "ACSSTREAM_ACS_ENDPOINT",
     purpose="The ACS resource's endpoint, https://name.communication.azure.com.",
 ).rstrip("/")
-ACS_ACCESS_KEY = env.text(
+ACS_ACCESS_KEY = env.secret(
     "ACSSTREAM_ACS_ACCESS_KEY", purpose="An access key of the ACS resource (base64)."
 )
 ACS_RESOURCE_ID = env.text(
@@ -264,7 +360,7 @@ CALLBACK_AUTH = env.choice(
     AUTH_MODES,
     purpose="Whether callbacks must carry ACS's token beside the secret in their URL.",
 )
-EVENTGRID_SECRET = env.text(
+EVENTGRID_SECRET = env.secret(
     "ACSSTREAM_EVENTGRID_SECRET",
     purpose="Event Grid must call /webhooks/eventgrid?secret=<this>. Event Grid events"
     " are not signed by ACS.",
@@ -485,7 +581,7 @@ REALTIME_URL = env.text(
     "https://api.openai.com/v1",
     purpose="Its API; https://<resource>.openai.azure.com/openai/v1 on Azure.",
 )
-REALTIME_KEY = env.text(
+REALTIME_KEY = env.secret(
     "ACSSTREAM_REALTIME_KEY", purpose="Its key. Empty: no call is relayed."
 )
 REALTIME_MODEL = env.text(
@@ -512,6 +608,34 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = BEHIND_PROXY
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 X_FRAME_OPTIONS = "DENY"
 
+# --- Operating --------------------------------------------------------------------
+METRICS_TOKEN = env.text(
+    "ACSSTREAM_METRICS_TOKEN",
+    purpose="/metrics wants it as a bearer token. Empty: whoever reaches it may read.",
+)
+TRACES_URL = env.text(
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    purpose="Where traces go by OTLP over HTTP, such as http://collector:4318. Needs"
+    " `pip install 'acsstream[otel]'`. Empty: there are none.",
+)
+DRAIN_SECONDS = env.number(
+    "ACSSTREAM_DRAIN_SECONDS",
+    0,
+    # docker-compose.yml gives it half a minute more.
+    most=300,
+    purpose="Told to end, ingest takes no further socket and goes on with those it has"
+    " for so long at most. 0: it closes them at once, and ACS dials again.",
+)
+WEB_DRAIN_SECONDS = env.number(
+    "ACSSTREAM_WEB_DRAIN_SECONDS",
+    10,
+    purpose="Told to end, a web process gives requests under way so long.",
+)
+# --- Secrets ---------------------------------------------------------------------
+# What Django shows of a failure has no secrets, whether DEBUG is on or not.
+DEFAULT_EXCEPTION_REPORTER = "acsstream.discreet.DiscreetReporter"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "acsstream.discreet.DiscreetFilter"
+
 # --- Logs -------------------------------------------------------------------------
 LOGGING_CONFIG = "acsstream.logs.configure"
 LOGGING = logging_config(
@@ -524,6 +648,7 @@ LOGGING = logging_config(
     style=env.choice(
         "LOG_FORMAT", "text", ("text", "json"), purpose="How log lines are written."
     ),
+    node=NODE,
 )
 
 # Misspelt names do nothing; a system check points at them.

@@ -34,5 +34,6 @@ UNFOLD: dict[str, Any] = {
         "show_all_applications": False,
         "navigation": "calls.admin.sidebar.navigation",
     },
+    "ACCOUNT": {"navigation": "calls.sign_in.links.account_links"},
     "COMMAND": {"search_models": ["calls.call"]},
 }

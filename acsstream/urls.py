@@ -14,8 +14,11 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("", include("calls.urls")),
     path("jsi18n/", texts, name="jsi18n"),
+    # Before the admin, whose own pages they replace.
+    path("", include("calls.sign_in.urls")),
     # Before the admin, which would take them for apps of that name.
     path("admin/inbox/", include("calls.admin.inbox")),
     path("admin/preflight/", include("calls.admin.preflight")),
+    path("admin/systems/", include("calls.admin.systems")),
     path("admin/", admin.site.urls),
 ]

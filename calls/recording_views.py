@@ -124,7 +124,10 @@ def recording_peaks(request: HttpRequest, recording_id: UUID) -> HttpResponse:
 @from_storage
 def recording_manifest(request: HttpRequest, recording_id: UUID) -> HttpResponse:
     """Send the manifest: what the recording is made of."""
-    return stored_json(found(recording_id).manifest)
+    recording = found(recording_id)
+    if request.method == "GET":
+        audit_log.view_note(AuditAction.RECORDING_VIEWED, request, recording)
+    return stored_json(recording.manifest)
 
 
 def found(recording_id: UUID) -> Recording:

@@ -21,7 +21,9 @@ CONSOLE_PORT = 8000
 PORTS = range(20_000, 32_000)
 PORT_ATTEMPTS = 100
 # Variables of one's own that a demo may well share.
-SHARED = frozenset({"LOG_LEVEL", "LOG_FORMAT", "TIME_ZONE"})
+SHARED = frozenset(
+    {"LOG_LEVEL", "LOG_FORMAT", "TIME_ZONE", "OTEL_EXPORTER_OTLP_ENDPOINT"}
+)
 OWN_PREFIXES = ("ACSSTREAM_", "ACSEMU_")
 
 
@@ -157,6 +159,8 @@ def environment(folder: Path, ports: Ports, audio: Path | None) -> dict[str, str
             # Nothing is waived for a demo: tokens are verified as in production.
             "ACSSTREAM_MEDIA_AUTH": "required",
             "ACSSTREAM_CALLBACK_AUTH": "required",
+            # Its one account lives as long as it does, and is on this machine.
+            "ACSSTREAM_TOTP_ROLES": "none",
             # Sockets of an ingest process that was killed are soon taken for closed;
             # the emulator dials until there is a new one.
             "ACSSTREAM_LEASE_SECONDS": "5",

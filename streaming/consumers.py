@@ -6,13 +6,16 @@ nothing here needs that.
 """
 
 import asyncio
+import contextvars
 import logging
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, TypeAlias
 from uuid import UUID
 
+import structlog
 from channels.consumer import AsyncConsumer
 from django.conf import settings
 
@@ -24,6 +27,7 @@ from streaming.outbound.sending import sender
 from streaming.protocol.session import Refused
 from streaming.recorder import Recorder, recorder
 from streaming.room import NoRoomError
+from streaming.socket_trace import SocketTrace
 from streaming.transcription.session import TranscriptionSession
 from streaming.websocket import DELIVERY, ROUND_TRIP
 
@@ -108,6 +112,10 @@ class MediaConsumer(AsyncConsumer):
             (time.monotonic_ns() - came_ns) // 1000,
         )
         session = self._take(house, call_id, opening, facts, superseded)
+        # On every line of this task from here on.
+        structlog.contextvars.bind_contextvars(
+            call_id=str(call_id), connection_id=str(session.id)
+        )
         if isinstance(session, MediaSession):
             session.send = sender(scope, send)
             session.ping = scope.get("extensions", {}).get(ROUND_TRIP)
@@ -147,6 +155,12 @@ class MediaConsumer(AsyncConsumer):
         receive: Any,
         send: Any,
     ) -> None:
+        trace = SocketTrace(
+            house.live.redis,
+            f"{self.name} socket",
+            call_id=str(session.call.call_id),
+            connection_id=str(session.id),
+        )
         # Channels skips disconnect() after an exception or at shutdown: so `finally`.
         code, reason = NO_CLOSE_FRAME, "the socket's task was ended"
         try:
@@ -157,6 +171,7 @@ class MediaConsumer(AsyncConsumer):
                 code, reason = await _receive(session, receive, send)
         finally:
             self._end(house, session, code, reason)
+            trace.end(code, session.messages)
             log.info(
                 "call %s: %s socket %s closed (%s %r), %d messages",
                 session.call.call_id,
@@ -218,7 +233,8 @@ async def _listen(
 ) -> tuple[int, str]:
     """Have every message taken where it is read, without a task switch for each."""
     intake = _Intake(session)
-    deliver(intake)
+    # The server calls it from its own context; its lines shall name the call, too.
+    deliver(partial(contextvars.copy_context().run, intake))
     end = asyncio.ensure_future(receive())
     try:
         await asyncio.wait((end, intake.refused), return_when=asyncio.FIRST_COMPLETED)

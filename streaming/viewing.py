@@ -10,15 +10,17 @@ from django.contrib.auth import HASH_SESSION_KEY, get_user_model
 from django.db import DatabaseError
 from django.utils.crypto import constant_time_compare
 
+from calls.sign_in.sessions import is_over
+
 log = logging.getLogger(__name__)
 
 
 def viewer_of(session: Any, user_key: Any) -> Any:
     """Return a socket's user as they are now, or None if they are signed in no more.
 
-    As Django's middleware asks at each request: the session lives, and the password is
-    the one it was begun with. A fresh row: permissions are cached on the one that came
-    with the handshake.
+    As the middleware asks at each request: the session lives and has not run out, and
+    the password is the one it was begun with. A fresh row: permissions are cached on
+    the one that came with the handshake.
     """
     if user_key is None or not session.session_key:
         return None
@@ -26,7 +28,10 @@ def viewer_of(session: Any, user_key: Any) -> Any:
     if user is None:
         return None
     engine = import_module(settings.SESSION_ENGINE)
-    kept = engine.SessionStore(session.session_key).load().get(HASH_SESSION_KEY, "")
+    session_now = engine.SessionStore(session.session_key).load()
+    if is_over(session_now):
+        return None
+    kept = session_now.get(HASH_SESSION_KEY, "")
     hashes = [user.get_session_auth_hash(), *user.get_session_auth_fallback_hash()]
     return user if any(constant_time_compare(kept, one) for one in hashes) else None
 

@@ -75,12 +75,13 @@ def audit_log_empty() -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             "SELECT name, sql FROM sqlite_master"
-            " WHERE type = 'trigger' AND tbl_name = 'calls_auditentry'"
+            " WHERE type = 'trigger' AND tbl_name LIKE 'calls_audit%'"
         )
         triggers = cursor.fetchall()
         for name, _ in triggers:
             cursor.execute(f"DROP TRIGGER {name}")
         cursor.execute("DELETE FROM calls_auditentry")
+        cursor.execute("DELETE FROM calls_auditlink")
         for _, sql in triggers:
             cursor.execute(sql)
 

@@ -21,6 +21,8 @@ os.environ.setdefault(
 os.environ.setdefault("ACSSTREAM_PUBLIC_URL", "http://127.0.0.1:9")
 os.environ.setdefault("ACSSTREAM_MEDIA_URL", "ws://127.0.0.1:9")
 os.environ.setdefault("ACSSTREAM_EVENTGRID_SECRET", "event grid's secret")
+# Tests of the second factor ask for it themselves.
+os.environ.setdefault("ACSSTREAM_TOTP_ROLES", "none")
 
 from acsstream import settings as _settings  # noqa: E402 after the environment
 from acsstream.settings import *  # noqa: E402,F403 after the environment

@@ -22,7 +22,8 @@ class AuditedAdmin(BoundedSearch):
     """Notes every addition, change and deletion made with this admin.
 
     Django calls these hooks inside the transaction of the change: one that cannot be
-    noted is not made.
+    noted is not made. What the hooks add for Django comes first: at the commit its
+    references are checked before the chain is taken, which then waits for no row.
     """
 
     def construct_change_message(
@@ -34,23 +35,26 @@ class AuditedAdmin(BoundedSearch):
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """Note a new row and what it was made with."""
+        entry = super().log_addition(request, obj, message)
         changes = {name: after for name, (_, after) in self._changes(request).items()}
         change_note(request, obj, {"how": "added", "fields": changes})
-        return super().log_addition(request, obj, message)
+        return entry
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """Note a changed row, each changed field before and after."""
+        entry = super().log_change(request, obj, message)
         details = {"how": "changed", "fields": self._changes(request)}
         if inlines := [part for part in message if "name" in _only(part)]:
             details["inlines"] = inlines
         change_note(request, obj, details)
-        return super().log_change(request, obj, message)
+        return entry
 
     def log_deletions(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
         """Note each row that is about to go, with what was in it."""
+        entries = super().log_deletions(request, queryset)
         for obj in queryset:
             change_note(request, obj, {"how": "deleted", "fields": fields_of(obj)})
-        return super().log_deletions(request, queryset)
+        return entries
 
     @staticmethod
     def _changes(request: HttpRequest) -> dict[str, list[Any]]:

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('calls', '0016_connection_leftovers'),
+        ('calls', '0019_audit_chain'),
     ]
 
     operations = [

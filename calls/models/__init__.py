@@ -1,7 +1,13 @@
 """Tables and their querysets. No I/O beyond the database happens here."""
 
 from calls.models.alarm import Alarm, AlarmKind, AlarmState, Severity
-from calls.models.audit import AppendOnlyError, AuditAction, AuditEntry
+from calls.models.audit import (
+    AppendOnlyError,
+    AuditAction,
+    AuditCheck,
+    AuditEntry,
+    AuditLink,
+)
 from calls.models.call import (
     Call,
     CallState,
@@ -27,6 +33,7 @@ from calls.models.media import (
     Tone,
     Track,
 )
+from calls.models.people import SsoIdentity
 from calls.models.policy import (
     AnswerRule,
     Retention,
@@ -44,7 +51,9 @@ __all__ = [
     "AppendOnlyError",
     "AudioChunk",
     "AuditAction",
+    "AuditCheck",
     "AuditEntry",
+    "AuditLink",
     "Call",
     "CallEvent",
     "CallNote",
@@ -62,6 +71,7 @@ __all__ = [
     "Retention",
     "SavedView",
     "Severity",
+    "SsoIdentity",
     "StreamCommand",
     "StreamingProfile",
     "StreamingState",

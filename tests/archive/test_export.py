@@ -327,7 +327,7 @@ def test_a_wav_cannot_be_longer_than_its_header_can_tell() -> None:
 
 
 def test_a_name_with_few_rights_sees_no_call_to_choose() -> None:
-    client = logged_in(member_of("Auditors"))
+    client = logged_in(member_of("auditor"))
     call = recorded_call(caller=1)
     assert "export/" not in client.get(f"{LIST}?view=all").content.decode()
     assert choose(client, _selected_action=[call.pk]).status_code in (200, 302)

@@ -382,7 +382,7 @@ def test_nothing_is_kept_by_looking(operator: Client, path: str) -> None:
 
 
 def test_hostile_names_are_text() -> None:
-    client = logged_in(member_of("Operators"))
+    client = logged_in(member_of("operator"))
     hostile = "<img src=x onerror=alert(1)>"
     save(client, hostile, query="party=" + hostile)
     CallFactory.create(ended=True).tags.add(Tag.objects.create(name=hostile[:40]))

@@ -35,6 +35,13 @@ def idle_call(**fields: Any) -> Call:
     return call
 
 
+def log_take_away() -> None:
+    """Have nothing noted any more. What is noted so far is chained first."""
+    connection.check_constraints()
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE calls_auditentry RENAME TO elsewhere")
+
+
 # --- orders -----------------------------------------------------------------------
 
 
@@ -90,8 +97,7 @@ def test_notes_each_call_of_a_bulk_order_by_its_own(operator: Client) -> None:
 def test_asks_for_nothing_that_cannot_be_noted(operator: Client) -> None:
     call = idle_call()
     operator.raise_request_exception = False
-    with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE calls_auditentry RENAME TO elsewhere")
+    log_take_away()
 
     answer = operator.post(f"/calls/{call.pk}/commands/start_streaming")
 
@@ -192,8 +198,7 @@ def test_notes_nothing_where_no_audio_went_out(
 def test_sends_no_audio_that_cannot_be_noted(
     operator: Client, recording: Recording
 ) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE calls_auditentry RENAME TO elsewhere")
+    log_take_away()
 
     with pytest.raises(DatabaseError):
         operator.get(f"/recordings/{recording.pk}/audio")
@@ -247,7 +252,7 @@ def test_notes_a_new_profile_and_one_that_goes(root: Client) -> None:
 
 def test_notes_what_a_user_may_and_never_a_password(root: Client) -> None:
     user = UserFactory.create(username="ada")
-    group = Group.objects.get(name="Operators")
+    group = Group.objects.get(name="operator")
     root.post(
         f"/admin/auth/user/{user.pk}/change/",
         {
@@ -269,15 +274,15 @@ def test_notes_what_a_user_may_and_never_a_password(root: Client) -> None:
     )
 
     rights, password = entries(AuditAction.USER_CHANGED)
-    assert rights.details["fields"]["groups"] == [[], ["Operators"]]
+    assert rights.details["fields"]["groups"] == [[], ["operator"]]
     assert sentence(password) == "changed user “ada”: password"
     assert "horse" not in str(password.details)
 
 
 def test_notes_what_a_group_may(root: Client) -> None:
-    group = Group.objects.get(name="Auditors")
+    group = Group.objects.get(name="auditor")
     root.post(
-        f"/admin/auth/group/{group.pk}/change/", {"name": "Auditors", "permissions": []}
+        f"/admin/auth/group/{group.pk}/change/", {"name": "auditor", "permissions": []}
     )
 
     [entry] = entries(AuditAction.USER_CHANGED)
@@ -314,8 +319,7 @@ def test_notes_the_name_and_not_the_password_of_a_failed_sign_in() -> None:
 def test_signs_nobody_in_unnoted() -> None:
     UserFactory.create(username="ada", password="secret")
     client = Client(raise_request_exception=False)
-    with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE calls_auditentry RENAME TO elsewhere")
+    log_take_away()
 
     answer = client.post("/admin/login/", {"username": "ada", "password": "secret"})
 
@@ -328,8 +332,8 @@ def test_has_a_sentence_for_every_action() -> None:
 
 
 def test_gives_our_groups_the_right_to_look(db: None) -> None:
-    assert member_of("Auditors").has_perm("calls.view_auditentry")
-    assert not member_of("Operators").has_perm("calls.delete_auditentry")
+    assert member_of("auditor").has_perm("calls.view_auditentry")
+    assert not member_of("operator").has_perm("calls.delete_auditentry")
 
 
 def test_notes_what_is_done_to_rules_beside_their_form(root: Client) -> None:

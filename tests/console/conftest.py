@@ -18,13 +18,13 @@ from tests.factories import RecordingFactory, UserFactory, member_of
 @pytest.fixture
 def operator(db: None) -> Client:
     """A browser with an operator logged in."""
-    return logged_in(member_of("Operators"))
+    return logged_in(member_of("operator"))
 
 
 @pytest.fixture
 def auditor(db: None) -> Client:
     """A browser with an auditor logged in."""
-    return logged_in(member_of("Auditors"))
+    return logged_in(member_of("auditor"))
 
 
 @pytest.fixture

@@ -89,7 +89,7 @@ def fill(root: User) -> None:
     factories.UtteranceFactory.create(call=over, prompt=prompt)
     factories.ProcessFactory.create()
     factories.RuleFactory.create(name="Sales")
-    factories.member_of("Operators")
+    factories.member_of("operator")
     for severity in Severity:
         factories.AlarmFactory.create(call=live, severity=severity)
         factories.AlarmFactory.create(call=over, severity=severity, cleared=True)

@@ -369,7 +369,7 @@ def test_the_page_is_born_as_its_address_asks(operator: Client) -> None:
 
 def test_offers_to_listen_to_who_may(operator: Client, stranger: Client) -> None:
     assert 'data-listen="yes"' in operator.get("/admin/").content.decode()
-    user = member_of("Auditors")
+    user = member_of("auditor")
     user.groups.clear()
     user.user_permissions.add(Permission.objects.get(codename="view_call"))
     assert 'data-listen="no"' in logged_in(user).get("/admin/").content.decode()

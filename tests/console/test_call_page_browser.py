@@ -28,7 +28,7 @@ from calls.capability import call_secret
 from tests.factories import CallFactory, ParticipantFactory
 User.objects.create_superuser("root", password="secret")
 auditor = User.objects.create_user("auditor", password="secret", is_staff=True)
-auditor.groups.add(Group.objects.get(name="Auditors"))
+auditor.groups.add(Group.objects.get(name="auditor"))
 calls = []
 for number in range(2):
     call = CallFactory(live=True)

@@ -93,7 +93,7 @@ async def test_sends_whole_pictures_each_second(with_redis: str) -> None:
     )
     heard = live_call(track.call, [live_track(track.participant.raw_id)])
     publish(with_redis, snapshot(calls=[heard], streams=4))
-    async with watching(await browser_of("Auditors")) as viewer:
+    async with watching(await browser_of("auditor")) as viewer:
         for _ in range(2):
             seen = await picture(viewer)
             assert seen["live"]
@@ -104,19 +104,19 @@ async def test_sends_whole_pictures_each_second(with_redis: str) -> None:
 async def test_carries_hostile_names_as_plain_text() -> None:
     hostile = "<img src=x onerror=alert(1)>"
     await sync_to_async(CallFactory.create)(live=True, caller_name=hostile)
-    async with watching(await browser_of("Operators")) as viewer:
+    async with watching(await browser_of("operator")) as viewer:
         assert (await picture(viewer))["calls"][0]["from_name"] == hostile
 
 
 async def test_builds_one_picture_for_all_viewers() -> None:
-    one, two = await browser_of("Operators"), await browser_of("Auditors")
+    one, two = await browser_of("operator"), await browser_of("auditor")
     async with watching(one) as first, watching(two) as second:
         seen = {(await picture(first))["at"] for _ in range(2)}
         assert (await picture(second))["at"] in seen
 
 
 async def test_stops_working_when_nobody_watches() -> None:
-    async with watching(await browser_of("Operators")) as viewer:
+    async with watching(await browser_of("operator")) as viewer:
         await picture(viewer)
         assert board_feed.feed._task
     assert board_feed.feed._task is None
@@ -128,7 +128,7 @@ async def test_says_that_redis_is_down_and_shows_what_is_stored(
 ) -> None:
     settings.REDIS_URL = NOWHERE
     await sync_to_async(TrackFactory.create)()
-    async with watching(await browser_of("Operators")) as viewer:
+    async with watching(await browser_of("operator")) as viewer:
         seen = await picture(viewer)
     assert not seen["live"]
     assert "Redis" in seen["reason"]
@@ -141,7 +141,7 @@ async def test_goes_on_without_a_channel_layer(
 ) -> None:
     layer = {"BACKEND": "channels_redis.core.RedisChannelLayer"}
     settings.CHANNEL_LAYERS = {"default": layer | {"CONFIG": {"hosts": [NOWHERE]}}}
-    async with watching(await browser_of("Operators")) as viewer:
+    async with watching(await browser_of("operator")) as viewer:
         for _ in range(3):
             await picture(viewer)
 
@@ -155,7 +155,7 @@ async def test_survives_a_picture_that_fails(monkeypatch: pytest.MonkeyPatch) ->
             raise failures[0]
         return Picture(*found, **options)
 
-    async with watching(await browser_of("Operators")) as viewer:
+    async with watching(await browser_of("operator")) as viewer:
         await picture(viewer)
         monkeypatch.setattr("streaming.board_feed.Picture", fail_once)
         for _ in range(2):
@@ -167,7 +167,7 @@ async def test_says_that_the_database_is_down_and_keeps_what_it_knew(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     await sync_to_async(CallFactory.create)(live=True)
-    async with watching(await browser_of("Operators")) as viewer:
+    async with watching(await browser_of("operator")) as viewer:
         before = await picture(viewer)
 
         def fail(*_: Any) -> Any:
@@ -203,7 +203,7 @@ async def test_refuses_strangers_and_visitors() -> None:
 
 
 async def test_refuses_other_sites() -> None:
-    operator = await browser_of("Operators")
+    operator = await browser_of("operator")
     assert await refused(socket(operator, origin=b"https://evil.example"))
     assert await refused(socket(operator, origin=None))
 
@@ -220,7 +220,7 @@ async def closing_code(viewer: WebsocketCommunicator) -> int:
 
 @pytest.mark.parametrize("path", ["/ws/", "/ws/nothing", "/elsewhere", "/"])
 async def test_refuses_unknown_paths_politely(path: str) -> None:
-    operator = await browser_of("Operators")
+    operator = await browser_of("operator")
     assert await refused(socket(operator, path=path))
 
 
@@ -236,7 +236,7 @@ async def look(viewer: WebsocketCommunicator, **view: Any) -> dict[str, Any]:
 
 async def test_sends_each_viewer_the_rows_on_its_own_screen() -> None:
     calls = await sync_to_async(five_calls)()
-    one, two = await browser_of("Operators"), await browser_of("Auditors")
+    one, two = await browser_of("operator"), await browser_of("auditor")
     async with watching(one) as first, watching(two) as second:
         top = await look(first, first=0, count=2)
         bottom = await look(second, first=3, count=2, sort="-duration")
@@ -259,7 +259,7 @@ async def test_answers_a_new_view_at_once(monkeypatch: pytest.MonkeyPatch) -> No
     await sync_to_async(five_calls)()
     # Longer than the test is patient: only the view can bring the second snapshot.
     monkeypatch.setattr(board_feed, "SNAPSHOT_SECONDS", 10 * PATIENCE)
-    async with watching(await browser_of("Operators")) as viewer:
+    async with watching(await browser_of("operator")) as viewer:
         await picture(viewer)
         assert len((await look(viewer, count=1))["calls"]) == 1
 
@@ -279,7 +279,7 @@ async def test_says_what_is_wrong_with_a_view_and_keeps_the_old_one(
     sent: str, said: str
 ) -> None:
     await sync_to_async(five_calls)()
-    async with watching(await browser_of("Operators")) as viewer:
+    async with watching(await browser_of("operator")) as viewer:
         await look(viewer, count=2)
         await viewer.send_to(text_data=sent)
         told = await picture(viewer)
@@ -291,7 +291,7 @@ async def test_says_what_is_wrong_with_a_view_and_keeps_the_old_one(
 
 
 async def test_takes_no_bytes_for_a_view() -> None:
-    async with watching(await browser_of("Operators")) as viewer:
+    async with watching(await browser_of("operator")) as viewer:
         await viewer.send_to(bytes_data=b"\x00")
         told = await picture(viewer)
         while "error" not in told:
@@ -313,7 +313,7 @@ async def test_names_who_listens(with_redis: str) -> None:
                     "seen": 0.0,
                 },
             )
-    async with watching(await browser_of("Operators")) as viewer:
+    async with watching(await browser_of("operator")) as viewer:
         seen = await picture(viewer)
     assert seen["calls"][0]["listeners"] == ["mei", "ada"]
 
@@ -324,7 +324,7 @@ async def test_sends_the_hour_once_and_again_with_a_new_point(
     monkeypatch.setattr(board_feed, "TREND_SECONDS", 0)
     now = time.time()
     await sync_to_async(trend_note)(now - STEP)
-    async with watching(await browser_of("Operators")) as viewer:
+    async with watching(await browser_of("operator")) as viewer:
         first = await picture(viewer)
         assert first["trend"]["live_calls"][-1] == 0
         assert "trend" not in await look(viewer)
@@ -341,7 +341,7 @@ async def test_keeps_a_selected_call_that_has_ended(
 ) -> None:
     monkeypatch.setattr("calls.board_facts.LEAVING_SECONDS", 0)
     calls = await sync_to_async(five_calls)()
-    async with watching(await browser_of("Operators")) as viewer:
+    async with watching(await browser_of("operator")) as viewer:
         await look(viewer, selected=calls[1])
         over = Call.objects.filter(pk__in=calls[:2])
         await sync_to_async(over.update)(state="ended", ended_at=timezone.now())
@@ -357,7 +357,7 @@ async def test_closes_once_a_viewer_may_no_longer(
 ) -> None:
     monkeypatch.setattr(dashboard, "RECHECK_SNAPSHOTS", 1)
     monkeypatch.setattr(board_feed, "SNAPSHOT_SECONDS", 0.05)
-    client = await browser_of("Auditors")
+    client = await browser_of("auditor")
     viewer = socket(client)
     assert (await viewer.connect(timeout=PATIENCE))[0]
     await picture(viewer)
@@ -369,7 +369,7 @@ async def test_closes_once_a_viewer_may_no_longer(
 async def test_closes_after_a_logout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dashboard, "RECHECK_SNAPSHOTS", 1)
     monkeypatch.setattr(board_feed, "SNAPSHOT_SECONDS", 0.05)
-    client = await browser_of("Auditors")
+    client = await browser_of("auditor")
     viewer = socket(client)
     assert (await viewer.connect(timeout=PATIENCE))[0]
     await sync_to_async(client.logout)()
@@ -391,7 +391,7 @@ async def test_shows_at_once_that_a_command_has_settled(
     # Longer than the test is patient: only the poke can bring the second picture.
     monkeypatch.setattr(board_feed, "SNAPSHOT_SECONDS", 10 * PATIENCE)
     command = await sync_to_async(an_open_stop)()
-    async with watching(await browser_of("Auditors")) as viewer:
+    async with watching(await browser_of("auditor")) as viewer:
         first = await picture(viewer)
         await sync_to_async(command_settle)(command.id, CommandState.CONFIRMED)
         second = await picture(viewer)

@@ -426,7 +426,7 @@ async def test_streams_in_blocks_under_asgi(
     call: Call, caller: Recording, agent: Recording
 ) -> None:
     client = AsyncClient()
-    await client.aforce_login(await sync_to_async(member_of)("Operators"))
+    await client.aforce_login(await sync_to_async(member_of)("operator"))
     response: Any = await client.get(f"/calls/{call.pk}/everything.zip")
     blocks = [block async for block in response]
 

@@ -206,7 +206,7 @@ def test_finds_by_name_number_words_kind_and_assignee(
 ) -> None:
     call = CallFactory.create(live=True, from_raw_id="4:+12065550100")
     ParticipantFactory.create(call=call, raw_id="8:x", display_name="Ada Okafor")
-    assignee = member_of("Operators")
+    assignee = member_of("operator")
     assignee.username = "ada.assigned"
     assignee.save()
     wanted = AlarmFactory.create(
@@ -473,8 +473,8 @@ def test_only_posts_change_anything(operator: Client) -> None:
 
 
 def test_offers_those_who_may_handle_oneself_first(operator: Client) -> None:
-    member_of("Auditors")
-    other = member_of("Operators")
+    member_of("auditor")
+    other = member_of("operator")
     me = user_of(operator)
     people = operator.get("/alarms/handlers.json").json()["people"]
     assert [(one["id"], one["me"]) for one in people] == [

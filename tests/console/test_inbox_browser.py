@@ -25,7 +25,7 @@ from calls.models import Alarm, AlarmKind, Call, Severity
 from tests.factories import AlarmFactory, ParticipantFactory, member_of
 Alarm.objects.all().delete()
 if not User.objects.filter(username="mei.tanaka").exists():
-    mei = member_of("Operators")
+    mei = member_of("operator")
     mei.username = "mei.tanaka"
     mei.save()
 call = Call.objects.get(pk="{live}")

@@ -42,7 +42,7 @@ def mei() -> User:
 
 
 def named(name: str) -> User:
-    user = member_of("Operators")
+    user = member_of("operator")
     user.username = name
     user.save()
     return user
@@ -179,7 +179,7 @@ def test_does_not_open_again_what_has_come_back(ada: User) -> None:
 
 def test_lets_only_those_who_may_handle(ada: User) -> None:
     alarm = AlarmFactory.create()
-    for user in (member_of("Auditors"), UserFactory.create()):
+    for user in (member_of("auditor"), UserFactory.create()):
         with pytest.raises(PermissionDenied):
             alarm_handle(alarm.pk, Acknowledge(), by=user)
         with pytest.raises(PermissionDenied):
@@ -188,10 +188,10 @@ def test_lets_only_those_who_may_handle(ada: User) -> None:
     assert alarm.state == AlarmState.OPEN
 
     root = UserFactory.create(is_superuser=True)
-    gone = member_of("Operators")
+    gone = member_of("operator")
     gone.is_active = False
     gone.save()
-    outside = member_of("Operators")
+    outside = member_of("operator")
     outside.is_staff = False
     outside.save()
     assert set(handlers()) == {ada, root}

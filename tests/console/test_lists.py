@@ -237,9 +237,9 @@ def test_turns_away_ids_that_are_none(operator: Client, hostile: str) -> None:
 def test_makes_groups_once_and_leaves_them_alone(db: None) -> None:
     from django.core.management import call_command
 
-    operators = Group.objects.get(name="Operators")
+    operators = Group.objects.get(name="operator")
     assert operators.permissions.filter(codename="hang_up").exists()
-    auditors = Group.objects.get(name="Auditors")
+    auditors = Group.objects.get(name="auditor")
     rights = set(auditors.permissions.values_list("codename", flat=True))
     assert "play_recording" in rights
     assert not rights & {"download_recording", "control_streaming", "hang_up"}

@@ -172,7 +172,7 @@ def test_says_since_when_and_why_a_call_is_paused(operator: Client) -> None:
 
 def test_asks_the_database_no_more_for_a_long_history(operator: Client) -> None:
     call = CallFactory.create(live=True)
-    user = member_of("Operators")
+    user = member_of("operator")
     numbers = []
     for _ in range(2):
         with CaptureQueriesContext(

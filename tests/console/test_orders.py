@@ -114,7 +114,7 @@ def test_knows_no_other_calls_and_orders(operator: Client) -> None:
 def test_gives_no_order_by_get_or_from_another_site(db: None) -> None:
     call = idle_call()
     client = Client(enforce_csrf_checks=True)
-    client.force_login(member_of("Operators"))
+    client.force_login(member_of("operator"))
     assert client.get(endpoint(call, "hang_up")).status_code == 405
     assert client.post(endpoint(call, "hang_up")).status_code == 403
     assert not StreamCommand.objects.exists()

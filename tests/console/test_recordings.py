@@ -144,7 +144,7 @@ def test_answers_head_without_the_bytes(
 @pytest.mark.django_db(transaction=True)
 async def test_streams_in_blocks_under_asgi(recording: Recording, flac: bytes) -> None:
     client = AsyncClient()
-    await client.aforce_login(await sync_to_async(member_of)("Operators"))
+    await client.aforce_login(await sync_to_async(member_of)("operator"))
     response: Any = await client.get(url(recording))
     blocks = [block async for block in response]
     assert b"".join(blocks) == flac

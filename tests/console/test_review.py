@@ -124,7 +124,7 @@ def test_rates_and_takes_the_rating_back(operator: Client, call: Call) -> None:
 
 
 def test_gives_a_call_to_somebody_to_follow_up(operator: Client, call: Call) -> None:
-    member = member_of("Auditors")
+    member = member_of("auditor")
     member.first_name, member.last_name = "Ada", "Okafor"
     member.save()
 

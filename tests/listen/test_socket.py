@@ -66,7 +66,7 @@ async def browser_of(user: Callable[[], User]) -> Client:
 
 
 def operator() -> User:
-    return member_of("Operators")
+    return member_of("operator")
 
 
 def socket(
@@ -334,7 +334,7 @@ async def test_the_call_page_offers_listening_to_those_who_may(desk: Desk) -> No
         return str(found.content.decode())
 
     assert 'id="listen"' in await sync_to_async(page)(operator)
-    auditor = await sync_to_async(page)(lambda: member_of("Auditors"))
+    auditor = await sync_to_async(page)(lambda: member_of("auditor"))
     assert 'id="listen"' not in auditor
     assert "listen.js" not in auditor
     assert 'id="listeners"' in auditor
@@ -345,7 +345,7 @@ async def test_who_listens_is_told_to_those_who_may_see_the_call(
 ) -> None:
     call = await live_call(desk)
     url = f"/calls/{call.pk}/listeners.json"
-    auditor = await browser_of(lambda: member_of("Auditors"))
+    auditor = await browser_of(lambda: member_of("auditor"))
     stranger = await browser_of(UserFactory.create)
     async with listener(call.pk, await browser_of(operator)) as ear:
         await ear.say(type="start", at=None, generation=1)

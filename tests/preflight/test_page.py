@@ -81,7 +81,7 @@ def test_the_permission_is_enough() -> None:
 
 
 def test_without_the_permission_nobody_sees_or_runs_it() -> None:
-    for user in (UserFactory.create(), member_of("Auditors")):
+    for user in (UserFactory.create(), member_of("auditor")):
         client = browser_of(user)
         assert client.get(PAGE).status_code == 403
         assert client.post(f"{PAGE}media-url/").status_code == 403

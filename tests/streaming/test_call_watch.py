@@ -154,7 +154,7 @@ class Page:
 
 
 @asynccontextmanager
-async def looking(call_id: UUID, group: str = "Operators") -> AsyncIterator[Page]:
+async def looking(call_id: UUID, group: str = "operator") -> AsyncIterator[Page]:
     viewer = page(call_id, await browser_of(group))
     accepted, _ = await viewer.connect(timeout=PATIENCE)
     assert accepted
@@ -261,7 +261,7 @@ async def test_a_page_that_comes_later_gets_everything(
         recorder.hear(ADA, 150, 200)
         await recorder.tell()
         await first.until(lambda _: any(first.holes.values()))
-        async with looking(call.pk, "Auditors") as second:
+        async with looking(call.pk, "auditor") as second:
             await second.until(lambda _: second.waves)
             assert len(call_watch.watches) == 1
 
@@ -425,7 +425,7 @@ async def closing_code(viewer: WebsocketCommunicator) -> int:
 
 
 async def test_knows_no_call_that_is_not_there() -> None:
-    viewer = page(uuid4(), await browser_of("Operators"))
+    viewer = page(uuid4(), await browser_of("operator"))
     assert (await viewer.connect(timeout=PATIENCE))[0]
     assert await closing_code(viewer) == call_watch.UNKNOWN_CALL
     await viewer.disconnect()
@@ -444,7 +444,7 @@ async def test_closes_once_a_viewer_may_no_longer(
     call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(call_watch, "RECHECK_LOOKS", 1)
-    viewer = page(call.pk, await browser_of("Operators"))
+    viewer = page(call.pk, await browser_of("operator"))
     assert (await viewer.connect(timeout=PATIENCE))[0]
     await sync_to_async(User.objects.update)(is_active=False)
     assert await closing_code(viewer) == call_watch.FORBIDDEN

@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
 @pytest.fixture
 def user() -> User:
-    return member_of("Operators")
+    return member_of("operator")
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ import django
 django.setup()
 from django.contrib.auth.models import Group, User
 ada = User.objects.create_user("ada", password="secret", is_staff=True)
-ada.groups.add(Group.objects.get(name="Operators"))
+ada.groups.add(Group.objects.get(name="operator"))
 """
 TAKE = """
 import django

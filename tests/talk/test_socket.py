@@ -52,7 +52,7 @@ def browser_of(user: Callable[[], User]) -> Client:
 
 
 def operator() -> User:
-    return member_of("Operators")
+    return member_of("operator")
 
 
 @sync_to_async
@@ -64,7 +64,7 @@ def entries() -> list[tuple[str, dict[str, Any]]]:
 @pytest.mark.parametrize("who", ["nobody", "auditor", "other site", "withdrawn"])
 async def test_refuses_before_the_handshake_who_may_not_speak(who: str) -> None:
     call = await live_call()
-    user = (lambda: member_of("Auditors")) if who == "auditor" else operator
+    user = (lambda: member_of("auditor")) if who == "auditor" else operator
     client = None if who == "nobody" else await browser_of(user)
     if who == "withdrawn":
         await sync_to_async(User.objects.update)(is_active=False)
@@ -115,8 +115,8 @@ async def test_nothing_is_heard_of_who_cannot_be_noted(
 
 async def test_one_speaks_at_a_time_and_the_second_is_told_who() -> None:
     call = await live_call()
-    ada = await browser_of(lambda: member_of("Operators"))
-    bob = await browser_of(lambda: member_of("Operators"))
+    ada = await browser_of(lambda: member_of("operator"))
+    bob = await browser_of(lambda: member_of("operator"))
     async with ingest(), mouth(call.pk, ada) as one, mouth(call.pk, bob) as two:
         await one.open()
         speaking = await sync_to_async(talker)(call.pk)
@@ -404,9 +404,9 @@ async def test_a_browser_that_says_nothing_more_is_not_waited_for(
 @pytest.mark.parametrize(
     ("group", "fields", "microphone"),
     [
-        ("Operators", {}, "(self)"),
-        ("Operators", {"live": False, "ended": True}, "()"),
-        ("Auditors", {}, "()"),
+        ("operator", {}, "(self)"),
+        ("operator", {"live": False, "ended": True}, "()"),
+        ("auditor", {}, "()"),
     ],
 )
 async def test_the_page_may_ask_for_the_microphone_where_one_can_speak(
@@ -424,7 +424,7 @@ async def test_the_page_may_ask_for_the_microphone_where_one_can_speak(
 
 async def test_who_speaks_is_told_to_those_who_may_see_the_call() -> None:
     call = await live_call()
-    auditor = await browser_of(lambda: member_of("Auditors"))
+    auditor = await browser_of(lambda: member_of("auditor"))
     async with ingest(), mouth(call.pk, await browser_of(operator)) as one:
         await one.open()
         shown = await sync_to_async(auditor.get)(f"/calls/{call.pk}/listeners.json")

@@ -1,0 +1,1 @@
+"""How people come in: password and code, single sign-on, lockout, sessions."""

@@ -1,0 +1,56 @@
+"""Whose password counts, and users that the identity provider vouches for."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.backends import BaseBackend, ModelBackend
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+
+from calls.audit_log import address_of
+from calls.sign_in.lockout import wait_for
+
+LOCAL = "calls.sign_in.backends.LocalBackend"
+SINGLE_SIGN_ON = "calls.sign_in.backends.SingleSignOnBackend"
+# On a request: for how many seconds nobody may try this name from there.
+WAIT = "sign_in_wait"
+
+
+class LocalBackend(ModelBackend):
+    """A name and a password, unless they were guessed at too often.
+
+    The password is not even looked at while somebody has to wait, whoever they are.
+    """
+
+    def authenticate(
+        self,
+        request: HttpRequest | None,
+        username: str | None = None,
+        password: str | None = None,
+        **_: Any,
+    ) -> Any:
+        """Return the user; None or PermissionDenied if it is not to be."""
+        if username is None or password is None:
+            return None
+        if not password_counts(username):
+            raise PermissionDenied
+        wait = wait_for(username, address_of(request))
+        if wait:
+            if request is not None:
+                setattr(request, WAIT, wait.total_seconds())
+            raise PermissionDenied
+        return super().authenticate(request, username=username, password=password)
+
+
+class SingleSignOnBackend(BaseBackend):
+    """Finds the user of a session that single sign-on began. Rights are the other's."""
+
+    def get_user(self, user_id: int) -> User | None:
+        """Return the user, if they are still active."""
+        return User.objects.filter(pk=user_id, is_active=True).first()
+
+
+def password_counts(username: str) -> bool:
+    """Say whether this name may come in with a password at all."""
+    return not settings.SSO_ONLY or username == settings.BREAK_GLASS

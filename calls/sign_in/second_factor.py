@@ -1,0 +1,124 @@
+"""Codes from an app, and recovery codes: what beside the password lets somebody in.
+
+Recovery codes are random, long and used once; they are kept as keyed hashes.
+"""
+
+import base64
+import io
+import secrets
+from typing import Any, Final
+
+import segno
+from django.conf import settings
+from django.db import transaction
+from django.utils.crypto import salted_hmac
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from calls.groups import ADMINISTRATOR
+
+RECOVERY_CODES: Final = 10
+# 49 bits; and who guesses has to wait.
+CODE_LETTERS: Final = 10
+ALPHABET: Final = "abcdefghjkmnpqrstuvwxyz23456789"
+
+
+def is_enrolled(user: Any) -> bool:
+    """Say whether a user has an app that shows codes."""
+    return bool(TOTPDevice.objects.filter(user=user, confirmed=True).exists())
+
+
+def is_required(user: Any) -> bool:
+    """Say whether a user must have one. Superusers are administrators."""
+    roles = set(settings.TOTP_ROLES)
+    if user.is_superuser and ADMINISTRATOR in roles:
+        return True
+    return bool(roles) and user.groups.filter(name__in=roles).exists()
+
+
+def draft_of(user: Any) -> TOTPDevice:
+    """Return the app that a user is about to add; the same until it is confirmed."""
+    found = TOTPDevice.objects.filter(user=user, confirmed=False).first()
+    return found or TOTPDevice.objects.create(user=user, name="app", confirmed=False)
+
+
+def confirm(user: Any, code: str) -> list[str] | None:
+    """Take the app whose code this is; return recovery codes, None if it is not."""
+    draft = draft_of(user)
+    if not draft.verify_token(_digits(code)):
+        return None
+    with transaction.atomic():
+        TOTPDevice.objects.filter(user=user).exclude(pk=draft.pk).delete()
+        draft.confirmed = True
+        draft.save(update_fields=["confirmed"])
+        return recovery_make(user)
+
+
+def accepts(user: Any, code: str) -> bool:
+    """Say whether a code lets a user in; each does once."""
+    digits = _digits(code)
+    is_from_app = digits.isascii() and digits.isdigit()
+    # Of two requests with one code, one comes first.
+    with transaction.atomic():
+        if is_from_app:
+            apps = TOTPDevice.objects.select_for_update()
+            app = apps.filter(user=user, confirmed=True).first()
+            return app is not None and bool(app.verify_token(digits))
+        spares = StaticDevice.objects.select_for_update()
+        spare = spares.filter(user=user, confirmed=True).first()
+        return spare is not None and bool(spare.verify_token(_kept(user, code)))
+
+
+def recovery_make(user: Any) -> list[str]:
+    """Return new recovery codes; the old ones are void."""
+    StaticDevice.objects.filter(user=user).delete()
+    device = StaticDevice.objects.create(user=user, name="recovery codes")
+    codes = [
+        "".join(secrets.choice(ALPHABET) for _ in range(CODE_LETTERS))
+        for _ in range(RECOVERY_CODES)
+    ]
+    for code in codes:
+        device.token_set.create(token=_kept(user, code))
+    return [f"{code[:5]}-{code[5:]}" for code in codes]
+
+
+def recovery_left(user: Any) -> int:
+    """Return how many recovery codes a user has left."""
+    devices = StaticDevice.objects.filter(user=user)
+    return sum(device.token_set.count() for device in devices)
+
+
+def reset(user: Any) -> bool:
+    """Forget a user's app and recovery codes; say whether there were any."""
+    with transaction.atomic():
+        apps = TOTPDevice.objects.filter(user=user)
+        had = apps.filter(confirmed=True).exists()
+        apps.delete()
+        StaticDevice.objects.filter(user=user).delete()
+    return had
+
+
+def qr_svg(device: TOTPDevice) -> str:
+    """Return the QR code that an app reads, as SVG without styles."""
+    out = io.BytesIO()
+    segno.make(device.config_url, error="m").save(
+        out, kind="svg", xmldecl=False, svgns=True, scale=5, border=4, light="#fff"
+    )
+    return out.getvalue().decode()
+
+
+def secret_text(device: TOTPDevice) -> str:
+    """Return the secret as people type it: base32 in groups of four."""
+    text = base64.b32encode(device.bin_key).decode().rstrip("=")
+    return " ".join(text[at : at + 4] for at in range(0, len(text), 4))
+
+
+def _digits(code: str) -> str:
+    return "".join(code.split())[:16]
+
+
+def _kept(user: Any, code: str) -> str:
+    """Return what is stored of a recovery code: 80 bits of a keyed hash."""
+    plain = "".join(letter for letter in code.lower() if letter.isalnum())
+    digest = salted_hmac(f"recovery.{user.pk}", plain, algorithm="sha256").digest()
+    return base64.b32encode(digest).decode()[:16]
