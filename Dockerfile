@@ -4,7 +4,7 @@
 FROM node:22-slim AS npm
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci --no-fund --no-audit
+RUN npm ci --omit=dev --no-fund --no-audit
 
 # --- The virtual environment ------------------------------------------------------
 # The Python that the tests run on.
