@@ -67,7 +67,8 @@ async def test_a_socket_opens_for_whom_its_rule_names(path: str) -> None:
         session = None if who == ANONYMOUS else sessions[who]
         one = socket(path, call, session)
         opened[who], _ = await one.connect(timeout=PATIENCE)
-        await one.disconnect()
+        if opened[who]:
+            await one.disconnect(timeout=PATIENCE)
 
     assert opened == {who: may(who, SOCKETS[path]) for who in WHO}
 
@@ -127,7 +128,7 @@ async def code_of(one: WebsocketCommunicator) -> int:
     while True:
         told = await one.receive_output(timeout=PATIENCE)
         if told["type"] == "websocket.close":
-            await one.disconnect()
+            await one.disconnect(timeout=PATIENCE)
             code: int = told["code"]
             return code
 
