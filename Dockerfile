@@ -4,7 +4,7 @@
 FROM node:22-slim AS npm
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci --no-fund --no-audit
+RUN npm ci --omit=dev --no-fund --no-audit
 
 # --- The virtual environment ------------------------------------------------------
 # The Python that the tests run on.
@@ -34,5 +34,4 @@ VOLUME /data
 EXPOSE 8000 8001
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \
     CMD ["python", "deploy/healthcheck.py", "8000"]
-# -v 0: the access log would show the secrets in paths.
-CMD ["daphne", "-v", "0", "--bind", "0.0.0.0", "--port", "8000", "acsstream.asgi:application"]
+CMD ["python", "manage.py", "web", "--host", "0.0.0.0", "--port", "8000"]

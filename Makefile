@@ -8,12 +8,13 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 # Extra arguments: `make demo ARGS="--once --calls 3"`, `make test ARGS="-k journal"`.
 ARGS ?=
 # Test processes. Many tests run whole installations: more than four get in their own way.
-WORKERS ?= --numprocesses logical --maxprocesses 4
+# The tests of a file stay together, because they share theirs. Long files come first.
+WORKERS ?= --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help setup ready demo test test-pure test-postgres test-suite faults lies press listen \
-	talk check bench echo wallboard archive-bench soak autobahn fix texts lock clean migrate
+	talk check audit bench echo wallboard archive-bench soak autobahn fix texts lock clean migrate
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,15 +61,23 @@ talk: $(STAMPS)/dev $(STAMPS)/npm-dev ## From a browser's microphone to the call
 	ACSSTREAM_TEST_TALK=1 $(BIN)/pytest --numprocesses 0 -o faulthandler_timeout=0 \
 		tests/talk/test_browser.py tests/talk/test_resampler.py $(ARGS)
 
+SOURCES := acsstream benchmarks calls demo deploy emulator scripts streaming
+
 check: $(STAMPS)/dev ## Format, lint, types, import contracts, Django's checks, migrations
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive $(SOURCES)
 	$(BIN)/python scripts/requirements_agree.py
 	$(BIN)/python manage.py check
 	scripts/production_env $(BIN)/python manage.py check --deploy --fail-level WARNING
 	$(BIN)/python manage.py makemigrations --check --dry-run --skip-checks
+
+audit: $(STAMPS)/dev $(STAMPS)/npm ## Known vulnerabilities of what we depend on; says so if nobody can be asked
+	$(BIN)/python -m scripts.audit
+	@# For reading: not every registry answers it, and npm brings browser files only.
+	-npm audit --omit=dev --loglevel=error
 
 bench: $(STAMPS)/dev ## Measure what it all costs beside others, 8 minutes (ARGS="--quick")
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -29,6 +29,8 @@ def web_application() -> Any:
     from channels.security.websocket import AllowedHostsOriginValidator
     from django.urls import re_path
 
+    from calls.tracing import tracing_start
+    from calls.web_totals import web_pulse
     from streaming.media_routing import media, refuse
     from streaming.routing import browser_urlpatterns
 
@@ -46,7 +48,13 @@ def web_application() -> Any:
         app: Any = for_browsers if scope["path"].startswith("/ws/") else media
         await app(scope, receive, send)
 
-    return ProtocolTypeRouter({"http": http, "websocket": websocket})
+    async def answered(scope: Any, receive: Any, send: Any) -> None:
+        """Serve a request; with the first one this process shows that it lives."""
+        web_pulse.start()
+        tracing_start("web")
+        await http(scope, receive, send)
+
+    return ProtocolTypeRouter({"http": answered, "websocket": websocket})
 
 
 application = web_application()

@@ -19,7 +19,12 @@ from calls.checks import enforce  # noqa: E402 after setup
 
 enforce()
 
+from django.conf import settings  # noqa: E402 after setup
+
+from calls.health.findings import report  # noqa: E402 after setup
+from calls.tracing import tracing_start, tracing_stop  # noqa: E402 after setup
 from streaming.media_routing import media  # noqa: E402 after setup
+from streaming.readiness import ingest_findings  # noqa: E402 after setup
 from streaming.recorder import recorder, recorder_stop  # noqa: E402 after setup
 
 
@@ -42,9 +47,11 @@ async def lifespan(receive: Any, send: Any) -> None:
         message = await receive()
         if message["type"] == "lifespan.startup":
             recorder().start()
+            tracing_start("ingest")
             await send({"type": "lifespan.startup.complete"})
         else:
             await recorder_stop()
+            await asyncio.to_thread(tracing_stop)
             await send({"type": "lifespan.shutdown.complete"})
             return
 
@@ -60,8 +67,9 @@ async def health(path: str, send: Any) -> None:
     }
     status = 200
     if path == "/readyz":
-        facts["refuses"] = house.no_room()
-        status = 503 if facts["refuses"] else 200
+        facts |= {"process": "ingest", "node": settings.NODE}
+        facts |= {"refuses": house.no_room(), **report(ingest_findings(house))}
+        status = 200 if facts["ready"] else 503
     elif path != "/healthz":
         status, facts = 404, {"error": "there is nothing here but media sockets"}
     body = json.dumps(facts).encode()

@@ -12,6 +12,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "acsstream.settings")
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from acsstream import crew as crew  # its receivers
+
 app = Celery("acsstream")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 # Journals lie on one node's disk, so finishing them is that node's work. A worker

@@ -1,9 +1,11 @@
 """What a page may load and run: the Content Security Policy of every answer.
 
-Django 6 has such a middleware built in; 5.2, which we run on, has none. The day the
-project moves, this module becomes its `SECURE_CSP` setting.
+`acsstream/headers.py` puts it there, with the other headers. Django 6 has such a
+middleware built in; 5.2, which we run on, has none. The day the project moves, this
+module becomes its `SECURE_CSP` setting.
 
-The policy is own origin only. No script stands in a page, so script-src needs no nonce.
+The policy is own origin only, but for audio that browsers fetch from the storage itself
+(ACSSTREAM_SIGNED_URLS). No script stands in a page, so script-src needs no nonce.
 Style sheets are files, too, but for one that the player's waveform makes in its shadow
 tree: it carries the page's nonce. `style="…"` is refused everywhere.
 
@@ -14,19 +16,12 @@ build that does not cannot read them: they assign, and call `localStorage`.
 """
 
 import secrets
-from collections.abc import Awaitable, Callable
 from functools import cached_property
-from http import HTTPStatus
-from inspect import iscoroutinefunction
 from typing import cast
 
-from django.conf import settings
 from django.http import HttpRequest
-from django.http.response import HttpResponseBase
-from django.utils.decorators import sync_and_async_middleware
 
-Answer = Callable[[HttpRequest], HttpResponseBase]
-AsyncAnswer = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
+from calls.storage import signed_origin
 
 HEADER = "Content-Security-Policy"
 # What of the machine is none of our business. The microphone is, on one page.
@@ -57,11 +52,18 @@ class PagePolicy:
         evaluating = " 'unsafe-eval'" if self.evaluates else ""
         return (
             f"default-src 'self'; script-src 'self'{evaluating};"
-            f" style-src 'self'{style}; img-src 'self' data:; media-src 'self' blob:;"
+            f" style-src 'self'{style}; img-src 'self' data:;"
+            f" media-src 'self' blob:{_elsewhere()};"
             # 'self' is ws:// and wss:// of this host, too (CSP 3, 6.7.2.8).
             " connect-src 'self'; object-src 'none'; base-uri 'none';"
             " frame-ancestors 'none'; form-action 'self'"
         )
+
+
+def _elsewhere() -> str:
+    """Return where audio may come from beside us: the storage, if it is to."""
+    origin = signed_origin()
+    return f" {origin}" if origin else ""
 
 
 def page_policy(request: HttpRequest) -> PagePolicy:
@@ -72,34 +74,3 @@ def page_policy(request: HttpRequest) -> PagePolicy:
         policy = PagePolicy()
         request.page_policy = policy  # type: ignore[attr-defined] # ours, set here only
     return cast(PagePolicy, policy)
-
-
-@sync_and_async_middleware
-def csp_middleware(get_response: Answer | AsyncAnswer) -> Answer | AsyncAnswer:
-    """Say in every answer what its page may load. A view's own header stays."""
-    if iscoroutinefunction(get_response):
-        answer_later = cast(AsyncAnswer, get_response)
-
-        async def later(request: HttpRequest) -> HttpResponseBase:
-            return _told(request, await answer_later(request))
-
-        return later
-    answer = cast(Answer, get_response)
-
-    def at_once(request: HttpRequest) -> HttpResponseBase:
-        return _told(request, answer(request))
-
-    return at_once
-
-
-def _told(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-    policy = page_policy(request)
-    response.headers.setdefault("Permissions-Policy", policy.permissions)
-    # Django's debug pages have their styles and scripts inside.
-    is_debug_page = settings.DEBUG and response.status_code in (
-        HTTPStatus.NOT_FOUND,
-        HTTPStatus.INTERNAL_SERVER_ERROR,
-    )
-    if not is_debug_page:
-        response.headers.setdefault(HEADER, str(policy))
-    return response

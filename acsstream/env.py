@@ -23,6 +23,15 @@ TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off"}
 
 
+class Secret(str):
+    """A text that `repr` does not show: settings are printed by many."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'" if self else "''"
+
+
 @dataclass(frozen=True, slots=True)
 class Variable:
     """One environment variable: what `Env` was asked for."""
@@ -54,6 +63,13 @@ class Env:
         """
         self._declare(name, "text", shown or default, purpose)
         return self._raw(name) or default
+
+    def secret(
+        self, name: str, default: str = "", *, shown: str = "", purpose: str
+    ) -> Secret:
+        """Return the text of `name`, which is nobody's business."""
+        self._declare(name, "secret", shown or default, purpose)
+        return Secret(self._raw(name) or default)
 
     def flag(self, name: str, default: bool, *, purpose: str) -> bool:
         """Return a truth value; all but 1/0, true/false, yes/no, on/off is refused."""
@@ -125,13 +141,16 @@ class Env:
         return Path(raw).expanduser().resolve() if raw else default
 
     def json(self, name: str, *, purpose: str) -> dict[str, Any]:
-        """Return the JSON object of `name`, `{}` when it is not set."""
+        """Return the JSON object of `name`, `{}` when it is not set.
+
+        Its texts are secrets: keys, connection strings.
+        """
         self._declare(name, "JSON object", "{}", purpose)
         raw = self._raw(name)
         if not raw:
             return {}
         try:
-            value = json.loads(raw)
+            value = json.loads(raw, object_hook=_secrets)
         except ValueError as exc:
             self.problems.append(f"{name}: not JSON: {exc}")
             return {}
@@ -186,13 +205,22 @@ class Env:
             return value
         try:
             return Path(path).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as exc:
+        except (OSError, ValueError) as exc:
             reason = exc.strerror if isinstance(exc, OSError) else "not UTF-8"
-            self.problems.append(f"{name}_FILE: cannot read {path}: {reason}")
+            # What is no path may be the secret itself, put into the wrong variable.
+            which = path if path.startswith(("/", ".", "~")) else "it: no absolute path"
+            self.problems.append(f"{name}_FILE: cannot read {which}: {reason}")
             return ""
 
     def _declare(self, name: str, kind: str, default: str, purpose: str) -> None:
         self.variables[name] = Variable(name, kind, default, purpose)
+
+
+def _secrets(told: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: Secret(value) if isinstance(value, str) else value
+        for name, value in told.items()
+    }
 
 
 def database_from_url(url: str) -> dict[str, Any]:
@@ -229,7 +257,7 @@ def postgresql(parts: SplitResult, port: int | None) -> dict[str, Any]:
         "ENGINE": "django.db.backends.postgresql",
         "NAME": unquote(parts.path.lstrip("/")),
         "USER": unquote(parts.username or ""),
-        "PASSWORD": unquote(parts.password or ""),
+        "PASSWORD": Secret(unquote(parts.password or "")),
         "HOST": host,
         "PORT": str(port or ""),
         "CONN_MAX_AGE": 60,

@@ -12,14 +12,35 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
+from acsstream.log_context import context_processors
+
 # Capability URLs: whoever holds the secret may stream into a call or report on it.
-SECRET_IN_PATH = re.compile(r"(/(?:media|transcription|webhooks/calls)/)[^\s/?\"'\\]+")
-SECRET_IN_QUERY = re.compile(r"([?&](?:secret|sig|code)=)[^\s&\"'\\]+")
+SECRET_IN_PATH = re.compile(
+    r"(?i)((?:/|%2f)(?:media|transcription|webhooks/calls|webhooks%2fcalls)(?:/|%2f))"
+    r"[^\s/?\"'\\]+"
+)
+SECRET_IN_QUERY = re.compile(
+    r"(?i)([?&](?:secret|sig|code|token|access_token|key)=)[^\s&\"'\\]+"
+)
+# redis://:password@host, postgresql://user:password@host
+PASSWORD_IN_URL = re.compile(r"(://[^\s:/@\"']*:)[^\s@\"']+(?=@)")
+# Three parts, or the two of a token without a signature; incomingCallContext is one.
+JWT = re.compile(r"\beyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?")
+BEARER = re.compile(r"(?i)\b(bearer|hmac-sha256)\s+[\w.~+/=&-]{8,}")
+# +12065550100, +44 20 7946 0100, %2B1206…, tel:…, and ACS's 4:+1206…
+NUMBER = re.compile(r"(?i)(\+|%2b)(?:[1-9](?:[ ().-]{0,2}\d){6,14})(?!\d)")
 
 
 def without_secrets(text: str) -> str:
-    """Return `text` with the secrets of our own routes replaced by `***`."""
-    return SECRET_IN_QUERY.sub(r"\1***", SECRET_IN_PATH.sub(r"\1***", text))
+    """Return `text` with what no log may have replaced by `***`.
+
+    Secrets of our own routes, passwords in URLs, tokens, phone numbers. A last line:
+    the first is that nobody logs them, and what has no such form is not seen here.
+    """
+    text = SECRET_IN_QUERY.sub(r"\1***", SECRET_IN_PATH.sub(r"\1***", text))
+    text = PASSWORD_IN_URL.sub(r"\1***", text)
+    text = BEARER.sub(r"\1 ***", JWT.sub("***", text))
+    return NUMBER.sub(r"\1***", text)
 
 
 def hide_secrets(_: WrappedLogger, __: str, line: str) -> str:
@@ -37,7 +58,7 @@ class OneLine(logging.Filter):
         return True
 
 
-def logging_config(*, level: str, style: str) -> dict[str, Any]:
+def logging_config(*, level: str, style: str, node: str = "") -> dict[str, Any]:
     """Return a `logging.config.dictConfig` that writes through structlog."""
     shared: list[Any] = [
         structlog.stdlib.add_log_level,
@@ -63,6 +84,7 @@ def logging_config(*, level: str, style: str) -> dict[str, Any]:
                 "foreign_pre_chain": shared,
                 "processors": [
                     structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                    *context_processors(style, node),
                     structlog.processors.format_exc_info
                     if style == "json"
                     else _untouched,

@@ -9,7 +9,7 @@ import secrets
 import socket
 from pathlib import Path
 
-from acsstream.env import Env
+from acsstream.env import Env, Secret
 from acsstream.logs import logging_config
 from acsstream.unfold import UNFOLD as UNFOLD
 from calls.alarms.thresholds import LIMITS
@@ -49,17 +49,17 @@ def generated_secret_key() -> str:
     return path.read_text(encoding="ascii").strip()
 
 
-SECRET_KEY = (
-    env.text(
-        "SECRET_KEY",
-        purpose="Signs sessions and the secrets in media and callback URLs. Without"
-        " it a key is made and kept in the data folder: enough for one machine.",
+SECRET_KEY = env.secret(
+    "SECRET_KEY",
+    purpose="Signs sessions and the secrets in media and callback URLs. Without"
+    " it a key is made and kept in the data folder: enough for one machine.",
+) or Secret(generated_secret_key())
+SECRET_KEY_FALLBACKS = [
+    Secret(key)
+    for key in env.words(
+        "SECRET_KEY_FALLBACKS", purpose="Older keys that still verify, after a change."
     )
-    or generated_secret_key()
-)
-SECRET_KEY_FALLBACKS = env.words(
-    "SECRET_KEY_FALLBACKS", purpose="Older keys that still verify, after a change."
-)
+]
 ALLOWED_HOSTS = env.words(
     "ALLOWED_HOSTS",
     "localhost,127.0.0.1,[::1]",
@@ -109,9 +109,11 @@ INSTALLED_APPS = [
     "demo",
 ]
 MIDDLEWARE = [
+    # Outermost: no answer leaves without its headers.
+    "acsstream.headers.headers_middleware",
+    "acsstream.requests.request_middleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "acsstream.csp.csp_middleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "acsstream.zones.zone_middleware",
@@ -240,7 +242,7 @@ DATABASES = {
     )
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-REDIS_URL = env.text(
+REDIS_URL = env.secret(
     "REDIS_URL",
     "redis://127.0.0.1:6379/0",
     purpose="Channel layer, Celery broker and live figures.",
@@ -300,6 +302,16 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 10.0,
         "options": {"expires": 9},
     },
+    "reap-audit": {
+        "task": "calls.reap_audit",
+        "schedule": 30.0,
+        "options": {"expires": 29},
+    },
+    "check-audit": {
+        "task": "calls.check_audit",
+        "schedule": 3600.0,
+        "options": {"expires": 3599},
+    },
     "note-trend": {
         "task": "calls.note_trend",
         "schedule": 10.0,
@@ -312,7 +324,7 @@ ACS_ENDPOINT = env.text(
     "ACSSTREAM_ACS_ENDPOINT",
     purpose="The ACS resource's endpoint, https://name.communication.azure.com.",
 ).rstrip("/")
-ACS_ACCESS_KEY = env.text(
+ACS_ACCESS_KEY = env.secret(
     "ACSSTREAM_ACS_ACCESS_KEY", purpose="An access key of the ACS resource (base64)."
 )
 ACS_RESOURCE_ID = env.text(
@@ -348,7 +360,7 @@ CALLBACK_AUTH = env.choice(
     AUTH_MODES,
     purpose="Whether callbacks must carry ACS's token beside the secret in their URL.",
 )
-EVENTGRID_SECRET = env.text(
+EVENTGRID_SECRET = env.secret(
     "ACSSTREAM_EVENTGRID_SECRET",
     purpose="Event Grid must call /webhooks/eventgrid?secret=<this>. Event Grid events"
     " are not signed by ACS.",
@@ -445,27 +457,84 @@ PROMPT_MAX_MB = env.whole(
     least=1,
     purpose="How large a file may be that is sent as a prompt, in MB.",
 )
+
+# --- Storage of recordings ----------------------------------------------------------
+AZURE_CONTAINER = env.text(
+    "ACSSTREAM_AZURE_CONTAINER",
+    purpose="Container of Azure Blob Storage in which finished recordings are kept."
+    " Empty: in a local folder.",
+)
+AZURE_ACCOUNT = env.text(
+    "ACSSTREAM_AZURE_ACCOUNT",
+    purpose="Name of the storage account it is in.",
+)
+AZURE_KEY = env.text(
+    "ACSSTREAM_AZURE_KEY",
+    purpose="A key of that account. Empty, and no connection string either: the"
+    " machine's own identity (managed identity).",
+)
+AZURE_CONNECTION_STRING = env.text(
+    "ACSSTREAM_AZURE_CONNECTION_STRING",
+    purpose="A connection string, in place of account and key.",
+)
+AZURE_CLIENT_ID = env.text(
+    "ACSSTREAM_AZURE_CLIENT_ID",
+    purpose="Client id of the managed identity, if the machine has several.",
+)
+FOLDER_BACKEND = "django.core.files.storage.FileSystemStorage"
 STORAGE_BACKEND = env.text(
     "ACSSTREAM_STORAGE_BACKEND",
-    "django.core.files.storage.FileSystemStorage",
-    purpose="Where finished recordings go: any Django storage, for example"
-    " storages.backends.azure_storage.AzureStorage.",
+    "calls.azure_blobs.AzureRecordings" if AZURE_CONTAINER else FOLDER_BACKEND,
+    shown=FOLDER_BACKEND,
+    purpose="Class of another Django storage for finished recordings.",
 )
 STORAGE_OPTIONS = env.json(
     "ACSSTREAM_STORAGE_OPTIONS",
-    purpose="Options of that storage, as a JSON object.",
+    purpose="Options of the storage, as a JSON object.",
 )
+RETRY_SECONDS = env.number(
+    "ACSSTREAM_RETRY_SECONDS",
+    30,
+    least=0.1,
+    most=600,
+    purpose="So long after it failed, recordings are tried to be made again; twice as"
+    " long each time, up to 10 minutes, for ever.",
+)
+ROLLING_MINUTES = env.number(
+    "ACSSTREAM_ROLLING_MINUTES",
+    5,
+    purpose="What a call that runs has received is copied to the storage so often, so"
+    " that a lost machine costs no more. 0: never.",
+)
+SIGNED_URLS = env.whole(
+    "ACSSTREAM_SIGNED_URLS",
+    0,
+    purpose="Browsers fetch audio from Azure itself, by addresses that are good for so"
+    " many seconds. 0: all audio goes through the application.",
+)
+
+
+def storage_options() -> dict[str, object]:
+    """Return the options of the storage of recordings."""
+    if STORAGE_BACKEND.endswith("FileSystemStorage"):
+        return STORAGE_OPTIONS or {"location": str(RECORDINGS_DIR), "base_url": None}
+    if not STORAGE_BACKEND.endswith("AzureRecordings"):
+        return STORAGE_OPTIONS
+    by_environment = {
+        "azure_container": AZURE_CONTAINER,
+        "account_name": AZURE_ACCOUNT,
+        "account_key": AZURE_KEY,
+        "connection_string": AZURE_CONNECTION_STRING,
+        "client_id": AZURE_CLIENT_ID,
+    }
+    return {name: value for name, value in by_environment.items() if value} | (
+        STORAGE_OPTIONS
+    )
+
+
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "recordings": {
-        "BACKEND": STORAGE_BACKEND,
-        "OPTIONS": STORAGE_OPTIONS
-        or (
-            {"location": str(RECORDINGS_DIR), "base_url": None}
-            if STORAGE_BACKEND.endswith("FileSystemStorage")
-            else {}
-        ),
-    },
+    "default": {"BACKEND": FOLDER_BACKEND},
+    "recordings": {"BACKEND": STORAGE_BACKEND, "OPTIONS": storage_options()},
     "staticfiles": {
         "BACKEND": "acsstream.static_files.StaticStorage"
         if not DEBUG
@@ -512,7 +581,7 @@ REALTIME_URL = env.text(
     "https://api.openai.com/v1",
     purpose="Its API; https://<resource>.openai.azure.com/openai/v1 on Azure.",
 )
-REALTIME_KEY = env.text(
+REALTIME_KEY = env.secret(
     "ACSSTREAM_REALTIME_KEY", purpose="Its key. Empty: no call is relayed."
 )
 REALTIME_MODEL = env.text(
@@ -539,6 +608,34 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = BEHIND_PROXY
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 X_FRAME_OPTIONS = "DENY"
 
+# --- Operating --------------------------------------------------------------------
+METRICS_TOKEN = env.text(
+    "ACSSTREAM_METRICS_TOKEN",
+    purpose="/metrics wants it as a bearer token. Empty: whoever reaches it may read.",
+)
+TRACES_URL = env.text(
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    purpose="Where traces go by OTLP over HTTP, such as http://collector:4318. Needs"
+    " `pip install 'acsstream[otel]'`. Empty: there are none.",
+)
+DRAIN_SECONDS = env.number(
+    "ACSSTREAM_DRAIN_SECONDS",
+    0,
+    # docker-compose.yml gives it half a minute more.
+    most=300,
+    purpose="Told to end, ingest takes no further socket and goes on with those it has"
+    " for so long at most. 0: it closes them at once, and ACS dials again.",
+)
+WEB_DRAIN_SECONDS = env.number(
+    "ACSSTREAM_WEB_DRAIN_SECONDS",
+    10,
+    purpose="Told to end, a web process gives requests under way so long.",
+)
+# --- Secrets ---------------------------------------------------------------------
+# What Django shows of a failure has no secrets, whether DEBUG is on or not.
+DEFAULT_EXCEPTION_REPORTER = "acsstream.discreet.DiscreetReporter"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "acsstream.discreet.DiscreetFilter"
+
 # --- Logs -------------------------------------------------------------------------
 LOGGING_CONFIG = "acsstream.logs.configure"
 LOGGING = logging_config(
@@ -551,6 +648,7 @@ LOGGING = logging_config(
     style=env.choice(
         "LOG_FORMAT", "text", ("text", "json"), purpose="How log lines are written."
     ),
+    node=NODE,
 )
 
 # Misspelt names do nothing; a system check points at them.

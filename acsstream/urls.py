@@ -19,5 +19,6 @@ urlpatterns = [
     # Before the admin, which would take them for apps of that name.
     path("admin/inbox/", include("calls.admin.inbox")),
     path("admin/preflight/", include("calls.admin.preflight")),
+    path("admin/systems/", include("calls.admin.systems")),
     path("admin/", admin.site.urls),
 ]

@@ -13,6 +13,7 @@ without a handler beside it: what recording itself pays for having one.
 
 import argparse
 import asyncio
+import dataclasses
 import json
 import os
 import statistics
@@ -21,7 +22,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ from benchmarks.servers.house import (
     ROOT,
     SERVERS,
     Running,
+    Server,
     ingest_environment,
     inherited,
     running,
@@ -56,6 +57,10 @@ PACKETS = 20_000
 ROUNDS = 5
 
 
+class CallersFailedError(Exception):
+    """The calls did not last as long as they were to; says why."""
+
+
 def main() -> int:
     """Measure; print figures and ratios."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -63,7 +68,12 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--turns", type=int, default=2)
     options = parser.parse_args()
-    figures = served(options.streams, options.seconds, options.turns) | recorded()
+    try:
+        figures = served(options.streams, options.seconds, options.turns)
+    except CallersFailedError as exc:
+        sys.stderr.write(f"the callers failed: {exc}\n")
+        return 1
+    figures |= recorded()
     for label, value in figures.items():
         sys.stdout.write(f"{label:<62}{value:>10.2f}\n")
     return 0
@@ -80,7 +90,7 @@ def served(streams: int, seconds: float, turns: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         if load:
             os.sched_setaffinity(0, load)
-        with running(SERVERS["ours"], Path(folder), server) as house:
+        with running(_ingest(streams), Path(folder), server) as house:
             for turn in range(turns):
                 for handler in costs:
                     name = f"turn{turn}{handler or 'plain'}"
@@ -98,6 +108,18 @@ def served(streams: int, seconds: float, turns: int) -> dict[str, float]:
     }
 
 
+def _ingest(streams: int) -> Server:
+    """Return an ingest process that takes these calls, dear as they may be.
+
+    Twice as many: the calls of one turn may still be closing when the next are dialled.
+    """
+
+    def environment(folder: Path) -> dict[str, str]:
+        return ingest_environment(folder) | {"ACSSTREAM_MAX_STREAMS": str(2 * streams)}
+
+    return dataclasses.replace(SERVERS["ours"], environment=environment)
+
+
 def _turn(
     house: Running, calls: Calls, handler: str
 ) -> tuple[float, Mapping[str, Any]]:
@@ -111,22 +133,26 @@ def _turn(
         env=inherited() | ingest_environment(house.folder),
         check=True,
     )
-    asked = [sys.executable, "-m", "benchmarks.echo_caller", json.dumps(asdict(calls))]
+    asked = [
+        sys.executable,
+        "-m",
+        "benchmarks.echo_caller",
+        json.dumps(dataclasses.asdict(calls)),
+    ]
+    pipe = subprocess.PIPE
     with subprocess.Popen(  # noqa: S603 our own program
-        asked, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        asked, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe, text=True
     ) as caller:
-        if caller.stdin is None or caller.stdout is None:
-            raise AssertionError("it was started with pipes")
-        if caller.stdout.readline() != "connected\n":
-            raise RuntimeError("the callers did not get through")
-        caller.stdin.write("go\n")
-        caller.stdin.flush()
-        time.sleep(WARM_UP)
+        _begin(caller)
+        _let_speak(caller, WARM_UP)
         began, before = time.monotonic(), _cpu(house)
-        time.sleep(calls.seconds - WARM_UP - 2.0)
+        _let_speak(caller, calls.seconds - WARM_UP - 2.0)
         used, lasted = _cpu(house) - before, time.monotonic() - began
         asked_ns = _stop(house, calls) if handler else {}
-        report = json.loads(caller.stdout.read())
+        said, faults = caller.communicate()
+    if caller.returncode:
+        raise _failure(caller, faults)
+    report = json.loads(said)
     report["stop_ms"] = [
         (report["stops_ns"][name] - at) / 1e6
         for name, at in asked_ns.items()
@@ -139,6 +165,30 @@ def _turn(
             f" {echoes} echoes of {report['packets']} packets\n"
         )
     return used / (lasted * 50 * calls.streams) * 1e6, report
+
+
+def _begin(caller: "subprocess.Popen[str]") -> None:
+    """Have all calls begin to speak once every socket is open."""
+    if caller.stdin is None or caller.stdout is None:
+        raise AssertionError("it was started with pipes")
+    if caller.stdout.readline() != "connected\n":
+        raise _failure(caller, caller.communicate()[1])
+    caller.stdin.write("go\n")
+    caller.stdin.flush()
+
+
+def _let_speak(caller: "subprocess.Popen[str]", seconds: float) -> None:
+    try:
+        caller.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return
+    raise _failure(caller, caller.communicate()[1])
+
+
+def _failure(caller: "subprocess.Popen[str]", faults: str) -> CallersFailedError:
+    """Return in one line what ended the callers."""
+    *_, last = faults.strip().splitlines() or [f"exit code {caller.returncode}"]
+    return CallersFailedError(last)
 
 
 def _cpu(house: Running) -> float:

@@ -4,7 +4,8 @@
 
 Each packet holds one number as all its samples, so that an echo tells which packet it
 is of. What comes back is queued and played in real time, as ACS does. It prints a line
-when all sockets are open, waits for a line, speaks, and prints JSON.
+when all sockets are open, waits for a line, speaks, and prints JSON. A call that is not
+taken, or ends early, ends it: one line on standard error says why, exit code 1.
 """
 
 import base64
@@ -17,7 +18,14 @@ import time
 from collections import deque
 from dataclasses import asdict, dataclass, field
 
-from benchmarks.frames import PACKET_US, TEXT, client_frame, stamper
+from benchmarks.frames import (
+    CLOSE,
+    PACKET_US,
+    TEXT,
+    client_frame,
+    closing_words,
+    stamper,
+)
 from benchmarks.speaker import Speaker
 
 PACKET_NS = PACKET_US * 1000
@@ -52,12 +60,19 @@ class Heard:
     stops_ns: dict[str, int] = field(default_factory=dict)
 
 
+class CallLostError(Exception):
+    """A call was not taken, or was ended by the other side; says why."""
+
+
 class Caller:
     """One call: what it sent, and what it hears of that."""
 
     def __init__(self, calls: Calls, number: int) -> None:
         self.speaker = Speaker(calls.port, f"{calls.name}-{number:04d}", number)
-        self.speaker.dial()
+        try:
+            self.speaker.dial()
+        except OSError as exc:
+            raise self._lost(str(exc)) from exc
         wire = self.speaker._socket
         if wire is None:
             raise AssertionError("it has just dialled")
@@ -79,14 +94,24 @@ class Caller:
             % (bytes(byte ^ _MASK for byte in stamp), raw_id, data)
         )
         self._sent.append((value, now))
-        self.wire.sendall(client_frame(TEXT, text))
+        try:
+            self.wire.sendall(client_frame(TEXT, text))
+        except OSError as exc:
+            # What the other side said before stands unread.
+            self.hear(now, Heard())
+            raise self._lost(str(exc)) from exc
 
     def hear(self, now: int, heard: Heard) -> None:
         """Take what has come."""
         try:
-            self._text += self.wire.recv(65536)
+            came = self.wire.recv(65536)
         except BlockingIOError:
             return
+        except OSError as exc:
+            raise self._lost(str(exc)) from exc
+        if not came:
+            raise self._lost("the socket is gone, without a close frame")
+        self._text += came
         while (payload := self._frame()) is not None:
             at = payload.find(_DATA)
             if at < 0:
@@ -107,7 +132,13 @@ class Caller:
         if len(text) < start + size:
             return None
         self._text = text[start + size :]
-        return text[start : start + size]
+        payload = text[start : start + size]
+        if text[0] & 0x0F == CLOSE:
+            raise self._lost(f"the server closed it: {closing_words(payload)}")
+        return payload
+
+    def _lost(self, why: str) -> CallLostError:
+        return CallLostError(f"call {self.speaker.name}: {why}")
 
     def _echo(self, value: int, now: int, heard: Heard) -> None:
         while self._sent and self._sent[0][0] != value:
@@ -124,7 +155,16 @@ class Caller:
 
 def main() -> int:
     """Speak as told by the first argument; return the exit code."""
-    calls = Calls(**json.loads(sys.argv[1]))
+    try:
+        heard = _called(Calls(**json.loads(sys.argv[1])))
+    except CallLostError as exc:
+        sys.stderr.write(f"{exc}\n")
+        return 1
+    sys.stdout.write(json.dumps(asdict(heard)) + "\n")
+    return 0
+
+
+def _called(calls: Calls) -> Heard:
     callers = [Caller(calls, number) for number in range(calls.streams)]
     sys.stdout.write("connected\n")
     sys.stdout.flush()
@@ -134,8 +174,7 @@ def main() -> int:
         caller.speaker.bid_farewell()
     for caller in callers:
         caller.speaker.close(time.monotonic() + 5)
-    sys.stdout.write(json.dumps(asdict(heard)) + "\n")
-    return 0
+    return heard
 
 
 def speak(calls: Calls, callers: list[Caller]) -> Heard:

@@ -35,6 +35,12 @@ def client_frame(opcode: int, payload: bytes) -> bytearray:
     return frame + bytes([KEY] * 4) + payload.translate(_MASKED)
 
 
+def closing_words(payload: bytes) -> str:
+    """Return what a close frame says (RFC 6455, 5.5.1): its code and its reason."""
+    code, reason = payload[:2], payload[2:].decode(errors="replace")
+    return f"{int.from_bytes(code, 'big')} {reason}".rstrip() if code else "no code"
+
+
 def metadata_frame(name: str) -> bytearray:
     """Return the first message of a socket."""
     about = {

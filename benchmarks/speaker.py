@@ -14,6 +14,7 @@ from benchmarks.frames import (
     PONG,
     audio_frame,
     client_frame,
+    closing_words,
     metadata_frame,
 )
 
@@ -112,7 +113,8 @@ class Speaker:
                 self._old.remove(old)
         heard = _heard(self._socket) if self._socket and not self.fault else None
         if heard == b"" or (heard and heard[0] & 0x0F == CLOSE):
-            self.fault = f"the server closed: {heard[2:].hex() if heard else 'no word'}"
+            said = closing_words(heard[2:]) if heard else "no word"
+            self.fault = f"the server closed: {said}"
         elif heard and heard[0] & 0x0F == PING and not self.backlog:
             # Short enough for the length to be one byte: RFC 6455, 5.5.
             self._taken(client_frame(PONG, heard[2 : 2 + heard[1]]))
@@ -182,13 +184,12 @@ class Speaker:
 
 def _accepted(wire: socket.socket) -> None:
     """Read the answer to a handshake. Raises ConnectionError if it is not 101."""
-    answer = b""
-    while b"\r\n\r\n" not in answer:
-        piece = wire.recv(4096)
-        if not piece:
-            break
-        answer += piece
-    if b" 101 " not in answer.split(b"\r\n", 1)[0]:
+    # Unbuffered: behind the head stand frames, perhaps that of a refusal.
+    with wire.makefile("rb", buffering=0) as lines:
+        answer = lines.readline()
+        while lines.readline().strip():
+            pass
+    if b" 101 " not in answer:
         raise ConnectionError(f"no socket: {answer[:80]!r}")
 
 

@@ -19,7 +19,8 @@ from calls.admin.archive.views import (
     view_address,
     views_for,
 )
-from calls.models import SavedView
+from calls.audit_log import note_request
+from calls.models import AuditAction, SavedView
 
 # Views of one user: who has more does not find them again either.
 MOST_VIEWS = 50
@@ -79,6 +80,7 @@ def view_save(request: HttpRequest) -> HttpResponse:
                 "is_default": is_default,
             },
         )
+        _note(request, view, "saved")
     messages.success(request, _("Saved the view “%(name)s”.") % {"name": name})
     return redirect(list_address(view_address(view)))
 
@@ -89,7 +91,9 @@ def view_delete(request: HttpRequest, pk: int) -> HttpResponse:
     view = _visible(request, pk)
     if view.owner_id != request.user.pk and not may_delete_all(request.user):
         raise PermissionDenied
-    view.delete()
+    with transaction.atomic():
+        _note(request, view, "deleted")
+        view.delete()
     messages.success(request, _("Deleted the view “%(name)s”.") % {"name": view.name})
     return redirect(list_address())
 
@@ -98,7 +102,9 @@ def view_delete(request: HttpRequest, pk: int) -> HttpResponse:
 def view_share(request: HttpRequest, pk: int) -> HttpResponse:
     """Share one's own view with everybody who may see calls, or no longer."""
     view = _own(request, pk)
-    SavedView.objects.filter(pk=view.pk).update(is_shared=not view.is_shared)
+    with transaction.atomic():
+        SavedView.objects.filter(pk=view.pk).update(is_shared=not view.is_shared)
+        _note(request, view, "hid" if view.is_shared else "shared")
     return redirect(list_address(view_address(view)))
 
 
@@ -115,6 +121,12 @@ def view_default(request: HttpRequest, pk: int) -> HttpResponse:
         # Another window chose another view at this very moment: that one it is.
         pass
     return redirect(list_address(view_address(view)))
+
+
+def _note(request: HttpRequest, view: SavedView, how: str) -> None:
+    """Put on the audit log what is done to a view."""
+    details = {"how": how, "query": view.query, "is_shared": view.is_shared}
+    note_request(AuditAction.SETTING_CHANGED, request, obj=view, details=details)
 
 
 def _visible(request: HttpRequest, pk: int) -> SavedView:

@@ -206,7 +206,12 @@ class Assembly:
         calls_figures_refresh([self.call_id])
         call = Call.objects.filter(pk=self.call_id)
         has_audio = bool(drafts or self._before)
-        call.update(archive_state=self._archive_state(has_audio), archive_error="")
+        call.update(
+            archive_state=self._archive_state(has_audio),
+            archive_error="",
+            archive_attempts=0,
+            archive_retry_at=None,
+        )
         if not self.is_text:
             starts = [
                 (draft.origin_us, ledgers[draft.id])

@@ -1,20 +1,27 @@
-"""The audit log as a file: CSV for spreadsheets, JSON lines for machines."""
+"""The audit log as a file: CSV for spreadsheets, JSON lines for machines.
+
+JSON lines can be verified without us (docs/audit.md): they are in the chain's order,
+and the last one has the chain's head.
+"""
 
 import csv
 import io
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import cast
 
 from asgiref.sync import sync_to_async
 from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
 
+from calls.audit_chain import Head
+from calls.audit_head import head_now
 from calls.audit_words import sentence
 from calls.models import AuditEntry
 
 COLUMNS = (
     "id",
+    "sequence",
     "at",
     "action",
     "actor",
@@ -26,6 +33,8 @@ COLUMNS = (
     "object_title",
     "address",
     "details",
+    "previous",
+    "hash",
 )
 BLOCK_ROWS = 500
 # A spreadsheet takes what begins so for a formula, and strangers choose what they call
@@ -48,41 +57,52 @@ class RowsResponse(StreamingHttpResponse):
             yield block
 
 
-def csv_blocks(entries: QuerySet[AuditEntry]) -> Iterator[bytes]:
-    """Yield a CSV with a header, oldest entry first; `details` is JSON."""
+def csv_blocks(entries: QuerySet[AuditEntry], *_: object) -> Iterator[bytes]:
+    """Yield a CSV with a header, in the chain's order; `details` is JSON."""
     yield ",".join(COLUMNS).encode() + b"\r\n"
-    yield from _blocks(entries, _csv_row)
+    yield from _blocks(entries, head_now(), _csv_row)
 
 
-def jsonl_blocks(entries: QuerySet[AuditEntry]) -> Iterator[bytes]:
-    """Yield one JSON object per line, oldest entry first."""
-    yield from _blocks(entries, lambda entry: json.dumps(facts(entry)) + "\n")
+def jsonl_blocks(
+    entries: QuerySet[AuditEntry], filters: Mapping[str, str]
+) -> Iterator[bytes]:
+    """Yield one JSON object per line, in the chain's order, and then its head."""
+    head = head_now()
+    yield from _blocks(entries, head, lambda entry: json.dumps(facts(entry)) + "\n")
+    last = {"audit_head": {"sequence": head.sequence, "hash": head.hash}}
+    yield (json.dumps(last | {"filters": dict(filters)}) + "\n").encode()
 
 
 def facts(entry: AuditEntry) -> dict[str, object]:
     """Return an entry by `COLUMNS`, fit for JSON; `at` in UTC to the microsecond."""
+    link = getattr(entry, "link", None)
     return {
         "id": entry.pk,
-        "at": entry.at.isoformat(timespec="microseconds"),
-        "action": entry.action,
-        "actor": entry.actor,
-        "actor_key": entry.actor_key,
+        "sequence": link and link.sequence,
         "sentence": sentence(entry),
-        "call": str(entry.call_key) if entry.call_key else None,
-        "object_type": entry.object_type,
-        "object_key": entry.object_key,
-        "object_title": entry.object_title,
-        "address": entry.address,
-        "details": entry.details,
+        **entry.facts(),
+        "previous": link and link.previous,
+        "hash": link and link.hash,
     }
 
 
 def _blocks(
-    entries: QuerySet[AuditEntry], line: Callable[[AuditEntry], str]
+    entries: QuerySet[AuditEntry], head: Head, line: Callable[[AuditEntry], str]
 ) -> Iterator[bytes]:
-    """Yield lines in blocks, by key: no cursor is held while a reader is slow."""
+    """Yield lines in blocks, by place: no cursor is held while a reader is slow.
+
+    What has no place comes last, to be found out.
+    """
+    placed = entries.filter(link__sequence__lte=head.sequence).order_by("link")
     last = 0
-    while rows := list(entries.filter(pk__gt=last).order_by("pk")[:BLOCK_ROWS]):
+    while rows := list(
+        placed.filter(link__sequence__gt=last).select_related("link")[:BLOCK_ROWS]
+    ):
+        yield "".join(line(entry) for entry in rows).encode()
+        last = rows[-1].link.sequence
+    last = 0
+    placeless = entries.filter(link=None).order_by("pk")
+    while rows := list(placeless.filter(pk__gt=last)[:BLOCK_ROWS]):
         yield "".join(line(entry) for entry in rows).encode()
         last = rows[-1].pk
 

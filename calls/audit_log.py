@@ -1,10 +1,12 @@
 """Writes who did what: commands, settings, users, audio that was heard, sign-ins.
 
 An entry belongs into the transaction of what it tells, and before bytes that leave: an
-action that cannot be noted does not happen. Phone numbers may be in entries and in no
-log line.
+action that cannot be noted does not happen. It gets its place in the chain at the
+commit (docs/audit.md). Phone numbers may be in entries and in no log line.
 """
 
+import getpass
+import os
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -35,6 +37,8 @@ STARTING = timedelta(seconds=10)
 # Parts that follow belong to the play that is under way. Who begins in the middle,
 # having heard nothing for so long, has begun to play.
 PLAYING = timedelta(hours=6)
+# Whoever opens a page again so soon goes on reading.
+VIEWING = timedelta(minutes=10)
 
 
 def note(
@@ -67,6 +71,26 @@ def note_request(action: AuditAction, request: HttpRequest, **about: Any) -> Aud
     """Add an entry about what the user behind `request` did; see `note`."""
     actor = getattr(request, "user", None)
     return note(action, actor=actor, address=address_of(request), **about)
+
+
+def command_note(
+    action: AuditAction,
+    command: str,
+    *,
+    details: Mapping[str, Any] | None = None,
+    **about: Any,
+) -> AuditEntry:
+    """Add an entry about what was done by `manage.py`: by whom the machine knows."""
+    who = {"command": command, "login": _login()}
+    return note(action, actor=None, details={**(details or {}), **who}, **about)
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # A container's user need not have a name.
+        return str(os.getuid())
 
 
 def address_of(request: HttpRequest | None) -> str:
@@ -159,14 +183,45 @@ def recording_note(
     as well, unless they have had the beginning.
     """
     patience = STARTING if from_start else PLAYING
-    known = AuditEntry.objects.filter(
-        action=action,
-        actor_key=request.user.pk,
-        object_key=str(recording.pk),
-        at__gt=timezone.now() - patience,
-    )
-    if known.exists():
+    if _is_known(action, request, recording, patience):
         return None
     return note_request(
         action, request, call=recording.call, obj=recording, details=details
     )
+
+
+def view_note(
+    action: AuditAction, request: HttpRequest, obj: models.Model
+) -> AuditEntry | None:
+    """Note that a user is about to see a page about `obj`: once in ten minutes.
+
+    One query, and with the first view another. None if it was noted before.
+    """
+    if _is_known(action, request, obj, VIEWING):
+        return None
+    call = obj if isinstance(obj, Call) else getattr(obj, "call", None)
+    return note_request(action, request, call=call, obj=obj)
+
+
+def look_note(request: HttpRequest) -> AuditEntry | None:
+    """Note that a user looks at the audit log: once in ten minutes."""
+    since = timezone.now() - VIEWING
+    known = AuditEntry.objects.filter(
+        action=AuditAction.AUDIT_VIEWED, actor_key=request.user.pk, at__gt=since
+    )
+    if known.exists():
+        return None
+    return note_request(AuditAction.AUDIT_VIEWED, request)
+
+
+def _is_known(
+    action: AuditAction, request: HttpRequest, obj: models.Model, patience: timedelta
+) -> bool:
+    """Say whether this user did this to `obj` not longer ago than `patience`."""
+    known = AuditEntry.objects.filter(
+        action=action,
+        actor_key=request.user.pk,
+        object_key=str(obj.pk),
+        at__gt=timezone.now() - patience,
+    )
+    return known.exists()

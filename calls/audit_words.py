@@ -83,6 +83,9 @@ def _listened(entry: AuditEntry) -> str:
     """Details: `seconds` the listening lasted, `heard` seconds of the call heard."""
     seconds = entry.details.get("seconds")
     told = "stopped listening to the call"
+    if entry.details.get("noted_by"):
+        # Their web process ended and took the moment with it.
+        return f"{told}, as their web process ended"
     return told if seconds is None else f"{told} after {formats.clock(seconds)}"
 
 
@@ -100,6 +103,8 @@ def _fell_silent(entry: AuditEntry) -> str:
     """Details: `seconds` that were said, and `why` no more."""
     seconds = entry.details.get("seconds")
     told = "stopped speaking into the call"
+    if entry.details.get("noted_by"):
+        return f"{told}, as their web process ended"
     return told if seconds is None else f"{told} after {seconds:.1f} s"
 
 
@@ -115,6 +120,12 @@ def _handled(entry: AuditEntry) -> str:
 def _reviewed(entry: AuditEntry) -> str:
     """Details: `did`, a sentence's rest: "rated the call 4"."""
     return str(entry.details.get("did", "reviewed the call"))
+
+
+def _viewed(entry: AuditEntry) -> str:
+    if entry.object_type == "calls.call":
+        return "opened the call's page"
+    return f"opened the page of the {_kind(entry)} {entry.object_title} of the call"
 
 
 def _transcript(entry: AuditEntry) -> str:
@@ -186,6 +197,11 @@ SENTENCES: dict[AuditAction, Callable[[AuditEntry], str]] = {
     AuditAction.SPEAKING_ENDED: _fell_silent,
     AuditAction.ALARM_CHANGED: _handled,
     AuditAction.CALL_REVIEWED: _reviewed,
+    AuditAction.CALL_VIEWED: _viewed,
+    AuditAction.RECORDING_VIEWED: lambda one: (
+        f"opened the page of the recording {one.object_title}"
+    ),
+    AuditAction.AUDIT_VIEWED: lambda _: "looked at the audit log",
     AuditAction.SIGNED_IN: lambda _: "signed in",
     AuditAction.SIGN_IN_FAILED: lambda _: "could not sign in",
     AuditAction.SIGNED_OUT: lambda _: "signed out",

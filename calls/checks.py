@@ -9,6 +9,7 @@ message repeats a secret.
 import base64
 import binascii
 import logging
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,9 +23,16 @@ from django.core.files.storage import storages
 from django.http.request import validate_host
 
 from calls.addresses import is_base_url
-from calls.storage import OVERWRITING, overwriting_option
+from calls.storage import (
+    OVERWRITING,
+    StorageFaultError,
+    overwriting_option,
+    storage_try,
+)
 
 logger = logging.getLogger(__name__)
+
+CONTAINER_NAME = re.compile(r"(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*")
 
 
 def missing_names() -> list[str]:
@@ -177,6 +185,76 @@ def check_storage(**_: object) -> list[CheckMessage]:
 
 
 @register()
+def check_azure(**_: object) -> list[CheckMessage]:
+    """E020 what is missing or odd of Azure's settings; W021 another class for it."""
+    found: list[CheckMessage] = []
+    if settings.STORAGE_BACKEND.endswith("azure_storage.AzureStorage"):
+        found.append(
+            Warning(
+                "The storage class of django-storages fetches whole files for a part.",
+                hint="Set ACSSTREAM_AZURE_CONTAINER and leave ACSSTREAM_STORAGE_BACKEND"
+                " empty, or set it to calls.azure_blobs.AzureRecordings.",
+                id="acsstream.W021",
+            )
+        )
+    return found + [
+        Error(fault, hint=hint, id="acsstream.E020") for fault, hint in azure_faults()
+    ]
+
+
+def azure_faults() -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with the settings of Azure, and what to do."""
+    container, account = settings.AZURE_CONTAINER, settings.AZURE_ACCOUNT
+    key, whole = settings.AZURE_KEY, settings.AZURE_CONNECTION_STRING
+    if not container and (account or key or whole):
+        yield (
+            "ACSSTREAM_AZURE_… is set without ACSSTREAM_AZURE_CONTAINER.",
+            "Name the container; without one, recordings go to a local folder.",
+        )
+    if not container:
+        return
+    if not CONTAINER_NAME.fullmatch(container):
+        yield (
+            "ACSSTREAM_AZURE_CONTAINER is not the name of a container.",
+            "3 to 63 lower-case letters, digits and single hyphens. No URL.",
+        )
+    if not account and not whole:
+        yield (
+            "ACSSTREAM_AZURE_CONTAINER is set, and no account.",
+            "Set ACSSTREAM_AZURE_ACCOUNT, or ACSSTREAM_AZURE_CONNECTION_STRING.",
+        )
+    if whole and (account or key):
+        yield (
+            "ACSSTREAM_AZURE_CONNECTION_STRING is set, and account or key are too.",
+            "Set one or the other: it holds both.",
+        )
+    if key and not is_base64(key):
+        yield (
+            "ACSSTREAM_AZURE_KEY is not base64.",
+            "Set the key alone, not the connection string, with its = signs.",
+        )
+
+
+@register(Tags.security, deploy=True)
+def check_storage_answers(**_: object) -> list[CheckMessage]:
+    """W020: the storage of recordings was tried, and takes nothing now."""
+    try:
+        storage_try()
+    except StorageFaultError as exc:
+        return [
+            Warning(
+                f"No recording can be stored: {exc.words}.",
+                hint=exc.advice or None,
+                id="acsstream.W020",
+            )
+        ]
+    except (TypeError, ValueError, ImproperlyConfigured):
+        # E008 tells.
+        return []
+    return []
+
+
+@register()
 def check_secret_key(**_: object) -> list[CheckMessage]:
     """W003: a generated key, where several machines seem to share a database."""
     key_file = settings.DATA_DIR / "secret_key"
@@ -251,6 +329,7 @@ CHECKS: tuple[Callable[..., list[CheckMessage]], ...] = (
     check_public_urls,
     check_folders,
     check_storage,
+    check_azure,
     check_secret_key,
     check_names,
 )

@@ -6,9 +6,7 @@ does nothing; with new journals, of a socket that came after, it goes on from th
 recordings that are there.
 """
 
-import fcntl
 import logging
-import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -21,17 +19,29 @@ from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from calls.alarms.raising import recording_failed
+from calls.alarms.storing import storage_refused, storage_worked
 from calls.assembly import Assembly, NotYetError
-from calls.journal import JournalError, is_live, read
+from calls.backlog import retry_at
+from calls.batches import storable
+from calls.journal import JournalError, JournalHeader, is_live, read
+from calls.locks import LOCK, alone, is_locked
 from calls.models import Call, Connection, Recording
 from calls.models.call import ArchiveState
+from calls.rolling import is_rescued, parts_remove
+from calls.storage import StorageFaultError, storage_try
 
 __all__ = ["Finished", "NotYetError", "call_finish", "calls_half_tidied"]
 
 log = logging.getLogger(__name__)
 
-LOCK = ".lock"
 WORK = "finish-"
+FAILED_FIELDS = (
+    "archive_state",
+    "archive_error",
+    "archive_failed_at",
+    "archive_attempts",
+    "archive_retry_at",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,48 +53,67 @@ class Finished:
     packets: int
 
 
-def call_finish(call_id: UUID) -> Finished:
+def call_finish(call_id: UUID, *, waits: bool = True) -> Finished:
     """Make recordings of all sealed journals of a call on this node.
 
-    Raises `NotYetError` while a socket of the call is open here. Whatever else goes
-    wrong (`RecordingError` if what was read back is not what was written,
-    `JournalError` for a journal that cannot be read, a full disk, a storage that is
-    down) is told on the call, and the journals stay for the next run.
+    Raises `NotYetError` while a socket of the call is open here and, unless it `waits`,
+    `TakenError` while another process works on the call. Whatever else goes wrong
+    (`RecordingError` if what was read back is not what was written, `JournalError` for
+    a journal that cannot be read, `StorageFaultError` for a storage that is down or
+    full) is told on the call, and the journals stay for the next run.
     """
     folder: Path = settings.JOURNAL_DIR
     folder.mkdir(parents=True, exist_ok=True)
-    with _alone(_lock(folder, call_id)):
-        journals = _journals(folder, call_id)
-        if not journals:
-            # Of a finisher that was killed behind its commit.
-            shutil.rmtree(_work(folder, call_id), ignore_errors=True)
-            _settle_without_journals(call_id)
-            return Finished(0, 0, 0)
-        try:
-            return _finish(call_id, folder, list(journals.values()))
-        except NotYetError:
-            raise
-        except Exception as exc:
-            # If it is the database that is down, nobody can be told on the call.
-            with suppress(DatabaseError):
-                _fail(call_id, str(exc) or type(exc).__name__)
-            raise
+    with alone(folder, call_id, waits=waits):
+        return _finish_alone(call_id, folder)
 
 
-def _fail(call_id: UUID, reason: str) -> None:
-    """Tell on a call, and by an alarm, why it could not be finished."""
-    now = timezone.now()
+def _finish_alone(call_id: UUID, folder: Path) -> Finished:
+    journals = _journals(folder, call_id)
+    if not journals:
+        # Of a finisher that was killed behind its commit.
+        shutil.rmtree(_work(folder, call_id), ignore_errors=True)
+        _settle_without_journals(call_id)
+        return Finished(0, 0, 0)
+    try:
+        _storage_ask(call_id)
+        return _finish(call_id, folder, list(journals.values()))
+    except NotYetError:
+        raise
+    except Exception as exc:
+        # If it is the database that is down, nobody can be told on the call.
+        with suppress(DatabaseError):
+            _fail(call_id, exc)
+        raise
+
+
+def _storage_ask(call_id: UUID) -> None:
+    """Raise at once what would be raised at the end of the work, if it was before."""
+    with suppress(DatabaseError):
+        if not Call.objects.filter(pk=call_id, archive_attempts__gt=0).exists():
+            return
+    storage_try()
+
+
+def _fail(call_id: UUID, exc: Exception) -> None:
+    """Tell on a call, and by an alarm, why it could not be finished.
+
+    A storage that takes nothing is one alarm, not one for each call.
+    """
+    now, reason = timezone.now(), str(exc) or type(exc).__name__
     with transaction.atomic():
-        Call.objects.filter(pk=call_id).update(
-            archive_state=ArchiveState.FAILED,
-            archive_error=reason[:500],
-            archive_failed_at=now,
-        )
-        recording_failed(call_id, reason, at=now)
-
-
-def _lock(folder: Path, call_id: UUID) -> Path:
-    return folder / f"{call_id}{LOCK}"
+        call = Call.objects.select_for_update().filter(pk=call_id).first()
+        if call is not None:
+            call.archive_state = ArchiveState.FAILED
+            call.archive_error = storable(reason, 500)
+            call.archive_failed_at = now
+            call.archive_attempts += 1
+            call.archive_retry_at = retry_at(call.archive_attempts, now)
+            call.save(update_fields=FAILED_FIELDS)
+        if isinstance(exc, StorageFaultError):
+            storage_refused(exc, at=now)
+        else:
+            recording_failed(call_id, reason, at=now)
 
 
 def _work(folder: Path, call_id: UUID) -> Path:
@@ -95,40 +124,13 @@ def _work(folder: Path, call_id: UUID) -> Path:
     return folder / f"{WORK}{call_id}"
 
 
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Hold the call's lock file; a second finisher waits and then finds no journals."""
-    with _locked(path):
-        try:
-            yield
-        finally:
-            path.unlink(missing_ok=True)
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    while True:
-        with path.open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            # Whoever held it before removed it: then this lock holds off nobody.
-            if _is_same(file.fileno(), path):
-                yield
-                return
-
-
-def _is_same(descriptor: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    except FileNotFoundError:
-        return False
-
-
 def _journals(folder: Path, call_id: UUID) -> dict[UUID, Path]:
     """Return the journals of a call by socket, without those in a recording already.
 
     Raises `NotYetError` if one is being written.
     """
     found: dict[UUID, Path] = {}
+    headers: dict[UUID, JournalHeader] = {}
     for path in sorted(folder.glob("*.journal")):
         # Unreadable headers are `recover`'s business; a journal may go meanwhile.
         with suppress(FileNotFoundError, JournalError), read(path) as journal:
@@ -138,12 +140,17 @@ def _journals(folder: Path, call_id: UUID) -> dict[UUID, Path]:
             if is_live(path):
                 raise NotYetError(f"socket {header.connection_id} is still open")
             found[header.connection_id] = path
+            headers[header.connection_id] = header
     # A finisher that died between its commit and the removal leaves such.
     kept = Connection.objects.filter(
         pk__in=found, journal_state=Connection.JournalState.KEPT
     )
-    for connection_id in kept.values_list("pk", flat=True):
-        found.pop(connection_id).unlink(missing_ok=True)
+    for socket in kept:
+        path = found.pop(socket.pk)
+        if is_rescued(socket, headers[socket.pk]):
+            log.error("%s is back, and has been recorded from its copy", path.name)
+        else:
+            path.unlink(missing_ok=True)
     return found
 
 
@@ -157,10 +164,23 @@ def calls_half_tidied(folder: Path) -> set[UUID]:
         pk__in=_ids(path.stem for path in folder.glob("*.journal")),
         journal_state=Connection.JournalState.KEPT,
     )
-    calls = set(kept.values_list("call_id", flat=True))
+    calls = {
+        socket.call_id
+        for socket in kept
+        if socket.node == settings.NODE or not _is_rescued(socket, folder)
+    }
     calls |= _ids(path.name[len(WORK) :] for path in folder.glob(f"{WORK}*"))
     calls |= _ids(path.stem for path in folder.glob(f"*{LOCK}"))
-    return {call for call in calls if not _is_locked(folder, call)}
+    return {call for call in calls if not is_locked(folder, call)}
+
+
+def _is_rescued(socket: Connection, folder: Path) -> bool:
+    with (
+        suppress(FileNotFoundError, JournalError),
+        read(folder / f"{socket.pk}.journal") as journal,
+    ):
+        return is_rescued(socket, journal.header)
+    return True
 
 
 def _ids(names: Iterable[str]) -> set[UUID]:
@@ -170,18 +190,6 @@ def _ids(names: Iterable[str]) -> set[UUID]:
         with suppress(ValueError):
             ids.add(UUID(name))
     return ids
-
-
-def _is_locked(folder: Path, call_id: UUID) -> bool:
-    """Say whether somebody is finishing the call at this moment."""
-    try:
-        with _lock(folder, call_id).open() as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
-    return False
 
 
 def _settle_without_journals(call_id: UUID) -> None:
@@ -196,9 +204,13 @@ def _settle_without_journals(call_id: UUID) -> None:
     call = Call.objects.filter(pk=call_id)
     if missing:
         log.error("call %s: %d journals are missing on this node", call_id, missing)
-        _fail(call_id, f"{missing} journals are not on node {settings.NODE}")
+        words = f"{missing} journals are not on node {settings.NODE}"
+        _fail(call_id, JournalError(words))
     elif Recording.objects.filter(call_id=call_id).exists():
-        call.update(archive_state=ArchiveState.FINISHED, archive_error="")
+        call.update(
+            archive_state=ArchiveState.FINISHED, archive_error="", archive_attempts=0
+        )
+        parts_remove(call_id)
 
 
 def _finish(call_id: UUID, folder: Path, paths: list[Path]) -> Finished:
@@ -209,6 +221,8 @@ def _finish(call_id: UUID, folder: Path, paths: list[Path]) -> Finished:
         work.store()
     for path in paths:
         path.unlink(missing_ok=True)
+    parts_remove(call_id)
+    storage_worked(at=timezone.now())
     packets = sum(count.packets for count in work.replay.counts)
     log.info(
         "call %s: finished %d tracks, %d packets from %d journals",

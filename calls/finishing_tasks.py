@@ -7,11 +7,12 @@ from celery import Task, shared_task
 from django.utils import timezone
 
 from calls.finishing import NotYetError, call_finish
+from calls.locks import TakenError
 from calls.recovery import archive_sweep
+from calls.rolling import journals_roll
+from calls.storage_faults import StorageFaultError
 
 log = logging.getLogger(__name__)
-
-RETRY_SECONDS = 60
 
 
 # A task that waited so long is dropped: the sweep has sent it again.
@@ -20,21 +21,31 @@ def finish_call(self: "Task[[str], None]", call_id: str) -> None:
     """Make a call's journals on this node into recordings.
 
     A socket of the call may still be closing: then again in two seconds. What fails
-    for other reasons stays on disk, is told on the call, and is tried again later: a
-    storage that is down comes back.
+    for other reasons stays on disk and is told on the call, with when to try again: the
+    sweep does, whatever became of this task, this worker and Redis.
     """
     try:
-        call_finish(UUID(call_id))
+        call_finish(UUID(call_id), waits=False)
+    except TakenError:
+        # Who has it does the same; if that fails, the sweep comes back.
+        return
     except NotYetError as exc:
         raise self.retry(countdown=2, exc=exc) from exc
-    except Exception as exc:
+    except StorageFaultError as exc:
+        log.error("call %s: cannot be stored: %s", call_id, exc)
+    except Exception:
         # A task's edge: every reason is told on the call and worth another try.
         log.exception("call %s: finishing failed", call_id)
-        later, latest = RETRY_SECONDS, 3 * RETRY_SECONDS
-        raise self.retry(countdown=later, expires=latest, exc=exc) from exc
 
 
 @shared_task(name="calls.sweep_calls")
 def sweep_calls() -> None:
     """Close what dead processes left open; finish what nobody finished."""
     archive_sweep(now=timezone.now())
+
+
+# Swept every ten seconds: what waited longer has been sent again.
+@shared_task(name="calls.roll_journals", ignore_result=True, expires=30)
+def roll_journals() -> None:
+    """Copy this node's journals that are due to the storage."""
+    journals_roll(timezone.now())

@@ -46,8 +46,9 @@ until the end of the file, nothing between them and nothing after them.
     8         OUTBOUND       a frame we sent, UTF-8
     9         NOTE           JSON object: our own remark (`"event": "dropped"`, …;
                              of a transcription socket `"event": "lag"`: by how many
-                             `us` what is captured arrives later; `"said"`: a piece
-                             of a transcript that a handler wrote)
+                             `us` what is captured arrives later; `"waited"`: for
+                             how many `us` its request had waited when it opened;
+                             `"said"`: a piece of a transcript that a handler wrote)
     10        SEAL           JSON object: code, reason, counters, dropped_packets,
                              dropped_records, sync_failures. The last record of a
                              journal whose writer finished in good order

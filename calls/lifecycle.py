@@ -6,7 +6,7 @@ said. Each function is one conditional UPDATE: whoever comes second changes noth
 
 import logging
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -22,6 +22,10 @@ from calls.models import (
     TranscriptionState,
 )
 from calls.models.call import LIVE_STATES, CallQuerySet
+
+# No phone rings for longer. Whoever has the context may answer the call.
+CONTEXT_LASTS = timedelta(minutes=5)
+CONTEXT_LOOKED_BACK = timedelta(days=2)
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +86,17 @@ def call_connected(call_id: UUID, *, at: datetime) -> None:
         duration_ms=lasted(F("ended_at"), since),
         incoming_call_context="",
     )
+
+
+def contexts_forget(now: datetime) -> int:
+    """Forget the rights to answer calls that ACS has long stopped ringing for us.
+
+    They are forgotten as soon as a call is answered, rejected or over. Of a call about
+    which nothing more was heard that is here.
+    """
+    rang = (now - CONTEXT_LOOKED_BACK, now - CONTEXT_LASTS)
+    left = Call.objects.filter(rang_at__range=rang).exclude(incoming_call_context="")
+    return left.update(incoming_call_context="")
 
 
 def call_failed(

@@ -19,6 +19,8 @@ from calls.live import redis_sync
 
 LISTENERS_KEY = "acsstream:listeners"
 FRESH_SECONDS = 15.0
+# A Redis that started so recently has not been told yet of all who listen.
+KNOWS_AFTER_SECONDS = 60
 
 
 class Listener(TypedDict):
@@ -64,6 +66,25 @@ def listeners() -> dict[str, list[Listener]]:
     """Return the same, for code that is not asynchronous."""
     with redis_sync() as client:
         return _fresh(cast(Mapping[bytes, bytes], client.hgetall(LISTENERS_KEY)))
+
+
+def listenings() -> set[str] | None:
+    """Return the ids of all listenings that go on; None while Redis cannot know.
+
+    Of a Redis that has just started nobody has told anything yet. Raises
+    `redis.RedisError`.
+    """
+    with redis_sync() as client:
+        server = cast(Mapping[str, Any], client.info("server"))
+        if server["uptime_in_seconds"] < KNOWS_AFTER_SECONDS:
+            return None
+        told = cast(Mapping[bytes, bytes], client.hgetall(LISTENERS_KEY))
+    oldest = time.time() - 2 * FRESH_SECONDS
+    return {
+        key.decode()
+        for key, value in told.items()
+        if json.loads(value)["seen"] >= oldest
+    }
 
 
 def _fresh(found: Mapping[bytes, bytes]) -> dict[str, list[Listener]]:

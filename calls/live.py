@@ -120,6 +120,33 @@ class LiveJournal(TypedDict):
     error: str | None
 
 
+class LiveBacklog(TypedDict):
+    """What waits in a node's journal folder to be made into recordings."""
+
+    waiting: int
+    size: int
+    # Seconds since 1970; None: nothing waits.
+    oldest_at: float | None
+
+
+class LiveTotals(TypedDict):
+    """What a process has counted since it started. None of these ever falls."""
+
+    sockets: int
+    packets: int
+    gaps: int
+    gap_ms: int
+    late: int
+    duplicates: int
+    malformed: int
+    unknown: int
+    dropped_records: int
+    handler_dropped: int
+    underruns: int
+    # By reason.
+    refused: dict[str, int]
+
+
 class LiveProcess(TypedDict):
     """One ingest process, at one moment."""
 
@@ -134,6 +161,9 @@ class LiveProcess(TypedDict):
     database: str | None
     # A process of an older release does not say.
     load: NotRequired[LiveLoad]
+    started_at: NotRequired[float]
+    totals: NotRequired[LiveTotals]
+    backlog: NotRequired[LiveBacklog]
     calls: list[LiveCall]
 
 

@@ -2,12 +2,20 @@
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import wraps
+from http import HTTPStatus
 from uuid import UUID
 
 import numpy as np
 from django.contrib.auth.decorators import permission_required
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseRedirect,
+)
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
@@ -19,17 +27,40 @@ from calls.downloads.stereo import decoded
 from calls.http_range import ByteRange, UnsatisfiableError, range_of
 from calls.models import AuditAction, Recording
 from calls.responses import BlockResponse, private
-from calls.storage import recording_exists, recording_open, recording_size
+from calls.storage import (
+    StorageFaultError,
+    recording_exists,
+    recording_open,
+    recording_size,
+    signed_url,
+)
 
 BLOCK_BYTES = 64 * 1024
 # More than any screen shows, zoomed in: ten for each second of an hour.
 PEAKS_MOST = 36_000
+View = Callable[[HttpRequest, UUID], HttpResponseBase]
 
 log = logging.getLogger(__name__)
 
 
+def from_storage(view: View) -> View:
+    """Answer 503, in words, while the storage of recordings does not answer."""
+
+    @wraps(view)
+    def told(request: HttpRequest, recording_id: UUID) -> HttpResponseBase:
+        try:
+            return view(request, recording_id)
+        except StorageFaultError as exc:
+            log.warning("recording %s cannot be sent: %s", recording_id, exc)
+            words = f"The recording cannot be had now: {exc.words}."
+            return private(HttpResponse(words, status=503, content_type="text/plain"))
+
+    return told
+
+
 @require_safe
 @permission_required("calls.play_recording", raise_exception=True)
+@from_storage
 def recording_audio(request: HttpRequest, recording_id: UUID) -> HttpResponseBase:
     """Send the FLAC, or the one range of it that was asked for."""
     recording = found(recording_id)
@@ -40,18 +71,21 @@ def recording_audio(request: HttpRequest, recording_id: UUID) -> HttpResponseBas
 
 @require_safe
 @permission_required("calls.download_recording", raise_exception=True)
+@from_storage
 def recording_flac(request: HttpRequest, recording_id: UUID) -> HttpResponseBase:
     """Send the FLAC as a file to keep."""
     recording = found(recording_id)
     note_download(request, recording, "flac")
-    response = flac_response(request, recording)
+    disposition = attachment(f"{recording_name(recording)}.flac")
+    response = flac_response(request, recording, disposition)
     note_audio(AuditAction.RECORDING_DOWNLOADED, request, recording, response, "flac")
-    response["Content-Disposition"] = attachment(f"{recording_name(recording)}.flac")
+    response["Content-Disposition"] = disposition
     return response
 
 
 @require_safe
 @permission_required("calls.download_recording", raise_exception=True)
+@from_storage
 def recording_wav(request: HttpRequest, recording_id: UUID) -> HttpResponseBase:
     """Send the audio as WAV, decoded block by block: any length, little memory."""
     recording = found(recording_id)
@@ -71,6 +105,7 @@ def recording_wav(request: HttpRequest, recording_id: UUID) -> HttpResponseBase:
 
 @require_safe
 @permission_required("calls.play_recording", raise_exception=True)
+@from_storage
 def recording_peaks(request: HttpRequest, recording_id: UUID) -> HttpResponse:
     """Send the waveform: audiowaveform's JSON, of a long one with fewer pixels."""
     recording = found(recording_id)
@@ -86,9 +121,13 @@ def recording_peaks(request: HttpRequest, recording_id: UUID) -> HttpResponse:
 
 @require_safe
 @permission_required("calls.view_recording", raise_exception=True)
+@from_storage
 def recording_manifest(request: HttpRequest, recording_id: UUID) -> HttpResponse:
     """Send the manifest: what the recording is made of."""
-    return stored_json(found(recording_id).manifest)
+    recording = found(recording_id)
+    if request.method == "GET":
+        audit_log.view_note(AuditAction.RECORDING_VIEWED, request, recording)
+    return stored_json(recording.manifest)
 
 
 def found(recording_id: UUID) -> Recording:
@@ -103,8 +142,19 @@ def present(name: str) -> None:
         raise Http404("The file is not in storage.")
 
 
-def flac_response(request: HttpRequest, recording: Recording) -> HttpResponseBase:
-    """Answer 200, 206, 304 or 416 for the FLAC of a recording."""
+def flac_response(
+    request: HttpRequest, recording: Recording, disposition: str = ""
+) -> HttpResponseBase:
+    """Answer 200, 206, 304 or 416 for the FLAC of a recording.
+
+    Or 302, where browsers fetch audio from the storage itself: to an address that is
+    good for a short time, and that nobody may keep.
+    """
+    if url := signed_url(recording.audio, disposition):
+        elsewhere = HttpResponseRedirect(url)
+        elsewhere["Cache-Control"] = "no-store"
+        elsewhere["Referrer-Policy"] = "no-referrer"
+        return elsewhere
     return stored_flac(request, recording.audio, etag=recording.audio_sha256)
 
 
@@ -174,15 +224,19 @@ def note_audio(
 ) -> None:
     """Put it on the audit log, before a byte goes out, that somebody gets audio.
 
-    304 counts: the browser then plays what it has kept.
+    304 counts: the browser then plays what it has kept. So does 302: who has the
+    address gets the audio.
     """
-    if request.method != "GET" or response.status_code not in (200, 206, 304):
+    if request.method != "GET" or response.status_code not in (200, 206, 302, 304):
         return
+    asked = request.headers.get("Range", "bytes=0-").replace("=", " ", 1)
+    sent = response.get("Content-Range", "bytes 0-")
+    told = asked if response.status_code == HTTPStatus.FOUND else sent
     audit_log.recording_note(
         action,
         request,
         recording,
-        from_start=response.get("Content-Range", "bytes 0-").startswith("bytes 0-"),
+        from_start=told.startswith("bytes 0-"),
         details={"format": form} if form else None,
     )
 

@@ -20,6 +20,7 @@ from calls.journal import is_live, scan
 from calls.losses import call_losses, lost_seconds
 from calls.models import Call, Connection, IngestProcess
 from calls.models.call import LIVE_STATES, ArchiveState
+from calls.rolling import rolling_sweep
 from calls.services import (
     call_finish_here,
     call_finish_soon,
@@ -30,7 +31,7 @@ from calls.utterances import utterances_sweep
 
 log = logging.getLogger(__name__)
 
-# The task tries each minute for half an hour; this is for what outlasts it.
+# For what failed before calls said when to try again.
 FAILED_AGAIN_SECONDS = 600
 
 
@@ -105,6 +106,7 @@ def archive_sweep(*, now: datetime) -> None:
     for process in _dead_processes(now):
         sockets_close(process, now=now)
     utterances_sweep(now)
+    rolling_sweep(now)
     calls_end_without_word(now=now)
     for call_id in _unfinished(now):
         call_finish_soon(call_id)
@@ -181,8 +183,10 @@ def _unfinished(now: datetime) -> list[UUID]:
     quiet = now - timedelta(seconds=settings.FINISH_GRACE)
     waiting = Call.objects.filter(
         Q(archive_state__in=(ArchiveState.LIVE, ArchiveState.PENDING))
+        | Q(archive_state=ArchiveState.FAILED, archive_retry_at__lte=now)
         | Q(
             archive_state=ArchiveState.FAILED,
+            archive_retry_at=None,
             archive_failed_at__lt=now - timedelta(seconds=FAILED_AGAIN_SECONDS),
         )
     )

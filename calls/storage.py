@@ -1,15 +1,19 @@
 """The only module that touches the bytes of recordings.
 
 Names are storage names of Django's `recordings` storage: a local folder by default,
-Azure Blob Storage or any other django-storages backend by settings.
+Azure Blob Storage (`calls.azure_blobs`) or any other django-storages backend by
+settings. What keeps one from working is a `StorageFaultError`, in words.
 """
 
 import errno
 import hashlib
 import os
 import posixpath
+import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
@@ -19,7 +23,13 @@ from django.core.files import File
 from django.core.files.storage import FileSystemStorage, Storage, storages
 from django.utils import timezone
 
+from calls.storage_faults import StorageFaultError, folder_fault
+
+__all__ = ["StorageFaultError"]
+
 BLOCK = 1 << 20
+# For so long an answer about the storage holds: probes come from everywhere.
+PROBE_SECONDS = 10.0
 # By what option a storage writes over a name that is taken, and how to forbid it: S3
 # and Google (where it is the default), Azure, FTP and a local folder, Dropbox.
 OVERWRITING = {
@@ -50,18 +60,116 @@ def recording_save(name: str, content: IO[bytes]) -> str:
 
     What is stored is never overwritten or removed: rows may name it, and its journals
     are gone. The same bytes under the same name are left as they are, so a second run
-    of the same work ends in the same file.
+    of the same work ends in the same file. What a remote storage took is read back and
+    compared. Raises `StorageFaultError`.
     """
     storage = _storage()
-    if not _is_stored(storage, name, content):
+    with _in_words(storage):
+        if _is_stored(storage, name, content):
+            _sync(storage, name)
+            return name
         content.seek(0)
         if isinstance(storage, FileSystemStorage):
             name = _save_whole(storage, name, content)
-        else:
-            # A remote storage takes a file whole or not at all.
-            name = storage.save(name, File(content))
-    _sync(storage, name)
+            _sync(storage, name)
+            return name
+        # A remote storage takes a file whole or not at all.
+        name = storage.save(name, File(content))
+        content.seek(0)
+        if not _is_stored(storage, name, content):
+            words = "the storage gives back other bytes than were stored"
+            raise StorageFaultError(words, "It is tried again by itself.")
     return name
+
+
+@contextmanager
+def _in_words(storage: Storage) -> Iterator[None]:
+    """Tell what a storage raises as a `StorageFaultError`."""
+    try:
+        yield
+    except StorageFaultError:
+        raise
+    except FileExistsError as exc:
+        if isinstance(storage, FileSystemStorage):
+            raise folder_fault(exc) from exc
+        # Somebody took the name in between: tried again, it finds another.
+        raise StorageFaultError("the name of a recording was taken meanwhile") from exc
+    except OSError as exc:
+        raise folder_fault(exc) from exc
+
+
+@dataclass(slots=True)
+class _Probed:
+    """What the storage answered when it was last tried."""
+
+    at: float = float("-inf")
+    fault: str = ""
+
+
+_probed = _Probed()
+
+
+def storage_fault() -> str:
+    """Return in words what keeps recordings from being stored; "" if nothing does.
+
+    Tries it, at most once in ten seconds.
+    """
+    if time.monotonic() - _probed.at > PROBE_SECONDS:
+        _probed.fault = ""
+        try:
+            storage_try()
+        except StorageFaultError as exc:
+            _probed.fault = exc.words
+        _probed.at = time.monotonic()
+    return _probed.fault
+
+
+def storage_try() -> None:
+    """Raise the `StorageFaultError` that keeps recordings from being stored now."""
+    storage = _storage()
+    try:
+        with _in_words(storage):
+            if isinstance(storage, FileSystemStorage):
+                folder = Path(storage.location)
+                folder.mkdir(parents=True, exist_ok=True)
+                with tempfile.TemporaryFile(dir=folder) as file:
+                    file.write(b"?")
+            elif probe := getattr(storage, "probe", None):
+                probe()
+            else:
+                storage.exists("probe")
+    except StorageFaultError:
+        raise
+    except Exception as exc:
+        # Every storage has errors of its own.
+        raise StorageFaultError(f"the storage fails ({type(exc).__name__})") from exc
+
+
+def signed_url(name: str, disposition: str = "") -> str:
+    """Return a short-lived address of a stored file; "" where there is none to have.
+
+    ACSSTREAM_SIGNED_URLS says for how many seconds. `disposition`: the header
+    Content-Disposition of the answer.
+    """
+    sign = getattr(_storage(), "signed_url", None)
+    seconds = settings.SIGNED_URLS
+    return str(sign(name, seconds, disposition)) if sign and seconds else ""
+
+
+def signed_origin() -> str:
+    """Return the origin of signed addresses; "" if there are none."""
+    return str(getattr(_storage(), "origin", "")) if settings.SIGNED_URLS else ""
+
+
+def is_beside(folder: Path) -> bool:
+    """Say whether recordings lie on the disk that `folder` is on."""
+    storage = _storage()
+    if not isinstance(storage, FileSystemStorage):
+        return False
+    place = Path(storage.location)
+    while not place.exists():
+        place = place.parent
+    return place.stat().st_dev == folder.stat().st_dev
 
 
 def _save_whole(storage: FileSystemStorage, name: str, content: IO[bytes]) -> str:
@@ -123,7 +231,6 @@ def _is_stored(storage: Storage, name: str, content: IO[bytes]) -> bool:
 def _sync(storage: Storage, name: str) -> None:
     """Have a local file on the disk itself: its journals are removed after this."""
     if not isinstance(storage, FileSystemStorage):
-        # A remote storage answers once it has the bytes.
         return
     path = Path(storage.path(name))
     for target in (path, path.parent):
@@ -172,14 +279,14 @@ def recording_changed_at(name: str) -> datetime:
     return at if timezone.is_aware(at) else timezone.make_aware(at)
 
 
-def recordings_list() -> Iterator[list[str]]:
-    """Yield the names of all stored files, folder by folder.
+def recordings_list(within: str = "") -> Iterator[list[str]]:
+    """Yield the names of all stored files `within` a folder, folder by folder.
 
     A folder that is not there (yet, or any more) holds none. `NotImplementedError` if
     the storage cannot list.
     """
     storage = _storage()
-    folders = [""]
+    folders = [within]
     while folders:
         folder = folders.pop()
         try:

@@ -10,7 +10,10 @@ from django.utils import timezone
 
 from calls import control
 from calls.alarms.sweep import alarms_sweep
+from calls.audit_head import log_check
+from calls.audit_reaping import ends_note
 from calls.heartbeat import sweep_note
+from calls.lifecycle import contexts_forget
 from calls.reconcile import calls_reconcile
 from calls.trend import trend_note
 
@@ -42,8 +45,10 @@ def verify_commands() -> None:
 
 @shared_task(name="calls.reconcile", ignore_result=True)
 def reconcile() -> None:
-    """End the calls whose end was never announced."""
-    calls_reconcile(timezone.now())
+    """End the calls whose end was never announced, and forget how to answer them."""
+    now = timezone.now()
+    contexts_forget(now)
+    calls_reconcile(now)
 
 
 @shared_task(name="calls.sweep_alarms", ignore_result=True)
@@ -56,6 +61,18 @@ def sweep_alarms() -> None:
 def note_trend() -> None:
     """Take a point of the dashboard's hour."""
     trend_note(timezone.now().timestamp())
+
+
+@shared_task(name="calls.reap_audit", ignore_result=True)
+def reap_audit() -> None:
+    """Note the ends of listening and speaking that a dead process did not."""
+    ends_note(timezone.now())
+
+
+@shared_task(name="calls.check_audit", ignore_result=True)
+def check_audit() -> None:
+    """Verify the audit log, and log its head."""
+    log_check()
 
 
 # Registers `calls.finish_call` and `calls.sweep_calls` with the worker.

@@ -5,7 +5,6 @@ from django.urls import URLPattern, path
 from calls import (
     alarm_views,
     download_views,
-    health,
     offer_views,
     recording_views,
     review_views,
@@ -13,9 +12,11 @@ from calls import (
     views,
     webhooks,
 )
+from calls.health.views import healthz, readyz
 from calls.history.views import timeline_json, timeline_page
 from calls.listen_views import call_listeners
 from calls.markers import markers_json
+from calls.metrics.views import metrics
 from calls.prompts.views import prompt_audio
 from calls.transcripts.files import FORMS
 
@@ -121,7 +122,7 @@ urlpatterns: list[URLPattern] = [
     path("calls/<uuid:call_id>/listeners.json", call_listeners, name="listeners"),
     path("webhooks/eventgrid", webhooks.eventgrid, name="eventgrid"),
     path("webhooks/calls/<str:secret>", webhooks.callback, name="callback"),
-    path("healthz", health.healthz, name="healthz"),
-    path("readyz", health.readyz, name="readyz"),
-    path("metrics", health.metrics, name="metrics"),
+    path("healthz", healthz, name="healthz"),
+    path("readyz", readyz, name="readyz"),
+    path("metrics", metrics, name="metrics"),
 ]

@@ -10,6 +10,7 @@ import logging
 from datetime import datetime
 from functools import cache
 
+import structlog
 from django.conf import settings
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -63,6 +64,7 @@ def callback(request: HttpRequest, secret: str) -> HttpResponse:
     call_id = call_id_of(secret)
     if call_id is None:
         return HttpResponse("There is no such call.", status=404)
+    structlog.contextvars.bind_contextvars(call_id=str(call_id))
     refusal = _token_refusal(request)
     if refusal:
         log.warning("call %s: the token of a callback is refused: %s", call_id, refusal)

@@ -8,7 +8,7 @@ from storage, and the rows of transcripts.
 import io
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from difflib import SequenceMatcher
 from typing import Any
 
@@ -26,6 +26,8 @@ from streaming.protocol import US
 # sent ahead of hearing.
 SLACK_FRAMES = 10
 FRAME_MS = 1000 // SLOTS_PER_SECOND
+# So soon 95 of 100 frames of an echo are to be heard on a machine that keeps up.
+ECHO_BAR_MS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +45,34 @@ class Findings:
 
     notes: Sequence[str] = ()
     problems: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EchoRoundTrip:
+    """Milliseconds from sending a frame until its echo begins to be heard, per frame.
+
+    As the emulator measured it, at its own end: the way to us, our answer, the way back
+    and the wait for the slot of 20 ms in which it is played, with all that is queued
+    before it. The 20 ms in which the frame was captured come on top.
+    """
+
+    p50: int
+    p95: int
+    worst: int
+    frames: int
+
+    @classmethod
+    def of(cls, report: Mapping[str, Any]) -> "EchoRoundTrip | None":
+        """Return what the emulator reports of a call; None: no echo was measured."""
+        found = (report.get("outbound") or {}).get("echo_round_trip_ms")
+        if not found or not found["frames"]:
+            return None
+        return cls(**{each.name: found[each.name] for each in fields(cls)})
+
+    @property
+    def is_slow(self) -> bool:
+        """Say whether people hear it as an echo that drags."""
+        return self.p95 > ECHO_BAR_MS
 
 
 def conversation_check(

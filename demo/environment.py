@@ -21,7 +21,9 @@ CONSOLE_PORT = 8000
 PORTS = range(20_000, 32_000)
 PORT_ATTEMPTS = 100
 # Variables of one's own that a demo may well share.
-SHARED = frozenset({"LOG_LEVEL", "LOG_FORMAT", "TIME_ZONE"})
+SHARED = frozenset(
+    {"LOG_LEVEL", "LOG_FORMAT", "TIME_ZONE", "OTEL_EXPORTER_OTLP_ENDPOINT"}
+)
 OWN_PREFIXES = ("ACSSTREAM_", "ACSEMU_")
 
 

@@ -56,10 +56,9 @@ def _redis_answers() -> bool:
 
 
 def _web(listening: int) -> Part:
-    # Verbosity 0: its access log would show the secrets in our webhooks' URLs.
-    argv = _python("-m", "daphne", "-v", "0", "--fd", str(listening))
+    argv = _python("manage.py", "web", "--fd", str(listening))
     ready = f"{settings.PUBLIC_URL}/readyz"
-    part = _part("web", [*argv, "acsstream.asgi:application"], lambda: answers(ready))
+    part = _part("web", argv, lambda: answers(ready))
     return replace(part, sockets=(listening,))
 
 

@@ -212,6 +212,8 @@ class Ringing:
         }
         if self.kind.colleague:
             plan["participants"] = [caller, *_staff(self.number)]
+        if self.kind.handler == "echo":
+            plan["options"] = {"echo": "measured"}
         if self.kind.faults and self.seconds >= ALARM_SECONDS:
             plan["faults"] = dict(self.kind.faults)
         if self.kind.redial_at is not None:

@@ -5,10 +5,11 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import IO
 
 from calls.live import LiveCall
+from demo.conversation import ECHO_BAR_MS, EchoRoundTrip
 from demo.verify import PACKET_MS, CallCheck, ParticipantCheck
 
 LOG_SECONDS = 5.0
@@ -129,6 +130,7 @@ def verdict_lines(checks: Sequence[CallCheck]) -> list[str]:
         lines.append(f"{number:>3}  {check.kind}")
         lines += [_verdict_line(each) for each in check.participants]
         lines += [f"     {note}" for note in notes(check)]
+        lines += [f"     {line}" for line in _echo_lines(check.echo)]
         lines += [f"     NOT OK: {problem}" for problem in check.problems]
         lines += [
             f"     NOT OK, {role(each.raw_id)}: {problem}"
@@ -146,6 +148,22 @@ def _verdict_line(each: ParticipantCheck) -> str:
         f" {percent(each.completeness):>8}  {'equal' if each.is_equal else 'DIFFERENT'}"
         f" {each.sent_sha256[:8]}"
     )
+
+
+def _echo_lines(echo: EchoRoundTrip | None) -> list[str]:
+    """Return how soon an echo was heard, and a warning if that was late."""
+    if echo is None:
+        return []
+    lines = [
+        f"Echo: heard {echo.p50} ms after a frame was sent, 95 % within {echo.p95} ms,"
+        f" at worst {echo.worst} ms ({echo.frames:,} frames)."
+    ]
+    if echo.is_slow:
+        lines.append(
+            f"WARNING: 95 % are to be heard within {ECHO_BAR_MS} ms. Is this machine"
+            " busy?"
+        )
+    return lines
 
 
 def notes(check: CallCheck) -> list[str]:
@@ -198,6 +216,7 @@ def _call_report(check: CallCheck) -> Mapping[str, object]:
         "ok": check.is_ok,
         "problems": list(check.problems),
         "notes": notes(check),
+        "echo_round_trip_ms": asdict(check.echo) if check.echo else None,
         "participants": [_participant_report(each) for each in check.participants],
     }
 

@@ -16,7 +16,12 @@ from django.db.models import Sum
 from calls.models import AudioChunk, Call, Recording, Track
 from calls.models.call import ArchiveState
 from calls.storage import recording_open
-from demo.conversation import Conversation, Findings, conversation_check
+from demo.conversation import (
+    Conversation,
+    EchoRoundTrip,
+    Findings,
+    conversation_check,
+)
 from streaming.protocol import US
 
 BLOCK = 1 << 16
@@ -101,6 +106,8 @@ class CallCheck:
     sockets: int = 0
     # What is so of both sides of the conversation, in words.
     said: Sequence[str] = ()
+    # As the emulator measured it; None where there is no echo.
+    echo: EchoRoundTrip | None = None
 
     @property
     def is_ok(self) -> bool:
@@ -149,6 +156,7 @@ def call_check(
         problems=found,
         sockets=len(report.get("sockets", ())),
         said=said.notes,
+        echo=EchoRoundTrip.of(report),
     )
 
 

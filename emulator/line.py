@@ -22,6 +22,7 @@ from emulator.calls import (
 )
 from emulator.clock import Clock, Timeline
 from emulator.dialling import Dialler
+from emulator.echoes import Echoes
 from emulator.identities import identifier
 from emulator.keypad import Recognition
 from emulator.media import MediaStream
@@ -157,10 +158,15 @@ class Line:
         self, options: MediaOptions, cast: Cast, timeline: Timeline
     ) -> None:
         exchange, call = self._exchange, self._call
+        echoes = None
+        if self._plan.behaviour.echo == "measured":
+            echoes = Echoes(options.rate // 25, timeline.elapsed)
+            cast.follow(echoes.sent)
         call.outbound = OutboundAudio(
             options.rate // 25,
             enabled=options.bidirectional,
             keep=exchange.settings.heard_seconds,
+            echoes=echoes,
         )
         cast.attend(self.people.roster)
         if self._plan.behaviour.own_audio == "mixed":

@@ -167,6 +167,11 @@ class Behaviour(Options):
         "what the app says into the call is absent from or part of a mixed stream",
         ("absent", "mixed"),
     )
+    echo: str = option(
+        "ignored",
+        "how long it takes until what the call says is heard in it again, from the app",
+        ("ignored", "measured"),
+    )
     dtmf_spelling: str = option(
         "literal", "how * # A-D are spelt in DtmfData", ("literal", "word")
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from emulator.clock import FRAME_SECONDS
+from emulator.echoes import Echoes
 
 UNDERRUN_SECONDS = 0.5
 """A pause up to this long is an underrun, a longer one separates utterances."""
@@ -49,8 +50,15 @@ class OutboundAudio:
     of 20 ms is played per slot from the moment the queue stops being empty.
     """
 
-    def __init__(self, frame_bytes: int, *, enabled: bool, keep: float) -> None:
-        """Keep what is played, up to `keep` seconds of it."""
+    def __init__(
+        self,
+        frame_bytes: int,
+        *,
+        enabled: bool,
+        keep: float,
+        echoes: Echoes | None = None,
+    ) -> None:
+        """Keep what is played, up to `keep` seconds of it; find echoes in it."""
         self._frame_bytes = frame_bytes
         self._enabled = enabled
         self._keep_bytes = int(keep / FRAME_SECONDS) * frame_bytes
@@ -68,6 +76,7 @@ class OutboundAudio:
         self._utterances: deque[Utterance] = deque(maxlen=UTTERANCES)
         self._goes_on = False
         self._worst_stop = 0.0
+        self._echoes = echoes
 
     def take(self, text: str, at: float, *, limit: int) -> None:
         """Act on one text message from the app."""
@@ -165,6 +174,8 @@ class OutboundAudio:
             self._goes_on = True
         self._utterances[-1].packets += 1
         self._utterances[-1].digest.update(frame)
+        if self._echoes is not None:
+            self._echoes.heard(self._next_slot, frame)
         self._recent[self._next_slot] = frame
         if len(self._recent) > RECENT:
             del self._recent[next(iter(self._recent))]
@@ -208,6 +219,7 @@ class OutboundAudio:
             "flushed_ms": round(self.counts["flushed_bytes"] / per_ms),
             "lost_ms": round(self.counts["lost_bytes"] / per_ms),
             "stop_to_silence_ms": round(self._worst_stop * 1000),
+            "echo_round_trip_ms": self._echoes.report() if self._echoes else None,
             "heard_sha256": self._digest.hexdigest(),
             "utterances": [each.report() for each in self._utterances],
         }

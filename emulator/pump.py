@@ -152,7 +152,7 @@ class Pump:
         if self._faults.spoils(packet.slot):
             packet.track.spoilt_packets += 1
         else:
-            packet.sent()
+            self._cast.sent(packet)
 
     async def _text(self, message: bytes, *, binary: bool = False) -> None:
         kind = aiohttp.WSMsgType.BINARY if binary else aiohttp.WSMsgType.TEXT

@@ -124,11 +124,22 @@ class Cast:
         else:
             self._all = [Speaker(None, self._mixed(tuple(self._parts)), offset, plan)]
         self.present: Sequence[Speaker] = self._all
+        self._follow: Callable[[int, bytes], None] | None = None
 
     @property
     def tracks(self) -> list[SentTrack]:
         """Return what was sent, per participant."""
         return [speaker.track for speaker in self._all]
+
+    def follow(self, sent: Callable[[int, bytes], None]) -> None:
+        """Have `sent` told the slot and the PCM of every packet that was sent."""
+        self._follow = sent
+
+    def sent(self, packet: Packet) -> None:
+        """Take note that a packet was handed to an open socket."""
+        packet.sent()
+        if self._follow is not None:
+            self._follow(packet.slot, packet.pcm)
 
     def overhear(self, played_in: Callable[[int], bytes | None]) -> None:
         """Add what is played into the call to a mixed stream, slot by slot."""

@@ -203,8 +203,10 @@ class CallAudio:
         return track
 
     def measure(self) -> None:
-        """Close the last second: levels, who talks. Called once a second."""
+        """Close the last second: levels, who talks, clocks. Called once a second."""
         self.clock.turn()
+        if self.voice is not None:
+            self.voice.measure()
         for track in self.tracks.values():
             audio = track.audio
             track.level = audio.meter.take()

@@ -1,16 +1,18 @@
 """How much an ingest process bears, and what it could hold. No Django.
 
 The estimate is arithmetic on measurements: what one stream costs of a core, and how
-many times that fits into `TARGET`. The cost is measured while enough streams are open.
-Before that it is derived from how fast this machine decodes one packet, so that a
-process knows something of itself before its first call.
+many times that fits into `TARGET`. The cost is measured while enough streams are open,
+and about as many all the time. Before that it is derived from how fast this machine
+decodes one packet, so that a process knows something of itself before its first call.
 """
 
 import asyncio
 import math
+import statistics
 import time
 from collections import deque
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 from calls.load import LiveLoad
 from streaming.protocol import decode
@@ -21,6 +23,8 @@ TARGET: Final = 0.75
 NEAR: Final = 0.85
 # Fewer streams cost less than a process costs idle: they say little.
 TELLING_STREAMS: Final = 20
+# Of the most streams of a window, the fewest: below, many have come or gone.
+STEADY: Final = 0.75
 # Seconds over which figures are taken.
 WINDOW: Final = 10
 # A loop this late (s) holds up packets, whatever the processor's figures say.
@@ -66,6 +70,15 @@ class LoopLag:
         return ordered[min(int(share * len(ordered)), len(ordered) - 1)]
 
 
+class _Reading(NamedTuple):
+    """What was read at one tick."""
+
+    at: float
+    cpu: float
+    written: int
+    streams: int
+
+
 class Capacity:
     """One process's load and limit. `limit` 0: what it estimates it can hold.
 
@@ -79,7 +92,7 @@ class Capacity:
         self.free_bytes = 0
         self._limit = limit
         self._cost = decoding_cost() * _WHOLE_PER_DECODING * _PACKETS_PER_SECOND
-        self._history: deque[tuple[float, float, int]] = deque(maxlen=WINDOW + 1)
+        self._history: deque[_Reading] = deque(maxlen=WINDOW + 1)
 
     def tick(
         self, now: float, *, cpu: float, written: int, free: int, streams: int
@@ -89,15 +102,30 @@ class Capacity:
         `now` is a monotonic time, `cpu` the processor seconds this process has used,
         `written` the bytes it has written, `free` those its disk has left.
         """
-        self._history.append((now, cpu, written))
-        then, cpu_before, written_before = self._history[0]
-        passed = now - then
+        self._history.append(_Reading(now, cpu, written, streams))
+        oldest = self._history[0]
+        passed = now - oldest.at
         if passed <= 0:
             return
-        self.cpu = (cpu - cpu_before) / passed
-        self.bytes_per_second = (written - written_before) / passed
+        self.cpu = (cpu - oldest.cpu) / passed
+        self.bytes_per_second = (written - oldest.written) / passed
         self.free_bytes = free
-        if streams >= TELLING_STREAMS and len(self._history) > WINDOW // 2:
+        if len(self._history) > WINDOW // 2:
+            self._weigh([reading.streams for reading in self._history])
+
+    def _weigh(self, open_then: Sequence[int]) -> None:
+        """Take what a stream costs, if the processor was used for these streams.
+
+        Those that have just gone used it, too, and to open or close a stream costs more
+        than to have it for seconds: where many come or go at once, the figure is not
+        what a stream costs.
+
+        Fewer say enough where few are taken: an estimate that is too low must not be
+        what keeps it from being corrected.
+        """
+        streams = statistics.fmean(open_then)
+        is_steady = min(open_then) >= STEADY * max(open_then)
+        if is_steady and streams >= min(TELLING_STREAMS, self.estimate / 2):
             self._cost = max(self.cpu / streams, 1e-6)
 
     @property

@@ -6,25 +6,30 @@ nothing here needs that.
 """
 
 import asyncio
+import contextvars
 import logging
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, TypeAlias
 from uuid import UUID
 
+import structlog
 from channels.consumer import AsyncConsumer
 from django.conf import settings
 
 from calls.drafts import CallFacts
+from calls.journal_format import microseconds
 from streaming.auth import Caller, Refusal, call_of, connection_fault
 from streaming.ingest import MediaSession, Opening
 from streaming.outbound.sending import sender
 from streaming.protocol.session import Refused
 from streaming.recorder import Recorder, recorder
 from streaming.room import NoRoomError
+from streaming.socket_trace import SocketTrace
 from streaming.transcription.session import TranscriptionSession
-from streaming.websocket import DELIVERY
+from streaming.websocket import DELIVERY, ROUND_TRIP
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +57,7 @@ class MediaConsumer(AsyncConsumer):
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Refuse or accept, then keep everything until the socket ends."""
+        came_ns = time.monotonic_ns()
         await receive()  # websocket.connect
         house = recorder()
         caller = Caller.of(
@@ -69,7 +75,7 @@ class MediaConsumer(AsyncConsumer):
         # No subprotocol: ACS asks for none.
         await send({"type": "websocket.accept"})
         try:
-            session = self._open(house, caller, admitted, scope, send)
+            session = self._open(house, caller, admitted, scope, send, came_ns)
         except NoRoomError as exc:
             # Only an accepted socket can be told a code: 1013, try again later.
             house.refused["room"] += 1
@@ -85,6 +91,7 @@ class MediaConsumer(AsyncConsumer):
         admitted: tuple[UUID, CallFacts | None],
         scope: Any,
         send: Any,
+        came_ns: int,
     ) -> Session:
         call_id, facts = admitted
         client = scope.get("client")
@@ -102,10 +109,16 @@ class MediaConsumer(AsyncConsumer):
             caller.correlation_id,
             client[0] if client else "",
             datetime.now(UTC),
+            (time.monotonic_ns() - came_ns) // 1000,
         )
         session = self._take(house, call_id, opening, facts, superseded)
+        # On every line of this task from here on.
+        structlog.contextvars.bind_contextvars(
+            call_id=str(call_id), connection_id=str(session.id)
+        )
         if isinstance(session, MediaSession):
             session.send = sender(scope, send)
+            session.ping = scope.get("extensions", {}).get(ROUND_TRIP)
         log.info("call %s: %s socket %s opened", call_id, self.name, session.id)
         return session
 
@@ -142,6 +155,12 @@ class MediaConsumer(AsyncConsumer):
         receive: Any,
         send: Any,
     ) -> None:
+        trace = SocketTrace(
+            house.live.redis,
+            f"{self.name} socket",
+            call_id=str(session.call.call_id),
+            connection_id=str(session.id),
+        )
         # Channels skips disconnect() after an exception or at shutdown: so `finally`.
         code, reason = NO_CLOSE_FRAME, "the socket's task was ended"
         try:
@@ -152,6 +171,7 @@ class MediaConsumer(AsyncConsumer):
                 code, reason = await _receive(session, receive, send)
         finally:
             self._end(house, session, code, reason)
+            trace.end(code, session.messages)
             log.info(
                 "call %s: %s socket %s closed (%s %r), %d messages",
                 session.call.call_id,
@@ -190,7 +210,10 @@ class _Intake:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._opened = time.monotonic_ns()
+        # When it opened, as the call counts time: what was done for it since then is
+        # no part of how long a packet took.
+        now, opened = time.monotonic_ns(), microseconds(session.opening.opened_at)
+        self._opened = now - (session.call.at_us(now // 1000) - opened) * 1000
         self._limit = settings.MAX_FRAME_BYTES
         self.refused: asyncio.Future[Refused] = asyncio.Future()
 
@@ -210,7 +233,8 @@ async def _listen(
 ) -> tuple[int, str]:
     """Have every message taken where it is read, without a task switch for each."""
     intake = _Intake(session)
-    deliver(intake)
+    # The server calls it from its own context; its lines shall name the call, too.
+    deliver(partial(contextvars.copy_context().run, intake))
     end = asyncio.ensure_future(receive())
     try:
         await asyncio.wait((end, intake.refused), return_when=asyncio.FIRST_COMPLETED)

@@ -64,6 +64,8 @@ class Opening:
     correlation_id: str
     remote_address: str
     opened_at: datetime
+    # How long before that its request had come.
+    waited_us: int = 0
 
 
 @dataclass(slots=True)
@@ -123,6 +125,8 @@ class MediaSession:
         self.heard: Callable[[], None] | None = None
         # What sends over this socket, until it ends; and where news of that goes.
         self.send: Send | None = None
+        # What measures how long a word and its answer take, where the server can.
+        self.ping: Callable[[Callable[[int], None]], None] | None = None
         self.told = Told()
         self._ours: _Lane | None = None
         self._chunks = ChunkIndex()
@@ -291,8 +295,11 @@ class MediaSession:
             heard, self.heard = self.heard, None
             heard()
         arrived = self._opened_us + arrival_us
-        if stamp is not None and arrived - stamp < self.call.clock.least:
-            self.call.clock.note(arrived - stamp)
+        if stamp is not None:
+            clock = self.call.clock
+            clock.stamp_us = stamp
+            if arrived - stamp < clock.least:
+                clock.note(arrived - stamp)
         if (tap := self.call.tap) is not None:
             tap.take(self.id, lane.raw_id, lane.rate, arrived, stamp, pcm, silent)
         if (handler := self.call.handler) is not None:

@@ -41,13 +41,23 @@ class Rights:
         user = viewer_of(self.session, self.user_key)
         return user if user is not None and user.has_perms(self.permissions) else None
 
-    def note_started(self, call_id: UUID) -> None:
-        """Note that the user is about to hear a call. Raises DatabaseError."""
-        self.note(AuditAction.LISTENING_STARTED, call_id, {})
+    def note_started(self, call_id: UUID, listening: str) -> None:
+        """Note that the user is about to hear a call. Raises DatabaseError.
 
-    def note_ended(self, call_id: UUID, seconds: float, heard: float) -> None:
+        `listening` is the id of this listening: should our process end with it,
+        `calls.audit_reaping` notes its end.
+        """
+        self.note(AuditAction.LISTENING_STARTED, call_id, {"listening": listening})
+
+    def note_ended(
+        self, call_id: UUID, listening: str, seconds: float, heard: float
+    ) -> None:
         """Note that they hear it no more. Raises DatabaseError."""
-        details = {"seconds": round(seconds, 1), "heard": round(heard, 1)}
+        details = {
+            "listening": listening,
+            "seconds": round(seconds, 1),
+            "heard": round(heard, 1),
+        }
         self.note(AuditAction.LISTENING_ENDED, call_id, details)
 
     def note(self, action: AuditAction, call_id: UUID, details: dict[str, Any]) -> None:

@@ -165,7 +165,7 @@ class ListenConsumer(AsyncWebsocketConsumer):
         seconds, heard = time.time() - since, line.heard_us / 1e6
         note_ended = database_sync_to_async(self.rights.note_ended)
         try:
-            await note_ended(self.call_id, seconds, heard)
+            await note_ended(self.call_id, self.listen_id, seconds, heard)
         except DatabaseError:
             log.exception("call %s: the end of listening is not noted", self.call_id)
 
@@ -211,7 +211,8 @@ class ListenConsumer(AsyncWebsocketConsumer):
     async def noted(self) -> bool:
         """Note that somebody is about to listen: no note, no audio."""
         try:
-            await database_sync_to_async(self.rights.note_started)(self.call_id)
+            note_started = database_sync_to_async(self.rights.note_started)
+            await note_started(self.call_id, self.listen_id)
         except DatabaseError:
             log.exception("call %s: nobody listens: it cannot be noted", self.call_id)
             await self.tell({"type": "error", "error": "not_noted"})

@@ -26,6 +26,7 @@ from calls.live import LiveCall, LiveProcess
 from calls.load import LiveLoad
 from calls.software import SOFTWARE
 from streaming.archive import Archive
+from streaming.backlog import BacklogWatch
 from streaming.call_audio import CallAudio
 from streaming.call_details import DetailPublisher
 from streaming.capacity import Capacity
@@ -41,6 +42,7 @@ from streaming.outbound.desk import SpeakingDesk
 from streaming.outbound.voice import Told
 from streaming.resume import call_of, call_resume, is_behind, windows
 from streaming.room import NoRoomError
+from streaming.totals import Totals
 from streaming.transcription.desk import TranscriptDesk
 
 log = logging.getLogger(__name__)
@@ -83,7 +85,9 @@ class Recorder:
         self.speaking = SpeakingDesk(self.calls, self.told)
         self.keys = KeyDesk(self.calls)
         self.transcripts = TranscriptDesk(self)
-        self._packets_closed = 0
+        self.totals = Totals()
+        self.backlog = BacklogWatch(settings.JOURNAL_DIR)
+        self.started_at = time.time()
         self._counted = (time.monotonic(), 0)
         self._ended: list[MediaSession] = []
         self._wake = asyncio.Event()
@@ -96,6 +100,7 @@ class Recorder:
         )
         self._tasks: list[asyncio.Task[None]] = []
         self._is_ending = False
+        self._is_draining = False
         # Why no further socket was taken when that was last looked at.
         self._full: str | None = None
 
@@ -112,10 +117,15 @@ class Recorder:
             self.desk.start()
             self.speaking.start()
             self.keys.start()
+            self.backlog.start()
             self._tasks = [
                 asyncio.create_task(self._show(), name="recorder-live"),
                 asyncio.create_task(self._write(), name="recorder-rows"),
             ]
+
+    def drain(self) -> None:
+        """Take no further socket; those that are open go on."""
+        self._is_draining = True
 
     async def stop(self) -> None:
         """Seal what is open, write what waits, leave the live view. Once, for good."""
@@ -126,6 +136,7 @@ class Recorder:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.speaking.stop()
         await self.keys.stop()
+        await self.backlog.stop()
         for call in self.calls.values():
             for session in list(call.sessions):
                 self.close(session, 1012, "the ingest process ended")
@@ -164,6 +175,8 @@ class Recorder:
         """Return why no further journal can be opened, or None."""
         if self._is_ending:
             return "the ingest process is ending"
+        if self._is_draining:
+            return "the ingest process has been told to end"
         try:
             free = free_bytes(settings.JOURNAL_DIR)
         except OSError as exc:
@@ -194,6 +207,7 @@ class Recorder:
         journal = self.journal_open(call_id, connection_id, opening)
         self.call_keep(call)
         call_resume(call, facts)
+        self.totals.opened(call)
         session = MediaSession(call, connection_id, journal, opening)
         session.superseded, session.told = superseded, self.told
         self.handlers.opened(call, facts)
@@ -272,7 +286,7 @@ class Recorder:
         """Seal a socket's journal; its last figures go to the database at once."""
         if session.close(code, reason, datetime.now(UTC)) is None:
             return
-        self._packets_closed += session.counts.packets
+        self.totals.closed(session)
         self._ended.append(session)
         self.call_left(session.call)
         self._wake.set()
@@ -312,11 +326,8 @@ class Recorder:
         await self.details.publish(self.live.redis, self.calls, watched)
 
     def _count_packets(self, now: float) -> None:
-        packets = self._packets_closed + sum(
-            session.counts.packets
-            for call in self.calls.values()
-            for session in call.sessions
-        )
+        self.totals.look()
+        packets = self.totals.packets(self.calls.values())
         then, before = self._counted
         self.packets_per_second = (packets - before) / max(now - then, 0.001)
         self._counted = (now, packets)
@@ -435,7 +446,7 @@ class Recorder:
     def snapshot(self, calls: list[LiveCall]) -> LiveProcess:
         """Return what this process and its `calls` are like, for the live view."""
         health = self.journals.health()
-        return {
+        shown: LiveProcess = {
             "process": str(self.process_id),
             "node": settings.NODE,
             "pid": os.getpid(),
@@ -449,8 +460,17 @@ class Recorder:
             },
             "database": self.archive.error,
             "load": self.load(),
+            "started_at": self.started_at,
+            "totals": self.totals.told(
+                self.calls.values(),
+                dropped=health.dropped_records,
+                refused=self.refused,
+            ),
             "calls": calls,
         }
+        if self.backlog.now is not None:
+            shown["backlog"] = self.backlog.now
+        return shown
 
 
 async def _outlive(work: Awaitable[None]) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from playwright.sync_api import expect
 
 from demo.redis import redis_server
+from tests import seed
 
 # A busy machine is slow, not wrong. With CI set, Hypothesis is deterministic too.
 hypothesis.settings.register_profile(
@@ -18,6 +20,8 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("patient")
 expect.set_options(timeout=60_000)
 
+# In seconds of this suite: they begin first, so that no process is left alone with one.
+LONG = ("faults", "demo", "benchmarks", "e2e", "realtime", "websocket", "outbound")
 DATABASE_FIXTURES = {"db", "transactional_db", "live_server"}
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
@@ -71,31 +75,47 @@ def audit_log_empty() -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             "SELECT name, sql FROM sqlite_master"
-            " WHERE type = 'trigger' AND tbl_name = 'calls_auditentry'"
+            " WHERE type = 'trigger' AND tbl_name LIKE 'calls_audit%'"
         )
         triggers = cursor.fetchall()
         for name, _ in triggers:
             cursor.execute(f"DROP TRIGGER {name}")
         cursor.execute("DELETE FROM calls_auditentry")
+        cursor.execute("DELETE FROM calls_auditlink")
         for _, sql in triggers:
             cursor.execute(sql)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the folder that all processes of this run share."""
+    if seed.FOLDER not in os.environ:
+        os.environ[seed.FOLDER] = folder = tempfile.mkdtemp(prefix="acsstream-seed-")
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what uses the database; skip browser tests where there is no browser.
 
-    The mark `database` cannot be forgotten: those tests run again on PostgreSQL.
+    Files of long tests come first. The mark `database` cannot be forgotten: those
+    tests run again on PostgreSQL.
     """
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         if item.get_closest_marker("django_db") or fixtures & DATABASE_FIXTURES:
             item.add_marker(pytest.mark.database)
+    items.sort(key=is_short)
     if chromium_executable() is None:
         skip = pytest.mark.skip(reason="no Chromium here: apt-get install chromium")
         for item in items:
             if item.get_closest_marker("browser"):
                 item.add_marker(skip)
+
+
+def is_short(item: pytest.Item) -> bool:
+    """Say whether a test's file can wait until those of long tests have begun."""
+    folder = item.path.parent.name
+    return folder not in LONG and not item.get_closest_marker("browser")
 
 
 def skipped_tests(config: pytest.Config) -> list[str]:

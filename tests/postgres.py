@@ -44,9 +44,9 @@ class PostgresServer:
         self.url = f"postgresql://{USER}@/{USER}?host={folder}"
         self._settings = FAST | settings
         self._owner = owner_of(folder)
-        self._programs = programs_in(folder)
+        self.programs = programs_in(folder)
         self._process: subprocess.Popen[bytes] | None = None
-        initialise(self._programs, folder, self._owner)
+        initialise(self.programs, folder, self._owner)
 
     def start(self) -> None:
         """Start the server, which must not run, and wait until it takes connections."""
@@ -65,7 +65,7 @@ class PostgresServer:
 
     def _spawn(self) -> "subprocess.Popen[bytes]":
         settings = [f"{name}={value}" for name, value in self._settings.items()]
-        argv: list[str | Path] = [self._programs / "postgres"]
+        argv: list[str | Path] = [self.programs / "postgres"]
         argv += ["-D", self.folder / "data", "-k", self.folder]
         argv += [word for setting in settings for word in ("-c", setting)]
         with (self.folder / "log").open("ab") as log:

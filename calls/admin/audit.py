@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypedDict
 from uuid import UUID
 
 from django.apps import apps
@@ -12,6 +12,7 @@ from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponseBadRequest, HttpResponseBase
+from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -27,9 +28,10 @@ from calls import audit_log, formats
 from calls.admin.base import FactAdmin, page_link
 from calls.admin.filters import MomentRangeFilter
 from calls.audit_export import RowsResponse, csv_blocks, jsonl_blocks
+from calls.audit_head import head_now
 from calls.audit_words import sentence
 from calls.markup import call_title, moment, pretty_json
-from calls.models import AuditAction, AuditEntry, Call
+from calls.models import AuditAction, AuditCheck, AuditEntry, Call
 
 FORMS = {
     "csv": ("text/csv; charset=utf-8", csv_blocks),
@@ -65,6 +67,31 @@ class CallFilter(TextFilter):
             # ACS's ids look like ours.
             wanted |= Q(call_key=UUID(text))
         return queryset.filter(wanted)
+
+
+class ObjectFilter(TextFilter):
+    """What it was done to: a title or part of it, a key whole."""
+
+    title = "about"
+    parameter_name = "about"
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return what was done to it."""
+        text = (self.value() or "").strip()
+        about = Q(object_title__icontains=text) | Q(object_key=text)
+        return queryset.filter(about) if text else queryset
+
+
+class AddressFilter(TextFilter):
+    """The address it was done from, or how it begins: 10.1."""
+
+    title = "address"
+    parameter_name = "address"
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return what was done from there."""
+        text = (self.value() or "").strip()
+        return queryset.filter(address__startswith=text) if text else queryset
 
 
 class AuditList(ChangeList):
@@ -103,6 +130,34 @@ def _there(kind: str, keys: set[str]) -> set[str]:
     return {str(pk) for pk in rows}
 
 
+class Chain(TypedDict):
+    """What the page says of the chain."""
+
+    is_intact: bool
+    words: str
+
+
+def chain_words() -> Chain:
+    """Return what the last check found, by two queries: nothing is verified here."""
+    last = AuditCheck.objects.first()
+    head = head_now()
+    if last is None:
+        words = _("%(number)s entries are chained; not verified yet.")
+        return {"is_intact": True, "words": words % {"number": head.sequence}}
+    told = {
+        "sequence": last.sequence,
+        "head": head.sequence,
+        "at": formats.moment(last.at),
+        "faults": last.faults,
+        "words": last.words,
+    }
+    if last.faults:
+        words = _("NOT INTACT on %(at)s: %(faults)s findings. The first: %(words)s.")
+    else:
+        words = _("Verified up to entry %(sequence)s of %(head)s on %(at)s.")
+    return {"is_intact": not last.faults, "words": words % told}
+
+
 @admin.register(AuditEntry)
 class AuditEntryAdmin(FactAdmin):
     """Every entry as a sentence. Nobody adds, changes or deletes one here."""
@@ -113,6 +168,8 @@ class AuditEntryAdmin(FactAdmin):
         ("action", ChoicesDropdownFilter),
         ("at", MomentRangeFilter),
         CallFilter,
+        ObjectFilter,
+        AddressFilter,
     )
     search_fields = (
         "actor",
@@ -129,13 +186,34 @@ class AuditEntryAdmin(FactAdmin):
         ("shown_call", "shown_object"),
         "address",
         "shown_details",
+        "place",
     )
-    readonly_fields = ("when", "told", "shown_call", "shown_object", "shown_details")
+    readonly_fields = (
+        "when",
+        "told",
+        "shown_call",
+        "shown_object",
+        "shown_details",
+        "place",
+    )
     list_before_template: Any = "admin/calls/audit_exports.html"
 
     def get_changelist(self, request: HttpRequest, **_: Any) -> Any:
         """Return the list that finds what its entries are about."""
         return AuditList
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> TemplateResponse:
+        """Show the list, and how far the chain is verified; note who looks."""
+        if request.method == "GET" and self.has_view_permission(request):
+            audit_log.look_note(request)
+        context = {"chain": chain_words(), **(extra_context or {})}
+        return super().changelist_view(request, context)
+
+    def view_note(self, request: HttpRequest, row: AuditEntry) -> None:
+        """Note a look at the log, whichever entry it is."""
+        audit_log.look_note(request)
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
@@ -174,7 +252,9 @@ class AuditEntryAdmin(FactAdmin):
             details={"format": form, "filters": request.GET.dict()},
         )
         name = f"audit_{timezone.localtime():%Y%m%d-%H%M%S}.{form}"
-        response = RowsResponse(blocks(entries), content_type=content_type)
+        response = RowsResponse(
+            blocks(entries, request.GET.dict()), content_type=content_type
+        )
         response["Content-Disposition"] = f'attachment; filename="{name}"'
         response["Cache-Control"] = "private, no-store"
         return response
@@ -206,6 +286,12 @@ class AuditEntryAdmin(FactAdmin):
         return format_html(
             '<a class="console-link" href="{}">{}</a>', url, row.object_title
         )
+
+    @admin.display(description=_("Place in the chain"))
+    def place(self, row: AuditEntry) -> str:
+        """Show the entry's number and its hash."""
+        link = getattr(row, "link", None)
+        return f"{link.sequence}: {link.hash}" if link else formats.NOTHING
 
     @admin.display(description=_("Details"))
     def shown_details(self, row: AuditEntry) -> SafeString:

@@ -7,9 +7,9 @@ from django.db import models
 from django.db.models import QuerySet
 from django.forms import Form, ModelChoiceField
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin
 
 from calls import audit_log
+from calls.admin.searching import BoundedSearch
 from calls.audit_words import HIDDEN
 from calls.models import AuditAction, Prompt
 
@@ -18,11 +18,12 @@ SECRET = ("password", "secret", "token", "key")
 CHANGES = "_audit_changes"
 
 
-class AuditedAdmin(ModelAdmin):
+class AuditedAdmin(BoundedSearch):
     """Notes every addition, change and deletion made with this admin.
 
     Django calls these hooks inside the transaction of the change: one that cannot be
-    noted is not made.
+    noted is not made. What the hooks add for Django comes first: at the commit its
+    references are checked before the chain is taken, which then waits for no row.
     """
 
     def construct_change_message(
@@ -34,23 +35,26 @@ class AuditedAdmin(ModelAdmin):
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """Note a new row and what it was made with."""
+        entry = super().log_addition(request, obj, message)
         changes = {name: after for name, (_, after) in self._changes(request).items()}
         change_note(request, obj, {"how": "added", "fields": changes})
-        return super().log_addition(request, obj, message)
+        return entry
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """Note a changed row, each changed field before and after."""
+        entry = super().log_change(request, obj, message)
         details = {"how": "changed", "fields": self._changes(request)}
         if inlines := [part for part in message if "name" in _only(part)]:
             details["inlines"] = inlines
         change_note(request, obj, details)
-        return super().log_change(request, obj, message)
+        return entry
 
     def log_deletions(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
         """Note each row that is about to go, with what was in it."""
+        entries = super().log_deletions(request, queryset)
         for obj in queryset:
             change_note(request, obj, {"how": "deleted", "fields": fields_of(obj)})
-        return super().log_deletions(request, queryset)
+        return entries
 
     @staticmethod
     def _changes(request: HttpRequest) -> dict[str, list[Any]]:

@@ -18,8 +18,10 @@ from calls import formats
 from calls.admin.auditing import AuditedAdmin
 from calls.admin.paging import BoundedList, BoundedPaginator
 from calls.admin.sidebar import list_name
+from calls.audit_log import view_note
 from calls.journal_walk import moment as capture_time
 from calls.markup import call_title, moment, pretty_json
+from calls.models import AuditAction, Call
 
 
 class ConsoleAdmin(AuditedAdmin):
@@ -75,6 +77,20 @@ class FactAdmin(ConsoleAdmin):
         if field.choices or field.primary_key:
             return name
         return shown_field(field)
+
+    def render_change_form(
+        self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
+    ) -> Any:
+        """Show a row's page, to those who may see it, and note that they do."""
+        row = kwargs.get("obj")
+        if row is not None and request.method == "GET":
+            self.view_note(request, row)
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def view_note(self, request: HttpRequest, row: Any) -> None:
+        """Note a view of what belongs to a call; numbers are on all such pages."""
+        if isinstance(row, Call) or getattr(row, "call_id", None):
+            view_note(AuditAction.CALL_VIEWED, request, row)
 
     def has_add_permission(self, request: HttpRequest, *_: Any) -> Literal[False]:
         """Facts come from ACS, not from a form."""

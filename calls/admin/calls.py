@@ -23,6 +23,7 @@ from calls.admin.archive.filters import FILTERS
 from calls.admin.archive.urls import archive_urls
 from calls.admin.archive.views import opening_address, view_chips, view_here
 from calls.admin.orders import OrderActions, is_uuid
+from calls.backlog import backlog_words
 from calls.export.views import PERMISSION as EXPORT_PERMISSION
 from calls.export.views import export_preview
 from calls.markup import (
@@ -106,6 +107,7 @@ class CallAdmin(OrderActions):
         view = view_here(request)
         shown = columns_of(request, view)
         context = {
+            "backlog": backlog_words(),
             # Actions come through here too and show none.
             "views": partial(view_chips, request),
             "view": view,

@@ -18,8 +18,10 @@ from unfold.decorators import display
 from calls import formats, markup
 from calls.admin.base import FactAdmin, OfCallAdmin
 from calls.admin.filters import MomentRangeFilter, NodeFilter, RateFilter
+from calls.audit_log import view_note
 from calls.markup import party
 from calls.models import (
+    AuditAction,
     Connection,
     IngestProcess,
     Loss,
@@ -176,6 +178,10 @@ class RecordingAdmin(OfCallAdmin):
         "track__participant__raw_id",
     )
     ordering = ("-verified_at",)
+
+    def view_note(self, request: HttpRequest, row: Recording) -> None:
+        """Note a view of a recording's page."""
+        view_note(AuditAction.RECORDING_VIEWED, request, row)
 
     @admin.display(description=_("Of"), ordering="track__participant__raw_id")
     def shown_party(self, row: Recording) -> str | SafeString:

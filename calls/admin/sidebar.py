@@ -97,6 +97,7 @@ GROUPS: tuple[tuple[str | Promise, tuple[Entry, ...]], ...] = (
     (
         _("System"),
         (
+            (_("Systems"), "dns", "systems:page", "calls.view_ingestprocess"),
             (
                 _("Sockets"),
                 "cable",

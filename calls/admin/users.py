@@ -1,10 +1,12 @@
 """Users and groups, with Unfold's forms."""
 
+from http.client import FOUND
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
@@ -14,6 +16,7 @@ from unfold.admin import TabularInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from calls.admin.auditing import AuditedAdmin, change_note
+from calls.audit_words import HIDDEN
 from calls.groups import RIGHTS, rights_rows
 from calls.models import SsoIdentity
 from calls.sign_in import second_factor
@@ -93,6 +96,20 @@ class ConsoleUserAdmin(UserAdmin, AuditedAdmin):  # type: ignore[misc,type-arg] 
     def _may_touch(request: HttpRequest, obj: Any) -> bool:
         is_above = isinstance(obj, User) and obj.is_superuser
         return bool(request.user.is_superuser) or not is_above
+
+
+def password_change(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+    """Let somebody change their own password, and note that they did."""
+    with transaction.atomic():
+        response = _password_change(request, *args, **kwargs)
+        if request.method == "POST" and response.status_code == FOUND:
+            fields = {"password": [HIDDEN, HIDDEN]}
+            change_note(request, request.user, {"how": "changed", "fields": fields})
+    return response
+
+
+_password_change = admin.site.password_change
+admin.site.password_change = password_change  # type: ignore[method-assign]
 
 
 @admin.register(Group)

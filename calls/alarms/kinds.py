@@ -22,6 +22,7 @@ class Kind(StrEnum):
     DISK_LOW = "disk_low"
     HANDLER = "handler"
     TRANSCRIPT = "transcript"
+    STORAGE = "storage"
 
 
 class Weight(IntEnum):
@@ -49,6 +50,7 @@ WEIGHTS: Final = {
     Kind.DISK_LOW: Weight.WARNING,
     Kind.HANDLER: Weight.CRITICAL,
     Kind.TRANSCRIPT: Weight.WARNING,
+    Kind.STORAGE: Weight.CRITICAL,
 }
 
 
@@ -60,3 +62,8 @@ def call_key(call_id: object, kind: Kind, raw_id: str = "") -> str:
 def node_key(node: str, kind: Kind, pid: int) -> str:
     """Return the key of a condition of one process of a node."""
     return f"node/{node}/{kind}/{pid}"
+
+
+def storage_key(node: str) -> str:
+    """Return the key of the storage as a node sees it."""
+    return f"node/{node}/{Kind.STORAGE}"

@@ -20,6 +20,8 @@ UNSEEN: Final = timedelta(seconds=30)
 BACK: Final = timedelta(seconds=8)
 UNTOUCHED: Final = timedelta(hours=24)
 FORGOTTEN: Final = "Over for 24 h, and nobody took it up."
+# A refusal is seen again within ten minutes, as long as anything waits.
+STORAGE_UNSEEN: Final = timedelta(minutes=30)
 OF_NODES: Final = (AlarmKind.NODE_FULL, AlarmKind.DISK_LOW)
 
 
@@ -32,6 +34,8 @@ def alarms_sweep(now: datetime) -> None:
     alarms_clear(is_back & ~Q(call__streaming_state=StreamingState.STALLED), at=now)
     of_ingest = Q(kind__in=(*SEEN_BY_INGEST, *OF_NODES))
     alarms_clear(of_ingest & Q(last_seen_at__lt=now - UNSEEN), at=now)
+    is_unseen = Q(last_seen_at__lt=now - STORAGE_UNSEEN)
+    alarms_clear(Q(kind=AlarmKind.STORAGE) & is_unseen, at=now)
     of_call = Q(kind__in=(*SEEN_BY_INGEST, AlarmKind.COMMAND_FAILED))
     is_over = Q(call__isnull=False) & ~Q(call__state__in=LIVE_STATES)
     alarms_clear(of_call & is_over, at=now)

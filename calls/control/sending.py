@@ -7,6 +7,7 @@ from secrets import SystemRandom
 from typing import Any
 from uuid import UUID
 
+import structlog
 from django.conf import settings
 from django.db.models import F
 from django.utils import timezone
@@ -16,6 +17,7 @@ from calls.acs import Acs, AcsRefused, acs
 from calls.control.settling import call_gone, command_settle
 from calls.models import CommandState, Evidence, StreamCommand
 from calls.orders import ORDERS
+from calls.tracing import call_trace_leave, span
 from calls.words import explain_refusal
 
 MAX_ATTEMPTS = 6
@@ -71,7 +73,12 @@ def _carry_out(client: Acs, command: StreamCommand) -> None:
     if found:
         _confirm(command, found, Evidence.ASKED)
         return
-    answer = order.send(client, command)
+    named = {"call_id": str(command.call_id), "command_id": str(command.pk)}
+    structlog.contextvars.bind_contextvars(**named)
+    with span(f"{order.told} {command.kind}", kind="CLIENT", **named):
+        # Before the request: ACS may dial before it has answered.
+        call_trace_leave(command.call_id)
+        answer = order.send(client, command)
     taken = StreamCommand.objects.filter(pk=command.pk)
     taken.update(accepted_at=timezone.now())
     # A callback may have settled it before this answer came: its words stay.

@@ -11,6 +11,7 @@ from calls import lifecycle
 from calls.acs import Acs, AcsRefused
 from calls.alarms.raising import command_told, nothing_came
 from calls.alarms.store import alarms_clear
+from calls.control.counting import command_count
 from calls.live import board_poke
 from calls.models import (
     Call,
@@ -70,6 +71,7 @@ def command_settle(
             command = StreamCommand.objects.select_related("call").get(pk=command_id)
             _follow(command, at=now)
             command_told(command, at=now)
+            command_count(command)
             board_poke()
     return bool(settled)
 

@@ -1,7 +1,13 @@
 """Tables and their querysets. No I/O beyond the database happens here."""
 
 from calls.models.alarm import Alarm, AlarmKind, AlarmState, Severity
-from calls.models.audit import AppendOnlyError, AuditAction, AuditEntry
+from calls.models.audit import (
+    AppendOnlyError,
+    AuditAction,
+    AuditCheck,
+    AuditEntry,
+    AuditLink,
+)
 from calls.models.call import (
     Call,
     CallState,
@@ -45,7 +51,9 @@ __all__ = [
     "AppendOnlyError",
     "AudioChunk",
     "AuditAction",
+    "AuditCheck",
     "AuditEntry",
+    "AuditLink",
     "Call",
     "CallEvent",
     "CallNote",

@@ -31,6 +31,7 @@ class AlarmKind(models.TextChoices):
     DISK_LOW = "disk_low", _("Disk days low")
     HANDLER = "handler", _("Handler failing")
     TRANSCRIPT = "transcript", _("Transcription stalled")
+    STORAGE = "storage", _("Storage refuses")
 
 
 class Severity(models.IntegerChoices):

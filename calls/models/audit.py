@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import Any, NoReturn
 
 from django.db import models
 from django.utils import timezone
+
+from calls.audit_chain import digest_of, plain
 
 SYSTEM = "system"
 
@@ -37,13 +40,16 @@ class AuditAction(models.TextChoices):
     TRANSCRIPT_READ = "transcript_read", "Transcript read, searched or exported"
     ALARM_CHANGED = "alarm_changed", "Alarm acknowledged, assigned or closed"
     CALL_REVIEWED = "call_reviewed", "Call noted, tagged, rated or followed up"
+    CALL_VIEWED = "call_viewed", "Call viewed"
+    RECORDING_VIEWED = "recording_viewed", "Recording viewed"
+    AUDIT_VIEWED = "audit_viewed", "Audit log viewed"
     SIGNED_IN = "signed_in", "Signed in"
     SIGN_IN_FAILED = "sign_in_failed", "Sign-in failed"
     SIGNED_OUT = "signed_out", "Signed out"
 
 
-class AuditQuerySet(models.QuerySet["AuditEntry"]):
-    """Entries may be added and read."""
+class AppendOnlyQuerySet(models.QuerySet[Any]):
+    """Rows may be added and read."""
 
     def update(self, **_: Any) -> NoReturn:
         """Refuse: see `AppendOnlyError`."""
@@ -57,6 +63,17 @@ class AuditQuerySet(models.QuerySet["AuditEntry"]):
         """Refuse: see `AppendOnlyError`."""
         raise AppendOnlyError
 
+
+class AuditQuerySet(AppendOnlyQuerySet):
+    """Entries, each with its digest."""
+
+    def bulk_create(self, objs: Any, *args: Any, **kwargs: Any) -> Any:
+        """Add entries; nothing calls `save` for these."""
+        objs = list(objs)
+        for entry in objs:
+            entry.seal()
+        return super().bulk_create(objs, *args, **kwargs)
+
     def of_call(self, call_id: Any) -> AuditQuerySet:
         """Return what was done about a call."""
         return self.filter(call_key=call_id)
@@ -68,7 +85,8 @@ class AuditEntry(models.Model):
     Users, calls and objects are named by key and text and not by foreign keys: what
     they were called stays readable when they are gone, and their going changes no row
     here. The database refuses UPDATE and DELETE as well, by triggers (migration
-    `audit`): a migration that rebuilds this table on SQLite must make them again.
+    `audit`), and gives each entry its place in the chain by another (`audit_chain`): a
+    migration that rebuilds this table on SQLite must make them again.
     """
 
     at = models.DateTimeField(default=timezone.now, db_index=True)
@@ -88,12 +106,17 @@ class AuditEntry(models.Model):
     object_title = models.CharField(max_length=255, blank=True)
     details = models.JSONField(default=dict, blank=True)
     address = models.CharField("from", max_length=64, blank=True)
+    # Null: it was there before there was a chain. Whoever verifies computes it anew.
+    digest = models.CharField(  # noqa: DJ001 a column that costs no new table
+        max_length=64, null=True, editable=False
+    )
 
     objects = AuditQuerySet.as_manager()
 
     class Meta:
         ordering = ("-at", "-id")
         verbose_name_plural = "audit entries"
+        indexes = (models.Index(fields=["action", "at"], name="audit_by_action"),)
 
     def __str__(self) -> str:
         return f"{self.actor}: {self.get_action_display()}"
@@ -102,9 +125,72 @@ class AuditEntry(models.Model):
         """Add the entry; refuse one that is stored: see `AppendOnlyError`."""
         if not self._state.adding:
             raise AppendOnlyError
+        self.seal()
         # Also of an object with another's key: INSERT, never UPDATE.
         super().save(*args, **kwargs | {"force_insert": True})
 
     def delete(self, *_: Any, **__: Any) -> NoReturn:
         """Refuse: see `AppendOnlyError`."""
         raise AppendOnlyError
+
+    def seal(self) -> None:
+        """Compute the digest of what is about to be stored."""
+        self.details = plain(self.details)
+        self.digest = digest_of(self.facts())
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the digest is of, fit for JSON; `at` in UTC, in microseconds."""
+        at = self.at.astimezone(UTC)
+        return {
+            "at": at.isoformat(timespec="microseconds"),
+            "action": str(self.action),
+            "actor": self.actor,
+            "actor_key": self.actor_key,
+            "call": str(self.call_key) if self.call_key else None,
+            "object_type": self.object_type,
+            "object_key": self.object_key,
+            "object_title": self.object_title,
+            "address": self.address,
+            "details": self.details,
+        }
+
+
+class AuditLink(models.Model):
+    """An entry's place in the chain, and the hash that stands for all up to there.
+
+    A trigger adds it when the entry is committed, and the database refuses UPDATE and
+    DELETE. No foreign key: a link whose entry is gone tells of it.
+    """
+
+    sequence = models.BigIntegerField(primary_key=True)
+    entry = models.OneToOneField(
+        AuditEntry, models.DO_NOTHING, db_constraint=False, related_name="link"
+    )
+    previous = models.CharField(max_length=64)
+    hash = models.CharField(max_length=64)
+
+    objects = AppendOnlyQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("sequence",)
+
+    def __str__(self) -> str:
+        return f"{self.sequence} {self.hash}"
+
+
+class AuditCheck(models.Model):
+    """That the chain was verified, up to where, and what was found."""
+
+    at = models.DateTimeField(default=timezone.now)
+    # Else only what had come since the check before.
+    is_whole = models.BooleanField()
+    sequence = models.BigIntegerField()
+    hash = models.CharField(max_length=64)
+    faults = models.IntegerField(default=0)
+    words = models.CharField(max_length=255, blank=True)
+
+    class Meta:
+        ordering = ("-at", "-id")
+
+    def __str__(self) -> str:
+        return f"{self.sequence}: {self.words or 'intact'}"

@@ -200,6 +200,12 @@ class Call(models.Model):
     )
     archive_error = models.CharField(max_length=500, blank=True)
     archive_failed_at = models.DateTimeField(null=True, blank=True)
+    archive_attempts = models.PositiveIntegerField(
+        default=0, help_text="How often it failed since it last went well."
+    )
+    archive_retry_at = models.DateTimeField(
+        null=True, blank=True, help_text="When it is tried again, if it failed."
+    )
     origin_us = models.BigIntegerField(
         null=True,
         blank=True,

@@ -125,6 +125,14 @@ class Connection(models.Model):
         max_length=8, choices=JournalState, default=JournalState.OPEN
     )
     journal_end = models.CharField(max_length=8, choices=JournalEnd, blank=True)
+    rolled_bytes = models.PositiveBigIntegerField(
+        default=0, help_text="Of its journal, verified in the storage meanwhile."
+    )
+    rolled_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="When its journal was last copied. Empty: no part of it is stored.",
+    )
     leftovers = models.CharField(
         max_length=255,
         blank=True,

@@ -17,7 +17,12 @@ from calls.health import database_fault, redis_fault
 from calls.heartbeat import swept_at
 from calls.live import LiveProcess, live_processes
 from calls.preflight.outcome import Outcome, green, red, unknown, warning
-from calls.storage import recording_delete, recording_open, recording_save
+from calls.storage import (
+    StorageFaultError,
+    recording_delete,
+    recording_open,
+    recording_save,
+)
 
 PING_SECONDS = 1.0
 # The sweep is due every five seconds; a busy worker may be late.
@@ -150,6 +155,9 @@ def check_storage() -> Outcome:
         name = recording_save(name, io.BytesIO(content))
         with recording_open(name) as stored:
             is_same = stored.read() == content
+    except StorageFaultError as exc:
+        words = f"The storage of recordings fails: {exc.words}."
+        return red(words, exc.advice or advice)
     except Exception as exc:  # noqa: BLE001 every storage has errors of its own
         return red(f"The storage of recordings fails ({type(exc).__name__}).", advice)
     try:

@@ -25,7 +25,7 @@ def waveform(prompt: Prompt) -> SafeString:
             samples, rate = soundfile.read(file, dtype="int16")
     except Exception as exc:  # noqa: BLE001 every storage has errors of its own
         log.warning("prompt %s: no waveform: %s", prompt.pk, type(exc).__name__)
-        return SafeString()
+        return SafeString("")
     builder = PeakBuilder(rate)
     builder.add(samples)
     pairs = builder.finish().resample(WIDTH).pairs.astype(np.float64) / FULL_SCALE

@@ -14,6 +14,8 @@ from calls.transcripts.timing import DAY_US, TICKS_PER_US, Scale, scale_of
 from streaming.protocol import TranscribedWord, TranscriptionData
 
 SOURCE: Final = "acs"
+# What a journal notes: how long the request of its socket waited.
+WAITED: Final = "waited"
 INTERMEDIATE: Final = "intermediate"
 # A peer that tells more is not listening: its frames are kept, rows are not made.
 MAX_PIECES: Final = 100_000
@@ -22,15 +24,21 @@ MAX_STARTS: Final = 1_000
 SAME_US: Final = 1_000_000
 # By how much a lag must be less than the last that was noted, to be worth a remark.
 LAG_STEP_US: Final = 5_000
+# What comes so soon behind the opening of a socket was waiting for it.
+AT_ONCE_US: Final = 1_000_000
 # A lag that is longer by so much is another clock, not a slower network.
 LAG_JUMP_US: Final = 2_000_000
 
 
 class Socket(NamedTuple):
-    """A transcription socket: its key, and when it opened, µs since 1970."""
+    """A transcription socket: its key, and when it opened, µs since 1970.
+
+    `waited_us`: how long ACS's request waited before, to be let in.
+    """
 
     id: UUID
     opened_us: int
+    waited_us: int = 0
 
 
 class Piece(NamedTuple):
@@ -61,7 +69,7 @@ class CallTranscript:
 
     def __init__(self, call_id: UUID) -> None:
         self.call_id = call_id
-        # When transcription began, by arrival, µs since 1970.
+        # When transcription began, by our clock, µs since 1970.
         self._starts: list[int] = []
         # When final pieces began, by key; how many came without a time, by socket.
         self._begun: dict[UUID, int] = {}
@@ -69,8 +77,14 @@ class CallTranscript:
 
     def begin(self, socket: Socket, arrival_us: int) -> None:
         """Note that TranscriptionMetadata came."""
-        if len(self._starts) < MAX_STARTS:
-            self._starts.append(socket.opened_us + arrival_us)
+        if len(self._starts) >= MAX_STARTS:
+            return
+        # It was only waiting for its socket, if transcription had just been ordered:
+        # how long we took to let that in is between the two, and not in its offsets.
+        # A redial begins nothing but a socket.
+        is_held_up = not self._starts and arrival_us < AT_ONCE_US
+        held_up_us = socket.waited_us if is_held_up else 0
+        self._starts.append(socket.opened_us + arrival_us - held_up_us)
 
     def hear(
         self, socket: Socket, heard: TranscriptionData, arrival_us: int, lag_us: int

@@ -15,7 +15,7 @@ import msgspec
 from calls.drafts import SegmentDraft
 from calls.journal import Record
 from calls.journal_walk import JournalCount
-from calls.transcripts.hearing import CallTranscript, Socket
+from calls.transcripts.hearing import WAITED, CallTranscript, Socket
 from streaming.protocol import (
     DecodeError,
     TranscriptionData,
@@ -42,6 +42,7 @@ class TranscriptReplay:
         self._transcript = CallTranscript(call_id)
         # By socket, as remarks tell it.
         self._lags: dict[UUID, int] = {}
+        self._waited: dict[UUID, int] = {}
 
     @property
     def segments(self) -> list[SegmentDraft]:
@@ -49,11 +50,13 @@ class TranscriptReplay:
         return list(self._segments.values())
 
     def remark(self, count: JournalCount, note: Record) -> None:
-        """Take a NOTE: by how much things arrive later, or what a handler wrote."""
+        """Take a NOTE: how late things arrive, or what a handler wrote."""
         remark = json.loads(note.text)
         event = remark.get("event")
         if event == "lag":
             self._lags[count.header.connection_id] = int(remark["us"])
+        elif event == WAITED:
+            self._waited[count.header.connection_id] = int(remark["us"])
         elif event == EVENT:
             self._written(remark)
 
@@ -69,7 +72,9 @@ class TranscriptReplay:
             message = decode(record.text)
         except DecodeError:
             return
-        socket = Socket(count.header.connection_id, count.opened_us)
+        connection_id = count.header.connection_id
+        waited_us = self._waited.get(connection_id, 0)
+        socket = Socket(connection_id, count.opened_us, waited_us)
         if isinstance(message, TranscriptionMetadata):
             self._transcript.begin(socket, record.arrival_us)
         if isinstance(message, TranscriptionData):

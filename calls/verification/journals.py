@@ -14,6 +14,7 @@ from calls.batches import UNFINISHED
 from calls.journal import JournalError, JournalHeader, is_live, read
 from calls.models import Call, Connection
 from calls.models.call import ArchiveState
+from calls.rolling import is_rescued
 from calls.verification.findings import About, Finding
 from calls.verification.rows import CallRows
 
@@ -180,6 +181,12 @@ def _known(path: Path, header: JournalHeader, now: datetime) -> Iterator[Finding
     elif row.journal_state == JournalState.MISSING:
         words = "its row says that it is lost: `manage.py recover` brings it back"
         yield about.error("journal-found", words)
+    elif row.journal_state == JournalState.KEPT and is_rescued(row, header):
+        words = (
+            f"{row.node} made its recording from a copy, when this node was lost: it"
+            " may have more; it is left for somebody to decide"
+        )
+        yield about.error("journal-rescued", words)
     elif row.journal_state == JournalState.KEPT and path.exists():
         words = "its audio is in a recording already: `manage.py recover` removes it"
         yield about.error("journal-left", words)

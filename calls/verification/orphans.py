@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from django.db.models import Q
 
 from calls.models import Connection, Prompt, Recording
+from calls.rolling import socket_of
 from calls.storage import recording_changed_at, recordings_list
 from calls.verification.findings import About, Finding
 
@@ -53,10 +54,22 @@ def _unnamed(names: Sequence[str], now: datetime) -> Iterator[Finding]:
     prompts = Prompt.objects.filter(Q(audio_16k__in=names) | Q(audio_24k__in=names))
     for of_prompt in prompts.order_by().values_list("audio_16k", "audio_24k"):
         named.update(of_prompt)
+    named.update(_parts_of_journals(names))
     for name in names:
         if name not in named and not _is_young(name, now):
             about = About(None, "file", name)
             yield about.error("file-unnamed", "no row names this file")
+
+
+def _parts_of_journals(names: Sequence[str]) -> Iterator[str]:
+    """Yield the parts of journals that are not in recordings yet, or go any moment."""
+    parts = [(socket, name) for name in names if (socket := socket_of(name))]
+    known = set(
+        Connection.objects.order_by()
+        .filter(pk__in={socket for socket, _ in parts}, rolled_at__isnull=False)
+        .values_list("pk", flat=True)
+    )
+    yield from (name for socket, name in parts if socket in known)
 
 
 def _is_young(name: str, now: datetime) -> bool:

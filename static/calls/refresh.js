@@ -1,8 +1,10 @@
 /* A page that is not finished fetches itself until it is. */
 
+/* A page that never is says how often: `data-wait`, in milliseconds. */
+
 const root = document.getElementById("refresh");
 const words = root.querySelector("[role=status]");
-const WAIT_MS = 1000;
+const WAIT_MS = Number(root.dataset.wait ?? 1000);
 
 async function fetched() {
   try {

@@ -2,17 +2,19 @@
 
 ACS queues what it is sent and plays it in real time; it acknowledges nothing. So at
 most `LEAD_US` of audio is ever ahead of what is heard (a stop then bites at once), and
-what is heard follows from what was sent: a frame begins when it was sent, or when the
-frame before it ends, whichever is later. Times are microseconds by one monotonic clock.
+what is heard follows from what was sent: a frame begins when its way is over and ACS
+takes the next (`Passage`), or when the frame before it ends, whichever is later. Times
+are microseconds by one monotonic clock.
 """
 
 from collections import deque
 from collections.abc import Container, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
+from streaming.outbound.passage import Instant, Passage
 from streaming.outbound.pieces import Pieces
 
 FRAME_US: Final = 20_000
@@ -28,6 +30,10 @@ MAX_LIVE_US: Final = 600_000
 # Live audio comes unevenly: so much of it waits before it is heard, at the beginning
 # and whenever it ran dry.
 CUSHION_US: Final = 80_000
+# Of what would reach ACS so short before or after a frame begins, nobody here can tell
+# whether it is in it: it is sent a little later, when it is not.
+BEFORE_US: Final = 3_000
+AFTER_US: Final = 1_000
 
 
 class ItemKind(StrEnum):
@@ -100,6 +106,9 @@ class Frame:
     # Samples of the item in it; what is more is padding.
     samples: int
     start_us: int
+    # When it was sent, if nothing was before it: what is then learnt of the way says
+    # better when it began. Else it followed the frame before it.
+    sent_us: int | None = None
 
     @property
     def end_us(self) -> int:
@@ -113,14 +122,17 @@ class Playout:
     `news` are the items whose state changed since somebody last took them.
     """
 
-    def __init__(self, rate: int) -> None:
+    def __init__(self, rate: int, passage: Passage | None = None) -> None:
         self.rate = rate
         self.frame_bytes = rate // 50 * 2
+        self._passage = passage or Instant()
         self.items: deque[Item] = deque()
         self.news: list[Item] = []
         self.underruns = 0
         self._sent: deque[Frame] = deque()
+        # Until when ACS has something to play; until when it was heard.
         self._end_us = 0
+        self._heard_us = 0
 
     @property
     def is_idle(self) -> bool:
@@ -145,7 +157,7 @@ class Playout:
 
     def waits(self, now_us: int) -> bool:
         """Say whether time alone changes something: audio is sent, or heard."""
-        return bool(self._sent) or self.due(now_us + LEAD_US) is not None
+        return bool(self._sent) or self._next(now_us + LEAD_US) is not None
 
     def put(self, item: Item) -> None:
         """Let an item be heard after those before it; too many, and it fails."""
@@ -196,26 +208,44 @@ class Playout:
 
     def due(self, now_us: int) -> Frame | None:
         """Return what is to be sent now; it counts as sent by `sent` alone."""
-        if max(self._end_us, now_us) - now_us >= LEAD_US:
+        there_us = self._passage.reaches(now_us)
+        if self._end_us - there_us >= LEAD_US or self.doubt_us(now_us):
             return None
+        item = self._next(there_us)
+        if item is None:
+            return None
+        pcm = item.waiting.first(self.frame_bytes)
+        samples = len(pcm) // 2
+        whole = pcm.ljust(self.frame_bytes, b"\0")
+        if there_us < self._end_us:
+            return Frame(item, whole, samples, self._end_us)
+        start_us = max(self._end_us, self._passage.begins(there_us))
+        return Frame(item, whole, samples, start_us, now_us)
+
+    def doubt_us(self, now_us: int) -> int:
+        """Return how long nothing is sent because one cannot say when it is heard."""
+        there_us = self._passage.reaches(now_us)
+        if there_us < self._end_us:
+            return 0
+        wait_us = self._passage.begins(there_us) - there_us
+        if 0 < wait_us < BEFORE_US:
+            return wait_us + AFTER_US
+        return max(wait_us - (FRAME_US - AFTER_US), 0)
+
+    def _next(self, there_us: int) -> Item | None:
+        """Return the item of which there is enough to be sent."""
         while self.items:
             item = self.items[0]
-            waiting = item.waiting
-            if not waiting and item.is_whole:
-                self.items.popleft()
-                self._settle(item)
-                continue
-            if not item.is_whole and len(waiting) < self._least(item, now_us):
-                return None
-            pcm = waiting.first(self.frame_bytes)
-            samples = len(pcm) // 2
-            start_us = max(self._end_us, now_us)
-            return Frame(item, pcm.ljust(self.frame_bytes, b"\0"), samples, start_us)
+            if item.waiting or not item.is_whole:
+                is_enough = len(item.waiting) >= self._least(item, there_us)
+                return item if item.is_whole or is_enough else None
+            self.items.popleft()
+            self._settle(item)
         return None
 
-    def _least(self, item: Item, now_us: int) -> int:
+    def _least(self, item: Item, there_us: int) -> int:
         """Return how many bytes an item needs that is not whole."""
-        is_dry = now_us >= self._end_us
+        is_dry = there_us >= self._end_us
         return self._bytes(CUSHION_US) if item.is_live and is_dry else self.frame_bytes
 
     def sent(self, frame: Frame) -> None:
@@ -238,28 +268,34 @@ class Playout:
     def heard(self, now_us: int, *, is_cut: bool = False) -> Iterator[Frame]:
         """Yield what has been heard since the last call, in order.
 
-        `is_cut`: at this moment nothing is heard any more. Of the frame that is being
-        heard, yield the part that was.
+        `is_cut`: what reaches ACS now ends it. Of the frame that is then being heard,
+        yield the part that is: all of it, where ACS plays by frames.
         """
         while self._sent and self._sent[0].end_us <= now_us:
             yield self._note(self._sent.popleft())
-        if is_cut and self._sent and self._sent[0].start_us < now_us:
+        if is_cut:
+            yield from self._heard_until(self._passage.reaches(now_us))
+
+    def _heard_until(self, cut_us: int) -> Iterator[Frame]:
+        is_framed = self._passage.begins(cut_us) > cut_us
+        while self._sent and self._sent[0].start_us < cut_us:
             frame = self._sent.popleft()
-            heard = (now_us - frame.start_us) * self.rate // 1_000_000
-            heard = min(heard, frame.samples)
+            heard = (cut_us - frame.start_us) * self.rate // 1_000_000
+            heard = frame.samples if is_framed else min(heard, frame.samples)
             rest = frame.samples - heard
             if rest:
                 tail = frame.pcm[heard * 2 : frame.samples * 2]
-                self._sent.appendleft(
-                    Frame(frame.item, tail, rest, max(now_us, frame.start_us))
-                )
+                self._sent.appendleft(Frame(frame.item, tail, rest, cut_us))
             if heard:
                 head = frame.pcm[: heard * 2]
-                yield self._note(Frame(frame.item, head, heard, frame.start_us))
+                yield self._note(replace(frame, pcm=head, samples=heard))
+        if not is_framed:
+            self._heard_us = min(self._heard_us, cut_us)
 
     def _note(self, frame: Frame) -> Frame:
         item = frame.item
         item.played += frame.samples
+        self._heard_us = frame.end_us
         if item not in self.items:
             self._settle(item)
         return frame
@@ -301,7 +337,7 @@ class Playout:
         if is_sent:
             back = list(self._sent)
             self._sent.clear()
-            self._end_us = now_us
+            self._end_us = max(self._passage.reaches(now_us), self._heard_us)
             for frame in reversed(back):
                 if not frame.item.is_over:
                     self._send_again(frame)
@@ -330,7 +366,7 @@ class Playout:
         """
         back = list(self._sent)
         self._sent.clear()
-        self._end_us = now_us
+        self._end_us = max(self._passage.reaches(now_us), self._heard_us)
         for frame in reversed(back):
             item = frame.item
             if item.is_over or not item.survives:

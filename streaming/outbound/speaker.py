@@ -11,6 +11,7 @@ from collections.abc import Callable, Container
 from typing import Final
 from uuid import UUID, uuid4
 
+from streaming.outbound.passage import Passage
 from streaming.outbound.playout import Frame, Item, ItemKind, ItemState, Playout
 from streaming.protocol import encode_audio, encode_stop_audio
 
@@ -37,8 +38,9 @@ class Speaker:
         *,
         heard: Callable[[Frame], None],
         news: Callable[[Item], None],
+        passage: Passage | None = None,
     ) -> None:
-        self.playout = Playout(rate)
+        self.playout = Playout(rate, passage)
         # Socket changes after which what had been sent was sent again.
         self.rewinds = 0
         self._heard = heard
@@ -223,9 +225,15 @@ class Speaker:
         if self._patience is not None:
             self._patience.cancel()
             self._patience = None
-        is_due = self._is_stop_due or self.playout.waits(_now_us())
+        now = _now_us()
+        is_due = self._is_stop_due or self.playout.waits(now)
+        doubt_us = self.playout.doubt_us(now) if is_due else 0
+        if self._timer is not None and doubt_us:
+            self._timer.cancel()
+            self._timer = None
         if self._timer is None and is_due:
-            self._timer = loop.call_later(TICK_SECONDS, self._tick)
+            seconds = doubt_us / 1_000_000 or TICK_SECONDS
+            self._timer = loop.call_later(seconds, self._tick)
 
     def _tick(self) -> None:
         self._timer = None

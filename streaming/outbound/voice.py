@@ -12,6 +12,7 @@ from uuid import UUID
 from calls.audio.pcm import samples_to_us
 from calls.drafts import ArchiveBatch, OutcomeDraft, UtteranceDraft
 from calls.said import remark_of
+from streaming.outbound.passage import ThroughCall
 from streaming.outbound.playout import Frame, Item, ItemState
 from streaming.outbound.speaker import Send, Speaker
 
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
 _MS: Final = 1000
 # So long a pause is as long by both clocks. Behind a longer one it is asked anew how
 # far they are apart: what is said in one go is not moved by what is learnt meanwhile.
+# By ACS's frames, where those are known, it is moved by whole frames or not at all.
 SHORT_US: Final = 1_000_000
+# The round trip is measured so often at once, one after the other, then every second.
+AT_FIRST: Final = 10
 
 
 @dataclass(slots=True)
@@ -54,7 +58,9 @@ class Voice:
     """What speaks in one call, and in whose journal what it said is kept."""
 
     def __init__(self, call: "CallAudio", rate: int, told: Told) -> None:
-        self.speaker = Speaker(rate, heard=self._heard, news=self._news)
+        self.speaker = Speaker(
+            rate, heard=self._heard, news=self._news, passage=ThroughCall(call)
+        )
         self._call = call
         self._told = told
         self._session: MediaSession | None = None
@@ -68,6 +74,20 @@ class Voice:
         # Before the session changes: what was heard up to now is the old one's.
         self.speaker.attach(send)
         self._session = session
+        self.measure(AT_FIRST)
+
+    def measure(self, times: int = 1) -> None:
+        """Have it measured, so often, how long a word and its answer take."""
+        ask = self._session.ping if self._session is not None else None
+        if ask is None:
+            return
+
+        def take(trip_us: int) -> None:
+            self._call.clock.note_round_trip(trip_us)
+            if times > 1:
+                self.measure(times - 1)
+
+        ask(take)
 
     def detach(self, session: "MediaSession", send: Send) -> None:
         """Speak over it no more; its journal is still open."""
@@ -80,8 +100,9 @@ class Voice:
         session, rate = self._session, self.speaker.rate
         pause = frame.start_us - self._end_us
         stamp = self._stamp_us + max(pause, 0)
-        if pause > SHORT_US:
-            begun = self._call.clock.at(self._call.at_us(frame.start_us))
+        clock = self._call.clock
+        if frame.sent_us is not None and (pause > SHORT_US or clock.has_frames):
+            begun = clock.played_at(self._call.at_us(frame.sent_us))
             stamp = max(self._stamp_us, begun)
         lasts = samples_to_us(frame.samples, rate)
         self._end_us = frame.start_us + lasts

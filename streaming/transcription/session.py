@@ -15,7 +15,7 @@ from uuid import UUID
 
 from calls.drafts import ConnectionDraft, SegmentDraft
 from calls.journal_format import microseconds
-from calls.transcripts.hearing import Lag, Piece, Socket
+from calls.transcripts.hearing import WAITED, Lag, Piece, Socket
 from streaming.call_audio import CallAudio
 from streaming.ingest import TOO_BIG, Counts, Opening
 from streaming.journal import Journal
@@ -57,7 +57,9 @@ class TranscriptionSession:
         self.told = 0
         self.superseded: Callable[..., None] | None = None
         self._heard = heard
-        self._socket = Socket(connection_id, microseconds(opening.opened_at))
+        self._socket = Socket(
+            connection_id, microseconds(opening.opened_at), opening.waited_us
+        )
         self._lag = Lag()
         self._max_malformed = max_malformed
         self._malformed_in_a_row = 0
@@ -74,6 +76,9 @@ class TranscriptionSession:
         self._malformed_in_a_row = 0
         match message:
             case TranscriptionMetadata():
+                if self._socket.waited_us:
+                    waited = {"event": WAITED, "us": self._socket.waited_us}
+                    self.journal.note(waited, arrival_us)
                 self.journal.transcription(frame, arrival_us)
                 self._begin(arrival_us)
             case TranscriptionData():

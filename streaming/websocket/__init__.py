@@ -29,3 +29,9 @@ DELIVERY: Final = "acsstream.delivery"
 # costs no memory here, and is read from all the same: `send` would wait, and let the
 # reading wait with it.
 SENDING: Final = "acsstream.sending"
+
+# And a third: `scope["extensions"][ROUND_TRIP]` is a function of a function of one
+# integer. It sends a ping; when the peer's pong comes, the inner function is called
+# with how long that took, in µs. A ping that is not answered costs nothing and ends
+# nothing; the next one takes its place.
+ROUND_TRIP: Final = "acsstream.round_trip"

@@ -10,6 +10,7 @@ the kernel send a reset, which can overtake the reason.
 import asyncio
 import codecs
 import struct
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
@@ -82,6 +83,10 @@ class Frames(WSListener):
         # Nothing is read behind a close frame or a fault.
         self._is_deaf = False
         self.close_sent = False
+        # The newest ping: what it carries, when it was sent, who wants to know.
+        self._pings = 0
+        self._pinged_ns = 0
+        self._ponged: Callable[[int], None] | None = None
         self._parser: Parser = parser_of(self, headers, max_size, self.fail)
 
     def open(self, key: str, early: bytes) -> None:
@@ -105,6 +110,13 @@ class Frames(WSListener):
             self._write(WSMsgType.TEXT, message.encode())
         else:
             self._write(WSMsgType.BINARY, message)
+
+    def ping(self, ponged: Callable[[int], None]) -> None:
+        """Send a ping; its pong is told to `ponged`, with the µs between the two."""
+        if not self.close_sent:
+            self._pings += 1
+            self._ponged, self._pinged_ns = ponged, time.monotonic_ns()
+            self._write(WSMsgType.PING, b"%d" % self._pings)
 
     def close(self, code: int, reason: str) -> None:
         """Begin the closing handshake, once; what the peer still sends is taken."""
@@ -185,13 +197,19 @@ class Frames(WSListener):
                 if not self.close_sent:
                     self._write(WSMsgType.PONG, frame.get_payload_as_bytes())
             case WSMsgType.PONG:
-                pass  # Nobody asked: we never ping.
+                self._pong(frame.get_payload_as_bytes())
             case WSMsgType.CLOSE:
                 self._closed_by_peer(frame)
             case WSMsgType.CONTINUATION:
                 self._continued(frame)
             case WSMsgType.TEXT | WSMsgType.BINARY:
                 self._begun(frame)
+
+    def _pong(self, carried: bytes) -> None:
+        # RFC 6455, 5.5.3: one that nobody asked for, or that answers an older ping.
+        if self._ponged is not None and carried == b"%d" % self._pings:
+            ponged, self._ponged = self._ponged, None
+            ponged((time.monotonic_ns() - self._pinged_ns) // 1000)
 
     def _begun(self, frame: WSFrame) -> None:
         if self._kind is not None:

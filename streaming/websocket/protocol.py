@@ -7,13 +7,14 @@ application is behind; at shutdown every socket is told 1012.
 
 What it does otherwise, for a receiver that must lose nothing:
 
-- It never pings, whatever `ws_ping_interval` says, so it never closes over a pong.
+- It never closes over a pong: it pings if the application asks, not by
+  `ws_ping_interval`, to learn how long a word and its answer take.
 - After our own close frame messages are taken until the peer's close frame comes, or
   for `CLOSE_TIMEOUT` seconds: what was on its way at a shutdown is received. Then, not
   before, `receive()` returns the `websocket.disconnect`.
 - `limit_concurrency` counts here, too: 503. uvicorn asks it of plain requests only.
 - Compression is never agreed on.
-- The extensions `DELIVERY` and `SENDING`, see `streaming.websocket`.
+- The extensions `DELIVERY`, `SENDING` and `ROUND_TRIP`, see `streaming.websocket`.
 """
 
 import asyncio
@@ -33,7 +34,7 @@ from uvicorn.protocols.utils import (
 from uvicorn.server import ServerState
 from websockets.http11 import Response
 
-from streaming.websocket import DELIVERY, SENDING
+from streaming.websocket import DELIVERY, ROUND_TRIP, SENDING
 from streaming.websocket.frames import NO_CLOSE_FRAME, Frames
 from streaming.websocket.handshake import Handshake, text_headers
 from streaming.websocket.waiting import Waiting
@@ -165,6 +166,7 @@ class PicowsProtocol(asyncio.Protocol):
                 "websocket.http.response": {},
                 DELIVERY: self._deliver_to,
                 SENDING: self._send_now,
+                ROUND_TRIP: self._ping,
             },
             **self._handshake.scope(self.config.root_path),
         }
@@ -243,6 +245,11 @@ class PicowsProtocol(asyncio.Protocol):
             return False
         self._opened.send(text)
         return True
+
+    def _ping(self, ponged: Callable[[int], None]) -> None:
+        """Send a ping, if anything can be sent; see ROUND_TRIP."""
+        if self.state is State.OPEN and not self.transport.is_closing():
+            self._opened.ping(ponged)
 
     async def _send(self, message: Any) -> None:
         await self._writable.wait()

@@ -35,6 +35,13 @@ def idle_call(**fields: Any) -> Call:
     return call
 
 
+def log_take_away() -> None:
+    """Have nothing noted any more. What is noted so far is chained first."""
+    connection.check_constraints()
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE calls_auditentry RENAME TO elsewhere")
+
+
 # --- orders -----------------------------------------------------------------------
 
 
@@ -90,8 +97,7 @@ def test_notes_each_call_of_a_bulk_order_by_its_own(operator: Client) -> None:
 def test_asks_for_nothing_that_cannot_be_noted(operator: Client) -> None:
     call = idle_call()
     operator.raise_request_exception = False
-    with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE calls_auditentry RENAME TO elsewhere")
+    log_take_away()
 
     answer = operator.post(f"/calls/{call.pk}/commands/start_streaming")
 
@@ -192,8 +198,7 @@ def test_notes_nothing_where_no_audio_went_out(
 def test_sends_no_audio_that_cannot_be_noted(
     operator: Client, recording: Recording
 ) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE calls_auditentry RENAME TO elsewhere")
+    log_take_away()
 
     with pytest.raises(DatabaseError):
         operator.get(f"/recordings/{recording.pk}/audio")
@@ -314,8 +319,7 @@ def test_notes_the_name_and_not_the_password_of_a_failed_sign_in() -> None:
 def test_signs_nobody_in_unnoted() -> None:
     UserFactory.create(username="ada", password="secret")
     client = Client(raise_request_exception=False)
-    with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE calls_auditentry RENAME TO elsewhere")
+    log_take_away()
 
     answer = client.post("/admin/login/", {"username": "ada", "password": "secret"})
 

@@ -146,8 +146,9 @@ def test_exports_json_lines_across_blocks(
         note("bob")
 
     answer = auditor.get(f"{LIST}export.jsonl", {"who": "bob"})
-    lines = [json.loads(line) for line in b"".join(answer).splitlines()]
+    *lines, last = [json.loads(line) for line in b"".join(answer).splitlines()]
 
+    assert last["filters"] == {"who": "bob"}
     assert len(lines) == 5
     assert lines == sorted(lines, key=lambda line: line["id"])
 
@@ -176,7 +177,8 @@ def test_exports_under_asgi_too() -> None:
         answer = await client.get(f"{LIST}export.jsonl")
         return b"".join([block async for block in answer])  # type: ignore[attr-defined]
 
-    lines = asyncio.run(taken()).splitlines()
+    *lines, last = asyncio.run(taken()).splitlines()
+    assert json.loads(last)["audit_head"]["sequence"] == 2
     assert [json.loads(line)["action"] for line in lines] == [
         "signed_in",
         "audit_exported",

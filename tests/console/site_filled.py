@@ -16,7 +16,6 @@ django.setup()
 import numpy as np  # noqa: E402 Django first
 from django.contrib import admin  # noqa: E402
 from django.contrib.auth.models import User  # noqa: E402
-from django.core.management import call_command  # noqa: E402
 from django.db import models  # noqa: E402
 from django.test import Client  # noqa: E402
 from django.urls import reverse  # noqa: E402
@@ -26,6 +25,7 @@ from calls.models import Call, CallNote, SavedView, Severity, Tag  # noqa: E402
 from tests import factories  # noqa: E402
 from tests.console.conftest import stored_recording  # noqa: E402
 from tests.prompts.sounds import prompt_made  # noqa: E402
+from tests.seed import migrate  # noqa: E402
 
 # Pages that no list leads to. Whoever makes such a page adds it here.
 OTHERS = (
@@ -42,7 +42,7 @@ SAME_WHEN_EMPTY = ("/add/", "/password_change/")
 
 def main() -> None:
     """Fill the database as asked and print the pages that are there."""
-    call_command("migrate", verbosity=0)
+    migrate()
     root = people()
     is_empty = sys.argv[1] == "empty"
     if not is_empty and not Call.objects.exists():

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import redis
 
-from calls.live import LIVE_KEY, LiveCall, LiveProcess, LiveTrack
+from calls.live import LIVE_KEY, LiveCall, LiveProcess, LiveTotals, LiveTrack
 from calls.load import LiveLoad
 from calls.models import Call
 
@@ -81,6 +81,24 @@ def live_load(**figures: object) -> LiveLoad:
     return load
 
 
+def live_totals(refused: int) -> LiveTotals:
+    """What a process has counted in a minute."""
+    return {
+        "sockets": 2,
+        "packets": 700,
+        "gaps": 3,
+        "gap_ms": 1500,
+        "late": 4,
+        "duplicates": 5,
+        "malformed": 3,
+        "unknown": 1,
+        "dropped_records": 0,
+        "handler_dropped": 0,
+        "underruns": 0,
+        "refused": {"room": refused} if refused else {},
+    }
+
+
 def snapshot(
     *,
     node: str = "recorder-1",
@@ -89,9 +107,11 @@ def snapshot(
     calls: Sequence[Call | LiveCall] = (),
     error: str | None = None,
     database: str | None = None,
+    backlog_hours: float = 0,
     **load: object,
 ) -> LiveProcess:
     """One process with these calls."""
+    oldest_at = time.time() - backlog_hours * 3600 if backlog_hours else None
     return {
         "process": str(uuid.uuid4()),
         "node": node,
@@ -103,6 +123,13 @@ def snapshot(
         "database": database,
         "journal": {"pending_bytes": 640, "error": error},
         "load": live_load(**load),
+        "started_at": time.time() - 60,
+        "totals": live_totals(refused),
+        "backlog": {
+            "waiting": 3 if backlog_hours else 0,
+            "size": 64_000 if backlog_hours else 0,
+            "oldest_at": oldest_at,
+        },
         "calls": [live_call(one) if isinstance(one, Call) else one for one in calls],
     }
 

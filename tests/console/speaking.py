@@ -18,6 +18,7 @@ import aiohttp
 import numpy as np
 
 from demo.redis import redis_server
+from tests import seed
 from tests.console.test_browser import ROOT, run, wait_for
 from tests.streaming.wire import SAMPLES, audio, metadata
 
@@ -112,12 +113,7 @@ def speaking_console(folder: Path) -> Iterator[SpeakingConsole]:
             "DEBUG": "1",
             "PYTHONPATH": str(ROOT),
         }
-        run(
-            "import django\ndjango.setup()\n"
-            "from django.core.management import call_command\n"
-            "call_command('migrate', verbosity=0)",
-            environment,
-        )
+        seed.migrated_copy(folder / "console.sqlite3")
         with socket.create_server(("127.0.0.1", 0)) as probe:
             port = probe.getsockname()[1]
         log = stack.enter_context((folder / "daphne.log").open("wb"))

@@ -41,8 +41,8 @@ import django
 django.setup()
 import numpy as np
 from django.contrib.auth.models import User
-from django.core.management import call_command
-call_command("migrate", verbosity=0)
+from tests.seed import migrate
+migrate()
 from tests.factories import CallFactory, TrackFactory
 from tests.console.conftest import stored_recording
 User.objects.create_superuser("root", password="secret")

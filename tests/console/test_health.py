@@ -1,18 +1,29 @@
 """Probes and figures for machines."""
 
 import json
+import threading
 import time
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import redis
 from django.db import connection
+from django.db.backends.signals import connection_created
+from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
+from calls.control.settling import command_settle
+from calls.health import Finding, Level, checks
+from calls.health.asking import Part, ask_all
 from calls.live import LIVE_KEY, LiveProcess
+from calls.models import CommandState
+from calls.processes import Noter
 from tests.console.snapshots import publish, snapshot
-from tests.factories import CallFactory, CommandFactory, RecordingFactory
+from tests.factories import CallFactory, CommandFactory
 
 pytestmark = pytest.mark.database
 
@@ -22,6 +33,8 @@ NOWHERE = "redis://127.0.0.1:9/0"
 @pytest.fixture
 def with_redis(settings: Any, redis_url: str) -> str:
     settings.REDIS_URL = redis_url
+    # What an earlier test was told is not known here.
+    checks.parts.cache_clear()
     with redis.Redis.from_url(redis_url) as client:
         client.flushall()
     return redis_url
@@ -55,49 +68,176 @@ def test_says_that_it_lives_with_everything_else_down(settings: Any) -> None:
 def test_is_ready_with_database_and_redis(db: None, with_redis: str) -> None:
     response = Client().get("/readyz")
     assert response.status_code == 200
-    assert response.json() == {
-        "ready": True,
-        "checks": {"database": "ok", "redis": "ok"},
+    told = response.json()
+    assert (told["ready"], told["critical"]) == (True, [])
+    assert told["checks"]["database"] == {
+        "level": "ok",
+        "says": "The database answers.",
     }
+    assert told["checks"]["migrations"]["says"] == "All migrations are applied."
+
+
+def test_is_ready_but_degraded_while_nobody_works(db: None, with_redis: str) -> None:
+    response = Client().get("/readyz")
+    told = response.json()
+    assert (response.status_code, told["status"]) == (200, "degraded")
+    assert {"ingest", "workers", "beat"} <= set(told["warnings"])
+    assert told["checks"]["workers"]["says"] == "No worker reads acsstream."
+    assert "ACSSTREAM_NODE" in told["checks"]["workers"]["do"]
+
+
+def test_knows_the_queues_that_workers_read(
+    db: None, with_redis: str, settings: Any
+) -> None:
+    settings.NODE = "here"
+    Noter("worker").note(queues=["acsstream", "recordings.here"], busy=1, slots=2)
+    Noter("beat").note()
+    publish(with_redis, snapshot(node="here"))
+    publish(with_redis, snapshot(node="there"))
+
+    checks = Client().get("/readyz").json()["checks"]
+
+    assert checks["beat"]["level"] == "ok"
+    assert checks["workers"]["says"] == "No worker reads recordings.there."
+    assert set(checks["workers"]["figures"]) == {"acsstream", "recordings.here"}
+
+
+def test_tells_of_journals_that_nobody_makes_into_recordings(
+    db: None, with_redis: str
+) -> None:
+    waits = snapshot(node="recorder-1", backlog_hours=2)
+    publish(with_redis, waits)
+    found = Client().get("/readyz").json()["checks"]["journals"]
+    assert found["level"] == "warning"
+    assert found["says"].startswith(
+        "3 journals wait to be recordings, the oldest for 2:0"
+    )
+    figures = samples(Client())
+    assert figures["acsstream_journal_backlog", "recorder-1"] == 3
+    assert 7200 <= figures["acsstream_journal_oldest_seconds", "recorder-1"] < 7300
 
 
 def test_names_what_keeps_it_from_being_ready(db: None, settings: Any) -> None:
     settings.REDIS_URL = NOWHERE
     response = Client().get("/readyz")
     assert response.status_code == 503
-    checks = response.json()["checks"]
-    assert checks["database"] == "ok"
-    assert checks["redis"].startswith("does not answer")
+    told = response.json()
+    assert told["critical"] == ["redis"]
+    assert told["checks"]["database"]["level"] == "ok"
+    assert told["checks"]["redis"]["says"].startswith("Redis does not answer")
 
 
 def test_is_not_ready_without_its_database(db: None, with_redis: str) -> None:
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         from django.db import OperationalError
 
         raise OperationalError("gone")
 
-    with connection.execute_wrapper(refuse):
-        response = Client().get("/readyz")
-        figures = samples(Client())
+    connection_created.connect(refuse)
+    try:
+        with connection.execute_wrapper(refuse):
+            response = Client().get("/readyz")
+            figures = samples(Client())
+    finally:
+        connection_created.disconnect(refuse)
     assert response.status_code == 503
-    assert response.json()["checks"]["database"].startswith("does not answer")
+    assert response.json()["critical"] == ["database"]
     assert figures["acsstream_database_up", ""] == 0
     assert figures["acsstream_redis_up", ""] == 1
 
 
-def test_counts_rows_by_state(db: None, with_redis: str) -> None:
+def test_is_not_ready_while_migrations_wait(
+    db: None, with_redis: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks, "_applied", [])
+    applied = MigrationRecorder.Migration.objects.filter(app="calls")
+    newest = applied.latest("id")
+    found = checks.check_migrations()
+    assert found.level is Level.OK
+
+    monkeypatch.setattr(checks, "_applied", [])
+    newest.delete()
+    found = checks.check_migrations()
+
+    assert found.level is Level.CRITICAL
+    assert found.says == f"1 migration is not applied, from calls.{newest.name} on."
+    assert found.do == "Run `manage.py migrate`."
+
+
+def test_a_part_that_hangs_holds_up_no_answer() -> None:
+    goes_on, asked = threading.Event(), []
+    fine = Finding("database", Level.OK, "It answers.")
+
+    def hang() -> Finding:
+        asked.append(1)
+        goes_on.wait(60)
+        return fine
+
+    part = Part("database", hang, Finding("database", Level.CRITICAL, "It hangs."))
+
+    # Asked twice, it is waited for by one thread.
+    assert [ask_all([part], 0.01), ask_all([part], 0.01)] == [[part.silent]] * 2
+    goes_on.set()
+    assert ask_all([part], 60) == [fine]
+    assert len(asked) == 1
+
+
+def test_counts_what_is_live_open_or_waits(db: None, with_redis: str) -> None:
     CallFactory.create_batch(2, live=True)
     CallFactory.create(ended=True)
-    CommandFactory.create(state="failed")
-    RecordingFactory.create()
+    CallFactory.create(ended=True, archive_state="failed")
+    CommandFactory.create(state="queued")
     figures = samples(Client())
     assert figures["acsstream_calls", "connected"] == 3
     assert figures["acsstream_calls", "ringing"] == 0
-    assert figures["acsstream_calls", "ended"] == 2
-    assert figures["acsstream_commands", "failed"] == 1
-    assert figures["acsstream_recordings", "verified"] == 1
+    assert ("acsstream_calls", "ended") not in figures
+    assert figures["acsstream_commands", "queued"] == 1
     assert figures["acsstream_live_calls_streaming", "streaming"] == 3
-    assert figures["acsstream_archive_calls", "finished"] == 2
+    assert figures["acsstream_archive_calls", "failed"] == 1
+    assert ("acsstream_archive_calls", "finished") not in figures
+
+
+def test_asks_no_more_of_a_larger_archive(
+    db: None, with_redis: str, django_assert_num_queries: Any
+) -> None:
+    with CaptureQueriesContext(connection) as few:
+        samples(Client())
+    CallFactory.create_batch(20, ended=True)
+    publish(with_redis, snapshot(calls=[CallFactory.create(live=True)]))
+    with django_assert_num_queries(len(few)):
+        samples(Client())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_counts_how_orders_end_and_how_long_they_took(with_redis: str) -> None:
+    asked = timezone.now() - timedelta(seconds=4)
+    sent = asked + timedelta(seconds=0.2)
+    command = CommandFactory.create(state="sent", asked_at=asked, sent_at=sent)
+
+    command_settle(command.pk, CommandState.CONFIRMED)
+
+    text = Client().get("/metrics").content.decode()
+    settled = (
+        f'acsstream_commands_settled_total{{kind="{command.kind}",state="confirmed"}}'
+    )
+    assert f"{settled} 1.0" in text
+    assert 'acsstream_command_seconds_bucket{le="0.1",stage="sent"} 0.0' in text
+    assert 'acsstream_command_seconds_bucket{le="0.25",stage="sent"} 1.0' in text
+    assert 'acsstream_command_seconds_bucket{le="2.5",stage="confirmed"} 0.0' in text
+    assert 'acsstream_command_seconds_count{stage="confirmed"} 1.0' in text
+
+
+def test_may_be_read_by_token_alone(db: None, with_redis: str, settings: Any) -> None:
+    settings.METRICS_TOKEN = "tests only"
+    refused = [
+        Client().get("/metrics"),
+        Client().get("/metrics", headers={"Authorization": "Bearer tests onlx"}),
+        Client().get("/metrics", headers={"Authorization": "tests only"}),
+    ]
+    assert [one.status_code for one in refused] == [401] * 3
+    assert b"acsstream_" not in b"".join(one.content for one in refused)
+    shown = {"Authorization": "Bearer tests only"}
+    assert Client().get("/metrics", headers=shown).status_code == 200
 
 
 def test_measures_what_ingest_says(db: None, with_redis: str) -> None:
@@ -106,7 +246,9 @@ def test_measures_what_ingest_says(db: None, with_redis: str) -> None:
     figures = samples(Client())
     assert figures["acsstream_ingest_processes", ""] == 1
     assert figures["acsstream_streams", "recorder-1"] == 3
-    assert figures["acsstream_refused_sockets", "recorder-1"] == 2
+    assert figures["acsstream_refused_sockets_total", "recorder-1"] == 2
+    assert figures["acsstream_packets_total", "recorder-1"] == 700
+    assert figures["acsstream_gap_seconds_total", "recorder-1"] == 1.5
     assert figures["acsstream_journal_faulty", "recorder-1"] == 0
 
 

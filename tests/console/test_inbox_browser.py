@@ -78,7 +78,6 @@ def page(browser: Browser, console: Console) -> Iterator[Page]:
     faults: list[str] = []
     page = browser.new_page(viewport={"width": 1440, "height": 900})
     page.set_default_timeout(PATIENCE * 1_000)
-    expect.set_options(timeout=PATIENCE * 1_000)
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.on(
         "console",
@@ -92,7 +91,6 @@ def page(browser: Browser, console: Console) -> Iterator[Page]:
     expect(rows(page)).to_have_count(5)
     yield page
     page.close()
-    expect.set_options(timeout=5_000)
     # What is refused or cut off is told to the reader; the browser writes it down, too.
     meant = ("status of 409", "net::ERR_FAILED")
     assert [one for one in faults if not any(part in one for part in meant)] == []

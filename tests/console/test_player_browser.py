@@ -24,8 +24,8 @@ import django
 django.setup()
 import numpy as np
 from django.contrib.auth.models import User
-from django.core.management import call_command
-call_command("migrate", verbosity=0)
+from tests.seed import migrate
+migrate()
 from calls.audio.peaks import PeakBuilder
 from calls.storage import recording_save
 from tests.factories import CallFactory, TrackFactory

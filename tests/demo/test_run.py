@@ -21,6 +21,13 @@ from django.core.management import CommandError, call_command
 
 from acsstream.settings import BASE_DIR
 from demo.loopback import Operator
+from tests.demo.leaks import (
+    contexts_kept,
+    environment_of,
+    leaks_in,
+    pages_of,
+    personal_of,
+)
 from tests.e2e.terminal import demo_on_terminal
 
 COMMAND = [sys.executable, str(BASE_DIR / "manage.py"), "demo"]
@@ -111,9 +118,13 @@ def test_records_every_kind_of_call_and_finds_nothing_missing(
     options = ["--once", "--seconds", "8", "--audio", str(audio)]
 
     with running(folder, *options, "--report", str(file)) as demo:
+        [address] = re.findall(r"http://\S+(?=/admin/)", read_until(demo, "console:"))
+        secrets = environment_of(processes_of(folder)[0])
+        pages = pages_of(address, secrets["ACSSTREAM_EVENTGRID_SECRET"])
         said, _ = demo.communicate(timeout=PATIENCE)
 
     assert demo.returncode == 0, said
+    assert_nothing_leaked(folder, pages, secrets)
     assert "OK: all 10 calls 100 % complete" in said
     report = json.loads(file.read_text(encoding="utf-8"))
     assert report["ok"]
@@ -128,6 +139,23 @@ def test_records_every_kind_of_call_and_finds_nothing_missing(
     assert_conversations(report["calls"])
     assert_keys_were_pressed(folder)
     assert processes_of(folder) == []
+
+
+def assert_nothing_leaked(
+    folder: Path, pages: dict[str, str], secrets: dict[str, str]
+) -> None:
+    """No secret, number, name or word is in a log or a page, no context anywhere."""
+    database = folder / "acsstream.sqlite3"
+    planted = secrets | personal_of(database)
+    assert {name.split()[0] for name in planted} >= {"SECRET_KEY", "number", "name"}
+    logs = {path.name: path.read_text() for path in (folder / "logs").glob("*.log")}
+    leaks = {
+        where: found
+        for where, text in (logs | pages).items()
+        if (found := leaks_in(text, planted))
+    }
+    assert leaks == {}
+    assert contexts_kept(database) == []
 
 
 def assert_kinds_happened(calls: list[Any]) -> None:
@@ -146,6 +174,16 @@ def assert_conversations(calls: list[Any]) -> None:
     heard = "We were heard for"
     spoken = [any(heard in note for note in call["notes"]) for call in calls]
     assert spoken == [False] * 6 + [True, True, False, False]
+    echoes = [call["echo_round_trip_ms"] for call in calls]
+    assert [bool(echo) for echo in echoes] == [False] * 7 + [True] + [False] * 2
+    assert_echo_was_timed(echoes[7], calls[7]["notes"])
+
+
+def assert_echo_was_timed(echo: Any, notes: list[str]) -> None:
+    """In noise what comes back is found; how soon is the affair of the machine."""
+    [heard] = re.findall(r"of (\d+) frames are in our recording", " ".join(notes))
+    assert int(heard) / 2 < echo["frames"] <= int(heard)
+    assert 0 < echo["p50"] <= echo["p95"] <= echo["worst"]
 
 
 def test_has_a_console_that_works_and_leaves_nothing_after_ctrl_c(

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from calls.live import LiveCall, LiveTrack
+from demo.conversation import EchoRoundTrip
 from demo.table import (
     Row,
     Screen,
@@ -152,6 +153,7 @@ def test_reports_what_was_promised_to_machines() -> None:
             "ok": True,
             "problems": [],
             "notes": [],
+            "echo_round_trip_ms": None,
             "participants": [
                 {
                     "raw_id": "4:+12065550100",
@@ -169,6 +171,20 @@ def test_reports_what_was_promised_to_machines() -> None:
             ],
         }
     ]
+
+
+def test_tells_how_soon_an_echo_is_heard_and_warns_of_a_slow_one_only() -> None:
+    soon = EchoRoundTrip(p50=19, p95=100, worst=140, frames=628)
+    late = replace(soon, p95=101)
+
+    calls = [replace(CALL, echo=soon), replace(CALL, echo=late)]
+    lines = verdict_lines(calls)
+
+    [first, second] = [line.strip() for line in lines if "Echo" in line]
+    assert first.startswith("Echo: heard 19 ms after a frame was sent, 95 % within 100")
+    [warning] = [number for number, line in enumerate(lines) if "WARNING" in line]
+    assert second in lines[warning - 1]
+    assert report_of(calls)["ok"]
 
 
 class Terminal(io.StringIO):

@@ -33,6 +33,7 @@ class Demo:
 
     process: "subprocess.Popen[bytes]"
     terminal: int
+    folder: Path
     printed: str = ""
     _grown: threading.Condition = field(default_factory=threading.Condition)
 
@@ -63,6 +64,12 @@ class Demo:
         """Return the console's address, once it is up."""
         return self.await_line(r"(http://127\.0\.0\.1:\d+)/admin/", 90).group(1)
 
+    def emulator(self) -> str:
+        """Return the address of the emulator: it is in the demo's environment."""
+        environment = Path(f"/proc/{self.process.pid}/environ").read_text("utf-8")
+        named = dict(each.split("=", 1) for each in environment.split("\0") if each)
+        return named["ACSSTREAM_ACS_ENDPOINT"]
+
     def operator(self) -> tuple[str, str]:
         """Return the name and password that the demo made for the console."""
         signed = self.await_line(r"sign in as (\w+), password ([\w-]+)", 30)
@@ -87,7 +94,7 @@ def demo_on_terminal(folder: Path, *options: str) -> Iterator[Demo]:
         },
     )
     os.close(theirs)
-    running = Demo(process, ours)
+    running = Demo(process, ours, folder)
     reader = threading.Thread(target=running.read, daemon=True)
     reader.start()
     try:

@@ -88,6 +88,7 @@ def test_understands_every_sdk(spelling: str) -> None:
         "flushed_ms": 100,
         "lost_ms": 0,
         "stop_to_silence_ms": 20,
+        "echo_round_trip_ms": None,
         "heard_sha256": heard,
         "utterances": [{"at_ms": 20, "ms": 100, "sha256": heard}],
     }

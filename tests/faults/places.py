@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -123,6 +123,14 @@ class Crew:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+    def terminate(self) -> Callable[[], dict[str, int]]:
+        """Tell everybody to end; return what waits for it and tells exit codes."""
+        for process in self._processes.values():
+            process.terminate()
+        return lambda: {
+            name: process.wait(PATIENCE) for name, process in self._processes.items()
+        }
 
     def close(self) -> None:
         """Let everybody end what they are doing, then end."""

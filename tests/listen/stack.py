@@ -14,6 +14,7 @@ from urllib.request import urlopen
 from uuid import UUID
 
 from demo.redis import redis_server
+from tests import seed
 from tests.streaming.house import PATIENCE, ROOT, House, free_port
 
 FILL = """
@@ -21,8 +22,6 @@ import json
 import django
 django.setup()
 from django.contrib.auth.models import Group, User
-from django.core.management import call_command
-call_command("migrate", verbosity=0)
 from tests.factories import CallFactory, ParticipantFactory
 from tests.streaming.wire import ALICE, BOB
 User.objects.create_superuser("root", password="secret")
@@ -41,12 +40,11 @@ class Stack:
     def __init__(self, folder: Path, redis_url: str) -> None:
         self.folder = folder
         self.redis_url = redis_url
-        # House copies a migrated database: ours is filled in place below.
-        seed = folder / "seed.sqlite3"
-        seed.touch()
-        self.house = House(folder / "house", seed, REDIS_URL=redis_url, DEBUG="1")
-        database = f"sqlite:///{self.house.database}"
-        self.house.env |= {"DATABASE_URL": database, "PYTHONPATH": str(ROOT)}
+        database = folder / "migrated.sqlite3"
+        seed.migrated_copy(database)
+        self.house = House(folder / "house", database, REDIS_URL=redis_url, DEBUG="1")
+        filled = f"sqlite:///{self.house.database}"
+        self.house.env |= {"DATABASE_URL": filled, "PYTHONPATH": str(ROOT)}
         facts = json.loads(self.run(FILL).splitlines()[-1])
         self.call_id = UUID(facts["call"])
         self.port = free_port()

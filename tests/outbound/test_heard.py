@@ -8,6 +8,8 @@ from tests.streaming.house import eventually
 FRAME = 640
 # What is sent ahead of what is heard, at most.
 LEAD_FRAMES = 11
+# On two cores with ten processes at work a turn is rarely interrupted for longer.
+INTERRUPTED_MS = 100
 
 
 async def test_a_prompt_is_heard_as_it_is_and_kept_as_it_was_heard(
@@ -53,10 +55,13 @@ async def test_our_side_lies_where_acs_played_it(make_stage: MakeStage) -> None:
     rows = stage.house.rows("select * from calls_utterance order by queued_at")
     ours = [row["start_us"] for row in rows]
     assert ours[0] == track["origin_us"]
-    # ACS begins to play with its next slot, 0 to 20 ms after what we sent was there,
-    # and a busy emulator reads late: within 40 ms where nothing is overloaded.
     off_ms = [(theirs - our) / 1000 for theirs, our in zip(begun, ours, strict=True)]
-    assert all(-20 <= each <= 250 for each in off_ms), off_ms
+    # To the frame and never between two, however busy the machine is. Which frame, we
+    # know but for what we cannot see: how late the emulator came to read, which it
+    # tells of itself, and a turn of ours that another process interrupted.
+    assert all(each % 20 == 0 for each in off_ms), off_ms
+    late_ms = report["media"]["worst_lateness_ms"] + INTERRUPTED_MS
+    assert all(-20 <= each <= late_ms for each in off_ms), (off_ms, late_ms)
 
 
 async def test_a_stop_bites_at_once_and_cuts_what_is_kept(
@@ -103,7 +108,7 @@ async def test_a_prompt_goes_on_after_a_redial_where_it_was_heard_last(
 
     # A busy machine may have cut it elsewhere, too.
     begins, pieces = b"", await stage.heard(pcm[-FRAME // 2 :])
-    while pcm.startswith(begins + pieces[0]):
+    while pieces and pcm.startswith(begins + pieces[0]):
         begins += pieces.pop(0)
     # The socket went in the middle of a frame, so the last one is not full.
     rest = b"".join(pieces).rstrip(b"\0")

@@ -137,7 +137,7 @@ def test_e007_leaves_the_recordings_folder_alone_when_they_go_elsewhere(
     settings: Settings,
 ) -> None:
     settings.RECORDINGS_DIR = Path("/dev/null/recordings")
-    settings.STORAGE_BACKEND = "storages.backends.azure_storage.AzureStorage"
+    settings.STORAGE_BACKEND = "calls.azure_blobs.AzureRecordings"
 
     assert ids() == set()
 
@@ -317,3 +317,50 @@ def test_enforce_heeds_silenced_checks(settings: Settings) -> None:
     settings.SILENCED_SYSTEM_CHECKS = ["acsstream.E005"]
 
     enforce()
+
+
+@pytest.mark.parametrize(
+    "azure",
+    [
+        {"AZURE_ACCOUNT": "ours"},
+        {"AZURE_CONTAINER": "https://x.net/recordings", "AZURE_ACCOUNT": "ours"},
+        {"AZURE_CONTAINER": "recordings"},
+        {"AZURE_CONTAINER": "recordings", "AZURE_ACCOUNT": "a", "AZURE_KEY": "a key"},
+        {
+            "AZURE_CONTAINER": "recordings",
+            "AZURE_ACCOUNT": "ours",
+            "AZURE_CONNECTION_STRING": "AccountName=ours",
+        },
+    ],
+)
+def test_e020_settings_of_azure_that_do_not_fit(
+    settings: Settings, azure: dict[str, str]
+) -> None:
+    for name, value in azure.items():
+        setattr(settings, name, value)
+
+    assert ids() == {"E020"}
+
+
+@pytest.mark.parametrize(
+    "azure",
+    [
+        {"AZURE_ACCOUNT": "ours"},
+        {"AZURE_ACCOUNT": "ours", "AZURE_KEY": "a2V5"},
+        {"AZURE_CONNECTION_STRING": "AccountName=ours"},
+    ],
+)
+def test_identity_key_or_connection_string_will_do_for_azure(
+    settings: Settings, azure: dict[str, str]
+) -> None:
+    settings.AZURE_CONTAINER = "recordings"
+    for name, value in azure.items():
+        setattr(settings, name, value)
+
+    assert ids() == set()
+
+
+def test_w021_a_class_that_fetches_whole_files(settings: Settings) -> None:
+    settings.STORAGE_BACKEND = "storages.backends.azure_storage.AzureStorage"
+
+    assert ids() == {"W021"}

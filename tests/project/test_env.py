@@ -1,5 +1,6 @@
 """Settings from the environment: strict, complete about faults, discreet."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,9 @@ from django.core.exceptions import ImproperlyConfigured
 from acsstream.env import Env, Variable, database_from_url
 
 WHY = "a test"
+SECRET_NAME = re.compile(r"KEY|SECRET|PASSWORD|TOKEN")
+# A list of secrets.
+NO_SECRETS = {"SECRET_KEY_FALLBACKS"}
 
 
 def database(url: str) -> dict[str, Any]:
@@ -131,6 +135,46 @@ def test_refuses_a_secret_file_that_is_no_text(tmp_path: Path) -> None:
     env.text("KEY", purpose=WHY)
 
     assert env.problems == [f"KEY_FILE: cannot read {tmp_path / 'noise'}: not UTF-8"]
+
+
+def test_says_nothing_of_a_secret_that_stands_where_its_file_should() -> None:
+    env = Env({"KEY_FILE": "hunter2", "OTHER_FILE": "hun\0ter2"})
+
+    env.secret("KEY", purpose=WHY)
+    env.secret("OTHER", purpose=WHY)
+
+    assert [one.split(":")[0] for one in env.problems] == ["KEY_FILE", "OTHER_FILE"]
+    assert "ter2" not in str(env.problems)
+
+
+def test_shows_no_secret_when_settings_are_printed() -> None:
+    env = Env({"KEY": "hunter2", "OPTIONS": '{"a": {"connection": "hunter2"}}'})
+
+    key, options = env.secret("KEY", purpose=WHY), env.json("OPTIONS", purpose=WHY)
+
+    settings = database("postgresql://acs:hunter2@db/acs")
+    assert "hunter2" not in repr([key, options, settings])
+    assert (key, settings["PASSWORD"]) == ("hunter2", "hunter2")
+    assert options == {"a": {"connection": "hunter2"}}
+
+
+def test_every_secret_may_come_from_a_file_and_shows_in_no_repr() -> None:
+    from acsstream import settings
+
+    secrets = {
+        name for name, one in settings.env.variables.items() if one.kind == "secret"
+    }
+
+    assert secrets >= {
+        "SECRET_KEY",
+        "REDIS_URL",
+        "ACSSTREAM_ACS_ACCESS_KEY",
+        "ACSSTREAM_EVENTGRID_SECRET",
+        "ACSSTREAM_REALTIME_KEY",
+    }
+    # What has such a name is one.
+    named = {name for name in settings.env.variables if SECRET_NAME.search(name)}
+    assert named - secrets <= NO_SECRETS
 
 
 def test_refuses_a_secret_given_twice(tmp_path: Path) -> None:

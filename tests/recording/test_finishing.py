@@ -15,7 +15,7 @@ from django.core.files.storage import FileSystemStorage, InMemoryStorage
 from django.utils import timezone
 from pytest_django import Settings
 
-from calls import finishing, storage
+from calls import locks, storage
 from calls.assembly import Assembly, NotYetError
 from calls.finishing import call_finish
 from calls.journal import JournalHeader
@@ -463,14 +463,14 @@ def test_works_on_a_storage_that_is_no_folder(settings: Settings) -> None:
 
 
 def test_only_one_finisher_of_a_call_works_at_a_time(tmp_path: Path) -> None:
-    path = tmp_path / "call.lock"
+    call_id = uuid4()
     alone = threading.Lock()
     overlaps = 0
 
     def work() -> None:
         nonlocal overlaps
         for _ in range(20):
-            with finishing._alone(path):
+            with locks.alone(tmp_path, call_id):
                 if not alone.acquire(blocking=False):
                     overlaps += 1
                     continue
@@ -485,7 +485,7 @@ def test_only_one_finisher_of_a_call_works_at_a_time(tmp_path: Path) -> None:
         thread.join()
 
     assert overlaps == 0
-    assert not path.exists()
+    assert not locks.lock_path(tmp_path, call_id).exists()
 
 
 def test_other_audio_of_the_same_length_is_not_what_was_written() -> None:

@@ -8,20 +8,16 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.streaming.house import ROOT, House, environment
+from tests import seed
+from tests.streaming.house import ROOT, House
 
 
 @pytest.fixture(scope="session")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a database with our tables and no rows."""
-    folder = tmp_path_factory.mktemp("migrated")
-    subprocess.run(
-        [sys.executable, "manage.py", "migrate", "--verbosity", "0"],
-        cwd=ROOT,
-        env=environment(folder),
-        check=True,
-    )
-    return folder / "acsstream.sqlite3"
+    database = tmp_path_factory.mktemp("migrated") / "acsstream.sqlite3"
+    seed.migrated_copy(database)
+    return database
 
 
 @pytest.fixture

@@ -8,7 +8,14 @@ from uuid import uuid4
 import aiohttp
 import pytest
 
-from streaming.capacity import LATE, TARGET, WINDOW, Capacity, LoopLag
+from streaming.capacity import (
+    LATE,
+    TARGET,
+    TELLING_STREAMS,
+    WINDOW,
+    Capacity,
+    LoopLag,
+)
 from tests.streaming.house import House, closing, eventually
 
 GB = 1_000_000_000
@@ -45,6 +52,30 @@ def test_few_streams_say_nothing_of_many() -> None:
     assert before.estimate == told
     # From decoding alone: any machine this runs on holds some dozens.
     assert told > 20
+
+
+def test_streams_that_come_and_go_at_once_do_not_count_as_dear() -> None:
+    capacity = ticked(Capacity(0), streams=100, cpu=0.3)
+
+    # The hundred have gone, and others are on their way: what those used is still
+    # fresh, and opening and closing has used more.
+    for second, streams in enumerate((30, 0, 0, 25, 60, 100), start=WINDOW + 1):
+        used = 5.0 + 0.4 * second
+        capacity.tick(100.0 + second, cpu=used, written=0, free=GB, streams=streams)
+
+        assert capacity.estimate == 250
+
+
+def test_an_estimate_that_was_far_too_low_is_corrected_while_few_are_taken() -> None:
+    capacity = ticked(Capacity(0), streams=20, cpu=1.0)
+    taken = capacity.estimate
+    assert taken < TELLING_STREAMS
+
+    for second in range(1, 2 * WINDOW):
+        at, used = 100.0 + WINDOW + second, 5.0 + WINDOW + 0.003 * taken * second
+        capacity.tick(at, cpu=used, written=0, free=GB, streams=taken)
+
+    assert capacity.estimate > TELLING_STREAMS
 
 
 def test_takes_streams_up_to_its_estimate() -> None:

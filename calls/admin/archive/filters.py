@@ -206,7 +206,7 @@ class AlarmKindFilter(ChoiceFilter):
 
     def options(self) -> list[Choice]:
         """Return the kinds; those of nodes are of no call."""
-        nodes = (AlarmKind.NODE_FULL, AlarmKind.DISK_LOW)
+        nodes = (AlarmKind.NODE_FULL, AlarmKind.DISK_LOW, AlarmKind.STORAGE)
         return [(one.value, str(one.label)) for one in AlarmKind if one not in nodes]
 
     def narrow(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:

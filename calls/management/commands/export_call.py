@@ -9,10 +9,11 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import Q
 from django.utils import timezone
 
+from calls.audit_log import command_note
 from calls.downloads.everything import call_entries
 from calls.downloads.sidecar import sidecar_of
 from calls.history.export import timeline_of
-from calls.models import Call, RecordingState
+from calls.models import AuditAction, Call, RecordingState
 from calls.selectors import player_origin_us
 from calls.transcripts.files import files_of
 from calls.transcripts.reading import transcript_of
@@ -47,6 +48,13 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         call = _call(options["call"])
         verified = call.recordings.filter(state=RecordingState.VERIFIED)
+        command_note(
+            AuditAction.RECORDING_DOWNLOADED,
+            "export_call",
+            call=call,
+            obj=call,
+            details={"format": "files"},
+        )
         recordings = list(verified.select_related("call", "track__participant"))
         now = timezone.now()
         sidecar = sidecar_of(

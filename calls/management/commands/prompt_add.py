@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
 
-from calls.models import Prompt
+from calls.audit_log import command_note
+from calls.models import AuditAction, Prompt
 from calls.prompts.preparing import PromptRefused, prompt_prepare
 from calls.prompts.storing import PromptStorageError, prompt_add
 
@@ -39,7 +41,14 @@ class Command(BaseCommand):
         if known is None:
             prompt = Prompt(name=name, note=options["note"])
             try:
-                known = prompt_add(prompt, prepared, source_name=path.name)
+                with transaction.atomic():
+                    known = prompt_add(prompt, prepared, source_name=path.name)
+                    command_note(
+                        AuditAction.PROMPT_CHANGED,
+                        "prompt_add",
+                        obj=known,
+                        details={"how": "added"},
+                    )
             except PromptStorageError as exc:
                 raise CommandError(str(exc)) from exc
         elif known.sha256_24k != prepared.figures.sha256[24_000]:

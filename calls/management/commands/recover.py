@@ -2,12 +2,17 @@
 
 import json
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
 
-from calls.formats import seconds
+from calls.formats import seconds, size
+from calls.models import Connection
 from calls.recovery import Recovered, journals_recover
+from calls.rescue import NodeLivesError, journals_rescue, node_must_be_lost
+from calls.rolling import parts_remove
 
 
 class Command(BaseCommand):
@@ -23,19 +28,47 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
+            "--from-storage",
+            metavar="NODE",
+            help="first fetch what this node, which is lost, had copied to the storage"
+            " of its running calls (ACSSTREAM_ROLLING_MINUTES); refused while an ingest"
+            " process of it renews its lease",
+        )
+        parser.add_argument(
             "--json", action="store_true", help="one JSON object per call"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         failed = calls = 0
+        rescued: list[UUID] = []
+        if node := options["from_storage"]:
+            rescued = self._rescue(node, as_json=options["json"])
         for done in journals_recover(settings.JOURNAL_DIR):
             calls += 1
             failed += not done.is_ok
+            if done.call_id:
+                # With the database gone, nobody else knows of these.
+                parts_remove(done.call_id, is_sure=True)
             self.stdout.write(_as_json(done) if options["json"] else _in_words(done))
         if not calls and not options["json"]:
             self.stdout.write("No journals to recover.")
+        # Should the lost node come back, its journals are not taken for finished.
+        Connection.objects.filter(pk__in=rescued).update(node=settings.NODE)
         if failed:
             raise SystemExit(1)
+
+    def _rescue(self, node: str, *, as_json: bool) -> list[UUID]:
+        rescued = []
+        try:
+            node_must_be_lost(node, timezone.now())
+        except NodeLivesError as exc:
+            raise CommandError(f"not lost: {exc}", returncode=2) from exc
+        for found in journals_rescue(node, settings.JOURNAL_DIR):
+            rescued.append(found.connection_id)
+            if not as_json:
+                told = f"{found.call_id}: {size(found.size)} of a journal fetched"
+                self.stdout.write(told)
+        return rescued
 
 
 def _as_json(done: Recovered) -> str:

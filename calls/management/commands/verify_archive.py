@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import sys
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from calls import formats
+from calls.management.progress import Progress
 from calls.models import Call
 from calls.verification import Finding, Scope, Verification
 
@@ -68,7 +68,7 @@ class Command(BaseCommand):
         scope = Scope(options["call"], options["since"], options["quick"])
         _refuse_unknown(scope)
         total = scope.select().count()
-        progress = _Progress(total)
+        progress = Progress(total, "calls")
         work = Verification(scope, timezone.now(), progress)
         for finding in work.findings():
             progress.clear()
@@ -106,26 +106,6 @@ class Command(BaseCommand):
             f" {looked.journals} journals on this node;"
             f" {looked.errors} errors, {looked.pending} not finished yet."
         )
-
-
-class _Progress:
-    """Says on a terminal how far it is, in one line; elsewhere nothing."""
-
-    def __init__(self, total: int) -> None:
-        self.total = total
-        self.is_shown = sys.stderr.isatty()
-
-    def __call__(self, calls: int) -> None:
-        self._write(f"\r{calls} of {self.total} calls")
-
-    def clear(self) -> None:
-        """Leave the line to others."""
-        self._write("\r\x1b[K")
-
-    def _write(self, text: str) -> None:
-        if self.is_shown:
-            sys.stderr.write(text)
-            sys.stderr.flush()
 
 
 def _refuse_unknown(scope: Scope) -> None:

@@ -11,6 +11,7 @@ import uvicorn
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from streaming.draining import DrainingServer
 from streaming.websocket.http import IngestHttpProtocol
 
 # Seconds: a peer that has vanished is noticed within a minute, whether we only listen
@@ -77,7 +78,7 @@ class Command(BaseCommand):
         # 150,000 objects each time, while packets wait.
         gc.collect()
         gc.freeze()
-        server = uvicorn.Server(config)
+        server = DrainingServer(config, settings.DRAIN_SECONDS)
         server.run(sockets=[listener])
         if not server.started:
             raise CommandError("ingest did not start: see the log above")

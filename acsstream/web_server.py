@@ -1,0 +1,71 @@
+"""Daphne that ends in good order.
+
+Told to end, Daphne cancels whatever it is answering. This one takes no further
+connection, tells browsers' sockets that it goes away (1001: their pages reconnect),
+and gives requests under way so many seconds before it does the same.
+"""
+
+import asyncio
+import logging
+from contextlib import suppress
+from typing import Any, Final
+
+from autobahn.websocket.protocol import WebSocketProtocol
+from daphne.server import Server
+from twisted.internet import defer
+
+from calls.tracing import tracing_stop
+from calls.web_totals import web_pulse
+from streaming.recorder import recorder_stop
+
+GOING_AWAY: Final = 1001
+REASON: Final = b"the console restarts"
+
+log = logging.getLogger(__name__)
+
+
+class WebServer(Server):  # type: ignore[misc] # Daphne has no types
+    """`drain_seconds`: how long answers may take once it has been told to end."""
+
+    def __init__(self, *args: Any, drain_seconds: float, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._drain_seconds = drain_seconds
+        self._ports: list[Any] = []
+
+    def listen_success(self, port: Any) -> None:
+        """Keep the port, to close it before anything else."""
+        super().listen_success(port)
+        self._ports.append(port)
+
+    def kill_all_applications(self) -> Any:
+        """Answer what is asked, then end; Twisted waits for it before it stops."""
+        return defer.Deferred.fromFuture(asyncio.ensure_future(self._drain()))
+
+    async def _drain(self) -> None:
+        for port in self._ports:
+            port.stopListening()
+        self._say_goodbye()
+        if asked := self._busy():
+            await asyncio.wait(asked, timeout=self._drain_seconds)
+        left = self._busy()
+        if left:
+            log.warning("%d requests were not answered in time", len(left))
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        # A small site's media sockets end here, too.
+        await recorder_stop()
+        await asyncio.to_thread(web_pulse.stop)
+        await asyncio.to_thread(tracing_stop)
+
+    def _busy(self) -> list[Any]:
+        tasks = (one.get("application_instance") for one in self.connections.values())
+        return [task for task in tasks if task is not None and not task.done()]
+
+    def _say_goodbye(self) -> None:
+        for protocol in list(self.connections):
+            if isinstance(protocol, WebSocketProtocol):
+                # Not sendClose: that sends no code which is the protocol's own.
+                # A handshake that is under way raises; its task is cancelled at last.
+                with suppress(Exception):
+                    protocol.sendCloseFrame(GOING_AWAY, REASON)

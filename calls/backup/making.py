@@ -1,0 +1,134 @@
+"""Making a backup while calls run.
+
+The order is what makes it whole. Audio moves one way: from a journal into a recording,
+then a row names the recording, then the journal goes. So journals are copied before the
+database, and recordings after it: whatever the rows say of a call's audio, it is there
+as a journal, as a recording, or as both. Journals that have begun or grown meanwhile
+are copied once more behind the database, so that no row tells of one that is not there.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from django.conf import settings
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+
+from calls.backup import database
+from calls.backup.folder import (
+    JOURNALS,
+    RECORDINGS,
+    SECRET_KEY,
+    VERSION,
+    BackupError,
+    BackupFolder,
+    Manifest,
+)
+from calls.journal_format import SUFFIX
+from calls.software import SOFTWARE
+from calls.storage import recording_open, recording_size, recordings_list
+
+Say = Callable[[str], None]
+
+
+def backup_make(
+    root: Path, *, earlier: Path | None, has_recordings: bool, say: Say
+) -> Manifest:
+    """Write a backup into `root`, a folder that is empty or not there yet.
+
+    Recordings never change: those that the backup `earlier` has are linked to its
+    copies. Raises `BackupError`; what was written until then has no manifest.
+    """
+    _make_room(root)
+    folder = BackupFolder(root, earlier)
+    _journals_copy(folder)
+    migrations = _migrations()
+    folder.add_written(database.dump(root))
+    say(f"Database: {connection.vendor}.")
+    _journals_copy(folder)
+    say(f"Journals: {sum(one.path.startswith(JOURNALS) for one in folder.files)}.")
+    if has_recordings:
+        linked, copied = _recordings_copy(folder)
+        say(f"Recordings and prompts: {copied} files copied, {linked} linked.")
+    _key_copy(folder, say)
+    manifest = Manifest(
+        version=VERSION,
+        made_at=timezone.now().isoformat(timespec="seconds"),
+        software=SOFTWARE,
+        vendor=connection.vendor,
+        migrations=migrations,
+        key=key_word(str(settings.SECRET_KEY)),
+        has_recordings=has_recordings,
+        files=folder.files,
+    )
+    folder.seal(manifest)
+    return manifest
+
+
+def key_word(key: str) -> str:
+    """Return a word that is another for another key, and gives neither away."""
+    return salted_hmac("calls.backup", "key", key, algorithm="sha256").hexdigest()[:16]
+
+
+def _make_room(root: Path) -> None:
+    root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if any(root.iterdir()):
+        raise BackupError(f"{root} is not empty: name a folder of its own")
+    # Everything that people said is in here.
+    root.chmod(0o700)
+
+
+def _migrations() -> dict[str, str]:
+    applied = sorted(MigrationRecorder(connection).applied_migrations())
+    return dict(applied)
+
+
+def _journals_copy(folder: BackupFolder) -> None:
+    """Copy the journals that are there and longer than the copies of them."""
+    for source in sorted(Path(settings.JOURNAL_DIR).glob(f"*{SUFFIX}")):
+        path = f"{JOURNALS}/{source.name}"
+        # One that is finished goes at any moment: then its recording is there.
+        with suppress(FileNotFoundError):
+            if folder.size_of(path) != source.stat().st_size:
+                with source.open("rb") as file:
+                    folder.add(path, file)
+
+
+def _recordings_copy(folder: BackupFolder) -> tuple[int, int]:
+    """Copy everything in the storage of recordings; return how many were linked."""
+    linked = copied = 0
+    try:
+        for name in (name for names in recordings_list() for name in names):
+            path = f"{RECORDINGS}/{name}"
+            # A file that is being written goes, and comes under its own name.
+            with suppress(FileNotFoundError):
+                if folder.link(path, recording_size(name)):
+                    linked += 1
+                    continue
+                with recording_open(name) as file:
+                    folder.add(path, file)
+                copied += 1
+    except NotImplementedError:
+        words = (
+            "this storage of recordings cannot list what it has: back it up by its own"
+            " means, and here use --without-recordings"
+        )
+        raise BackupError(words) from None
+    return linked, copied
+
+
+def _key_copy(folder: BackupFolder, say: Say) -> None:
+    """Copy the generated key. One from the environment is not ours to write down."""
+    path = settings.DATA_DIR / "secret_key"
+    if path.is_file() and path.read_text().strip() == str(settings.SECRET_KEY):
+        with path.open("rb") as file:
+            folder.add(SECRET_KEY, file)
+        (folder.root / SECRET_KEY).chmod(0o600)
+        say("Secret key: the generated one is in the backup.")
+    else:
+        say(
+            "Secret key: comes from the environment. Keep it yourself, apart from this."
+        )

@@ -1,0 +1,168 @@
+"""deploy/nginx.conf as it is shipped, in a real nginx before a real Daphne.
+
+Without nginx these are skipped: apt-get install nginx-light.
+"""
+
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from tests.preflight.tls import Authority
+from tests.streaming.conftest import build as build
+from tests.streaming.conftest import migrated as migrated
+from tests.streaming.conftest import on_daphne as on_daphne
+from tests.streaming.house import ROOT, House, eventually, free_port
+from tests.streaming.wire import audio, metadata
+
+NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
+PATIENCE = 60
+NAME = "console.example.com"
+SECRET = "a-secret-of-a-call-that-no-log-may-have"
+HEADERS = (
+    "Content-Security-Policy",
+    "X-Content-Type-Options",
+    "X-Frame-Options",
+    "Referrer-Policy",
+    "Cross-Origin-Opener-Policy",
+    "Cross-Origin-Resource-Policy",
+    "Permissions-Policy",
+    "Cache-Control",
+    "Strict-Transport-Security",
+)
+
+pytestmark = pytest.mark.skipif(
+    not Path(NGINX).exists(), reason="no nginx here: apt-get install nginx-light"
+)
+
+
+class Here(aiohttp.abc.AbstractResolver):
+    """Finds every host on this machine."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[aiohttp.abc.ResolveResult]:
+        return [
+            aiohttp.abc.ResolveResult(
+                hostname=host,
+                host="127.0.0.1",
+                port=port,
+                family=socket.AF_INET,
+                proto=0,
+                flags=0,
+            )
+        ]
+
+    async def close(self) -> None: ...
+
+
+class Proxy:
+    """nginx on a port of its own, with the shipped file and another's upstream."""
+
+    def __init__(self, folder: Path, upstream: int) -> None:
+        self.folder = folder
+        self.port = free_port()
+        authority = Authority("tests")
+        pem = authority.issue(folder, NAME)
+        shipped = (ROOT / "deploy" / "nginx.conf").read_text()
+        for old, new in (
+            (r"listen \[::\]:\d+.*;", ""),
+            (r"listen 443", f"listen 127.0.0.1:{self.port}"),
+            (r"listen 80", f"listen 127.0.0.1:{free_port()}"),
+            (r"127\.0\.0\.1:800[01]", f"127.0.0.1:{upstream}"),
+            (r"/etc/letsencrypt\S+\.pem", str(pem)),
+            (r"/var/log/nginx", str(folder)),
+        ):
+            shipped, count = re.subn(old, new, shipped)
+            assert count, old
+        (folder / "site.conf").write_text(shipped)
+        temporary = "".join(
+            f"{kind}_temp_path {folder}/{kind};"
+            for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        )
+        (folder / "nginx.conf").write_text(
+            f"daemon off; pid {folder}/pid; error_log {folder}/main.log;"
+            f"events {{}} http {{ {temporary} include {folder}/site.conf; }}"
+        )
+        self.tls = ssl.create_default_context(cadata=authority.pem().decode())
+
+    def start(self) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(
+            [NGINX, "-p", str(self.folder), "-c", str(self.folder / "nginx.conf")],
+            stderr=subprocess.PIPE,
+        )
+
+    def url(self, path: str, scheme: str = "https") -> str:
+        return f"{scheme}://{NAME}:{self.port}{path}"
+
+    def logged(self) -> str:
+        logs = (self.folder / name for name in ("acsstream.log", "acsstream-error.log"))
+        return "".join(log.read_text() for log in logs)
+
+
+@pytest.fixture
+def house(on_daphne: Callable[..., House]) -> House:
+    return on_daphne(ALLOWED_HOSTS=NAME, ACSSTREAM_BEHIND_PROXY="true")
+
+
+@pytest.fixture
+def proxy(house: House, tmp_path: Path) -> Iterator[Proxy]:
+    folder = tmp_path / "nginx"
+    folder.mkdir()
+    proxy = Proxy(folder, house.port)
+    process = proxy.start()
+    yield proxy
+    process.terminate()
+    _, said = process.communicate(timeout=PATIENCE)
+    assert b"[emerg]" not in said, said
+
+
+async def test_it_passes_calls_and_pages_and_keeps_their_secrets_to_itself(
+    house: House, proxy: Proxy
+) -> None:
+    connector = aiohttp.TCPConnector(ssl=proxy.tls, resolver=Here())
+    async with aiohttp.ClientSession(connector=connector) as client:
+
+        async def answer(path: str) -> tuple[int, list[str]]:
+            """Return the status, and which headers there are not exactly one of."""
+            async with client.get(proxy.url(path)) as got:
+                found = [(name, got.headers.getall(name, [])) for name in HEADERS]
+            return got.status, [f"{name}: {at}" for name, at in found if len(at) != 1]
+
+        await eventually(lambda: listens(house.port), PATIENCE)
+        call = await client.ws_connect(
+            proxy.url(f"/media/{SECRET}", "wss"),
+            headers={"x-ms-call-connection-id": "acs-1"},
+        )
+        await call.send_str(metadata())
+        for number in range(50):
+            await call.send_str(audio(number))
+        await call.close()
+        await eventually(lambda: house.rows("SELECT 1 FROM calls_audiochunk"), PATIENCE)
+
+        assert await answer("/admin/login/") == (200, [])
+        assert await answer("/nowhere/") == (404, [])
+        assert await answer("/static/calls/missing.js") == (404, [])
+        assert await answer("/metrics") == (403, [])
+        assert (await answer("/admin/%ff"))[1] == []
+        house.kill()
+        assert await answer("/admin/login/") == (502, [])
+        assert await answer(f"/media/{SECRET}") == (502, [])
+        assert await answer(f"/webhooks/calls/{SECRET}") == (502, [])
+        assert await answer(f"/webhooks/eventgrid?secret={SECRET}") == (502, [])
+
+    logged = proxy.logged()
+    assert "/media/-" in logged
+    assert "/admin/login/" in logged
+    assert SECRET not in logged
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -1,0 +1,96 @@
+"""The systems page: who may see it, and what it says."""
+
+import time
+from typing import Any
+
+import pytest
+import redis
+from django.test import Client
+
+from calls.health import checks
+from calls.processes import KEY, Noter
+from tests.console.snapshots import publish, snapshot
+from tests.factories import UserFactory, member_of
+
+pytestmark = [pytest.mark.database, pytest.mark.django_db]
+
+PAGE = "/admin/systems/"
+
+
+@pytest.fixture
+def url(settings: Any, redis_url: str) -> str:
+    settings.REDIS_URL, settings.NODE = redis_url, "recorder-1"
+    checks.parts.cache_clear()
+    with redis.Redis.from_url(redis_url) as client:
+        client.flushall()
+    return redis_url
+
+
+def browser_of(user: object) -> Client:
+    client = Client()
+    client.force_login(user)  # type: ignore[arg-type] # any user model
+    return client
+
+
+def shown(client: Client) -> Any:
+    page = client.get(PAGE)
+    assert page.status_code == 200
+    return page.context["systems"]
+
+
+def test_shows_every_process_queue_and_disk(url: str) -> None:
+    publish(url, snapshot(streams=3, limit=4, disk_days=0.5, backlog_hours=2))
+    Noter("worker").note(queues=["acsstream", "recordings.recorder-1"], busy=1, slots=2)
+    Noter("beat").note()
+    with redis.Redis.from_url(url) as client:
+        client.lpush("acsstream", *range(1234))
+
+    page = browser_of(member_of("Operators")).get(PAGE)
+
+    found = page.context["systems"]
+    rows = {row.kind: row for row in found.processes}
+    assert rows["Ingest"].load == "3 streams of 4, 25.0 % of a core"
+    assert rows["Worker"].load.startswith("1 of 2 tasks, reads acsstream, recordings")
+    assert rows["Beat"].state == "runs"
+    assert [(row.name, row.depth, row.is_bad) for row in found.queues] == [
+        ("acsstream", "1\N{NARROW NO-BREAK SPACE}234", True),
+        ("recordings.recorder-1", "0", False),
+    ]
+    [disk] = found.disks
+    assert (disk.left, disk.is_bad) == ("12.0 hours", True)
+    assert disk.waiting.startswith("3, 64.0 kB, the oldest for 2:00:0")
+    assert 'data-status="warning"' in page.content.decode()
+
+
+def test_says_since_when_a_process_is_gone(url: str) -> None:
+    worker = Noter("worker")
+    worker.note(queues=["acsstream"])
+    with redis.Redis.from_url(url) as client:
+        key = f"{KEY}:{worker._process}"
+        said = client.get(key).decode()
+        at = said.split('"at":')[1].split(",")[0]
+        client.set(key, said.replace(at, str(time.time() - 300)))
+
+    found = shown(browser_of(member_of("Operators")))
+
+    [row] = found.processes
+    assert (row.state, row.tone) == ("is gone", "bad")
+    assert row.heard.startswith("5:0")
+    assert {row.worker for row in found.queues} == {"no worker reads it"}
+
+
+def test_says_what_it_cannot_know_without_redis(url: str, settings: Any) -> None:
+    settings.REDIS_URL = "redis://127.0.0.1:9/0"
+
+    page = browser_of(member_of("Operators")).get(PAGE)
+
+    html = page.content.decode()
+    assert page.context["systems"].processes is None
+    assert "1 thing keeps the console from its work." in html
+    assert "nobody knows which processes run" in html
+
+
+def test_is_for_those_who_may_see_processes(url: str) -> None:
+    assert Client().get(PAGE).status_code == 302
+    assert browser_of(UserFactory.create()).get(PAGE).status_code == 403
+    assert browser_of(member_of("Auditors")).get(PAGE).status_code == 200
