@@ -28,6 +28,7 @@ from calls.models import (
 )
 from calls.models.audit import SYSTEM
 from calls.orders import given_of
+from calls.sources import source_of
 
 FORBIDDEN = "You may not do that."
 Actor = AbstractBaseUser | AnonymousUser | None
@@ -96,8 +97,8 @@ def _login() -> str:
 
 
 def address_of(request: HttpRequest | None) -> str:
-    """Return where a request came from, as the server saw it; empty if it did not."""
-    return str(request.META.get("REMOTE_ADDR") or "") if request else ""
+    """Return where a request came from, whoever passed it on; empty if it did not."""
+    return source_of(request)
 
 
 def _named(obj: models.Model | None) -> dict[str, str]:
