@@ -57,14 +57,23 @@ class CallRows:
         return self.name(next(found, ""))
 
 
+ELSEWHERE = (
+    AuditAction.COMMAND_ASKED,
+    AuditAction.ALARM_CHANGED,
+    AuditAction.CALL_VIEWED,
+    AuditAction.RECORDING_VIEWED,
+)
+
+
 def rows_of(call: Call, *, limit: int | None = None) -> CallRows:
     """Read a call's rows; of events, audit and tones at most the `limit` newest."""
     tracks = list(call.tracks.select_related("participant").order_by("origin_us"))
     events = call.events.order_by("-received_at", "-pk")
-    # A command tells itself who asked for it, an alarm who took it up.
+    # A command tells itself who asked for it, an alarm who took it up; who only looked
+    # is on the audit log.
     audit = (
         AuditEntry.objects.of_call(call.pk)
-        .exclude(action__in=(AuditAction.COMMAND_ASKED, AuditAction.ALARM_CHANGED))
+        .exclude(action__in=ELSEWHERE)
         .order_by("-at", "-pk")
     )
     tones = call.tones.order_by("-at_us", "-pk")

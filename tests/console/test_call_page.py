@@ -59,7 +59,9 @@ def test_asks_the_database_no_more_for_many_tracks_than_for_one(
     operator: Client,
 ) -> None:
     few, many = finished_call(1), finished_call(12)
+    # The first view of each is noted.
     operator.get(page_url(few))
+    operator.get(page_url(many))
     with CaptureQueriesContext(connection) as asked_for_few:
         operator.get(page_url(few))
     with CaptureQueriesContext(connection) as asked_for_many:
