@@ -5,7 +5,7 @@ secrets or numbers: a flag set by mistake must not tell a stranger the keys.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import ItemsView
 from copy import copy
 from types import FrameType
 from typing import Any
@@ -37,7 +37,7 @@ class DiscreetFilter(SafeExceptionReporterFilter):
         shown = super().cleanse_setting(key, value)
         return without_secrets(shown) if isinstance(shown, str) else shown
 
-    def get_safe_request_meta(self, request: HttpRequest | None) -> Mapping[str, Any]:
+    def get_safe_request_meta(self, request: HttpRequest) -> dict[str, Any]:
         """Return headers; the query and the path may hold secrets and numbers."""
         meta = super().get_safe_request_meta(request)
         return {
@@ -47,15 +47,15 @@ class DiscreetFilter(SafeExceptionReporterFilter):
             for name, value in meta.items()
         }
 
-    def get_post_parameters(self, request: HttpRequest | None) -> Mapping[str, Any]:
+    def get_post_parameters(self, request: HttpRequest | None) -> dict[str, Any]:
         """Return which fields were sent, and not what was in them."""
         return dict.fromkeys(request.POST, self.cleansed_substitute) if request else {}
 
     def get_traceback_frame_variables(
         self, request: HttpRequest | None, tb_frame: FrameType
-    ) -> list[tuple[str, Any]]:
+    ) -> ItemsView[str, Any]:
         """Return the names of a frame's variables."""
-        return [(name, self.cleansed_substitute) for name in tb_frame.f_locals]
+        return dict.fromkeys(tb_frame.f_locals, self.cleansed_substitute).items()
 
 
 class DiscreetReporter(ExceptionReporter):

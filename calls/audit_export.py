@@ -57,7 +57,7 @@ class RowsResponse(StreamingHttpResponse):
             yield block
 
 
-def csv_blocks(entries: QuerySet[AuditEntry], *_: object) -> Iterator[bytes]:
+def csv_blocks(entries: QuerySet[AuditEntry], _: Mapping[str, str]) -> Iterator[bytes]:
     """Yield a CSV with a header, in the chain's order; `details` is JSON."""
     yield ",".join(COLUMNS).encode() + b"\r\n"
     yield from _blocks(entries, head_now(), _csv_row)

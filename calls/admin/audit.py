@@ -1,7 +1,7 @@
 """The audit log: who did what, filtered, searched, taken away as a file."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypedDict
 from uuid import UUID
@@ -33,7 +33,8 @@ from calls.audit_words import sentence
 from calls.markup import call_title, moment, pretty_json
 from calls.models import AuditAction, AuditCheck, AuditEntry, Call
 
-FORMS = {
+Blocks = Callable[[QuerySet[AuditEntry], Mapping[str, str]], Iterator[bytes]]
+FORMS: dict[str, tuple[str, Blocks]] = {
     "csv": ("text/csv; charset=utf-8", csv_blocks),
     "jsonl": ("application/jsonl", jsonl_blocks),
 }

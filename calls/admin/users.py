@@ -104,7 +104,8 @@ def password_change(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         response = _password_change(request, *args, **kwargs)
         if request.method == "POST" and response.status_code == FOUND:
             fields = {"password": [HIDDEN, HIDDEN]}
-            change_note(request, request.user, {"how": "changed", "fields": fields})
+            user = User.objects.get(username=request.user.get_username())
+            change_note(request, user, {"how": "changed", "fields": fields})
     return response
 
 

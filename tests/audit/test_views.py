@@ -1,5 +1,6 @@
 """Whoever looks leaves a trace, once; and an end that nobody noted is noted late."""
 
+import json
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -167,9 +168,7 @@ def listens(entry: AuditEntry, client: Any) -> None:
     key = entry.details["listening"]
     told = {"call_id": str(entry.call_key), "listen_id": key, "user": "ada"}
     seen = timezone.now().timestamp()
-    client.hset(
-        listeners.LISTENERS_KEY, key, listeners.json.dumps(told | {"seen": seen})
-    )
+    client.hset(listeners.LISTENERS_KEY, key, json.dumps(told | {"seen": seen}))
 
 
 @pytest.fixture
