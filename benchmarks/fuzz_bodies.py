@@ -44,7 +44,7 @@ class Line:
     def run(self) -> None:
         """Post until the share is taken; note why, if that cannot be."""
         # Nothing has to be true first, as metadata before audio has.
-        shares = {"true_share": 0.02, "text_share": 0.6}
+        shares = {"true_share": 0.02, "text_share": 0.85}
         makers = [
             Maker(self.seed * 100_003 + number, callbacks(one.connection_id), **shares)
             for number, one in enumerate(self.targets)
