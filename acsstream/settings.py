@@ -531,12 +531,12 @@ AZURE_ACCOUNT = env.text(
     "ACSSTREAM_AZURE_ACCOUNT",
     purpose="Name of the storage account it is in.",
 )
-AZURE_KEY = env.text(
+AZURE_KEY = env.secret(
     "ACSSTREAM_AZURE_KEY",
     purpose="A key of that account. Empty, and no connection string either: the"
     " machine's own identity (managed identity).",
 )
-AZURE_CONNECTION_STRING = env.text(
+AZURE_CONNECTION_STRING = env.secret(
     "ACSSTREAM_AZURE_CONNECTION_STRING",
     purpose="A connection string, in place of account and key.",
 )
