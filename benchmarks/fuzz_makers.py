@@ -264,9 +264,10 @@ def callback(draw: random.Random, connection_id: str) -> Document:
 
 def ringing(draw: random.Random) -> list[Document]:
     """Return what Event Grid posts."""
-    number = {"kind": "phoneNumber", "phoneNumber": {"value": "+12065550199"}}
+    number: Document = {"kind": "phoneNumber", "phoneNumber": {"value": "+12065550199"}}
+    about: Document
     if draw.random() < 0.1:
-        kind, about = "Microsoft.EventGrid.SubscriptionValidationEvent", {}
+        kind = "Microsoft.EventGrid.SubscriptionValidationEvent"
         about = {"validationCode": f"{draw.getrandbits(64)}"}
     else:
         kind = "Microsoft.Communication.IncomingCall"
