@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from calls import audit_log
 from calls.audit_head import log_check
 from calls.models import AuditAction, AuditEntry, Call
-from tests.audit.tampering import tamper, written
+from tests.audit.tampering import chained, tamper, written
 from tests.factories import CallFactory, ProfileFactory, UserFactory
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
@@ -117,6 +117,7 @@ def test_says_how_far_the_chain_is_verified_without_verifying_it(
 ) -> None:
     written(3)
     assert "not verified yet" in auditor.get(LIST).content.decode()
+    chained()
     check = log_check()
     page = auditor.get(LIST).content.decode()
     assert f"Verified up to entry {check.sequence} of" in page
@@ -125,6 +126,7 @@ def test_says_how_far_the_chain_is_verified_without_verifying_it(
 
     # Nobody verifies a million entries to show a page: the next check finds it.
     assert "NOT INTACT" not in auditor.get(LIST).content.decode()
+    chained()
     log_check()
     page = auditor.get(LIST).content.decode()
     assert "NOT INTACT" in page
