@@ -12,12 +12,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from calls import formats
+from calls.backlog import storage_backlog
 from calls.health.asking import Part
 from calls.health.faults import database_fault, migrations_waiting, redis_fault
 from calls.health.findings import Finding, Level
 from calls.journal_backlog import journal_backlog
 from calls.live import LiveBacklog, LiveProcess, live_processes
 from calls.processes import ProcessNote, is_fresh, process_notes
+from calls.storage import storage_fault
 
 MEGABYTE = 1_000_000
 # A disk with less than so many times the least is called low.
@@ -155,6 +157,23 @@ def backlogs(processes: Sequence[LiveProcess]) -> dict[str, LiveBacklog]:
     return told
 
 
+def check_storage() -> Finding:
+    """Try the storage of recordings, and see what waits for it."""
+    fault, backlog = storage_fault(), storage_backlog()
+    figures = {"waiting": backlog.calls, "failing": backlog.failing}
+    do = _("Journals keep the audio until it is stored; docs/storage.md says more.")
+    if fault:
+        return Finding("storage", Level.WARNING, fault, do, figures)
+    if backlog.failing:
+        says = ngettext(
+            "%(count)d call could not be stored: %(fault)s",
+            "%(count)d calls could not be stored, the last: %(fault)s",
+            backlog.failing,
+        ) % {"count": backlog.failing, "fault": backlog.last_fault}
+        return Finding("storage", Level.WARNING, says, do, figures)
+    return Finding("storage", Level.OK, _("Recordings can be stored."), "", figures)
+
+
 def check_ingest() -> Finding:
     """See whether an ingest process shows itself in the live view."""
     try:
@@ -271,6 +290,12 @@ def parts() -> tuple[Part, ...]:
             check_journals,
             _silent("journals", "The journal folder does not answer."),
             keep=5.0,
+        ),
+        Part(
+            "storage",
+            check_storage,
+            _silent("storage", "The storage of recordings does not answer in time."),
+            keep=15.0,
         ),
         Part("ingest", check_ingest, _silent("ingest", NO_REDIS)),
         Part("workers", check_workers, _silent("workers", NO_REDIS)),
