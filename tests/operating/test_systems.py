@@ -20,7 +20,10 @@ PAGE = "/admin/systems/"
 @pytest.fixture
 def url(settings: Any, redis_url: str) -> str:
     settings.REDIS_URL, settings.NODE = redis_url, "recorder-1"
+    # Nobody is there: no test asks a stranger for keys.
+    settings.ACS_OPENID_URL = "http://127.0.0.1:9/keys"
     checks.parts.cache_clear()
+    checks.shown_parts.cache_clear()
     with redis.Redis.from_url(redis_url) as client:
         client.flushall()
     return redis_url
@@ -56,6 +59,10 @@ def test_shows_every_process_queue_and_disk(url: str) -> None:
         ("acsstream", "1\N{NARROW NO-BREAK SPACE}234", True),
         ("recordings.recorder-1", "0", False),
     ]
+    says = {line.title: (line.word, line.says) for line in found.lines}
+    assert says["Keys of ACS"][1].startswith("The keys of ACS cannot be fetched")
+    assert says["Keys of ACS"][0] == "Warning:"
+    assert says["Storage"] == ("", "Recordings can be stored.")
     [disk] = found.disks
     assert (disk.left, disk.is_bad) == ("12.0 hours", True)
     assert disk.waiting.startswith("3, 64.0 kB, the oldest for 2:00:0")
