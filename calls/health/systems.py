@@ -119,12 +119,7 @@ def systems() -> Systems:
     now = time.time()
     return Systems(
         **_verdict(found),
-        lines=[
-            Line(
-                str(TITLES.get(one.name, one.name)), SIGNS[one.level], one.says, one.do
-            )
-            for one in found
-        ],
+        lines=[_line(one) for one in found],
         processes=_process_rows(*told[:2], now) if told else None,
         queues=_queue_rows(told[1], told[2], now) if told else None,
         disks=_disk_rows(told[0], now) if told else None,
