@@ -60,7 +60,8 @@ async def test_ingest_lets_calls_end_and_takes_no_more(
     status = await asyncio.to_thread(house.process.wait, 60)
     house.process = None
     assert (status, refused) == (0, 1013)
-    assert told["critical"] == ["admission"]
+    # Redis is nowhere in this house, and that is no reason to refuse.
+    assert (told["critical"], told["warnings"]) == (["admission"], ["redis"])
     assert "has been told to end" in told["checks"]["admission"]["says"]
     [journal] = house.journals
     assert not is_live(journal)
