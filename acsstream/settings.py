@@ -681,11 +681,12 @@ TRACES_URL = env.text(
     purpose="Where traces go by OTLP over HTTP, such as http://collector:4318. Needs"
     " `pip install 'acsstream[otel]'`. Empty: there are none.",
 )
+# docker-compose.yml gives ingest half a minute more.
+LONGEST_DRAIN = 300
 DRAIN_SECONDS = env.number(
     "ACSSTREAM_DRAIN_SECONDS",
     0,
-    # docker-compose.yml gives it half a minute more.
-    most=300,
+    most=LONGEST_DRAIN,
     purpose="Told to end, ingest takes no further socket and goes on with those it has"
     " for so long at most. 0: it closes them at once, and ACS dials again.",
 )

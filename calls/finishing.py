@@ -107,7 +107,7 @@ def _fail(call_id: UUID, exc: Exception) -> None:
             call.archive_state = ArchiveState.FAILED
             call.archive_error = storable(reason, 500)
             call.archive_failed_at = now
-            call.archive_attempts += 1
+            call.archive_attempts = (call.archive_attempts or 0) + 1
             call.archive_retry_at = retry_at(call.archive_attempts, now)
             call.save(update_fields=FAILED_FIELDS)
         if isinstance(exc, StorageFaultError):

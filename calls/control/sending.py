@@ -73,9 +73,10 @@ def _carry_out(client: Acs, command: StreamCommand) -> None:
     if found:
         _confirm(command, found, Evidence.ASKED)
         return
-    named = {"call_id": str(command.call_id), "command_id": str(command.pk)}
-    structlog.contextvars.bind_contextvars(**named)
-    with span(f"{order.told} {command.kind}", kind="CLIENT", **named):
+    call_id, order_id = str(command.call_id), str(command.pk)
+    structlog.contextvars.bind_contextvars(call_id=call_id)
+    name = f"{order.told} {command.kind}"
+    with span(name, kind="CLIENT", call_id=call_id, command_id=order_id):
         # Before the request: ACS may dial before it has answered.
         call_trace_leave(command.call_id)
         answer = order.send(client, command)

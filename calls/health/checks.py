@@ -12,12 +12,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from calls import formats
+from calls.backlog import storage_backlog
 from calls.health.asking import Part
 from calls.health.faults import database_fault, migrations_waiting, redis_fault
 from calls.health.findings import Finding, Level
 from calls.journal_backlog import journal_backlog
 from calls.live import LiveBacklog, LiveProcess, live_processes
 from calls.processes import ProcessNote, is_fresh, process_notes
+from calls.storage import storage_fault
+from calls.tokens import TokenRefused, keys_try
 
 MEGABYTE = 1_000_000
 # A disk with less than so many times the least is called low.
@@ -25,6 +28,10 @@ LOW = 4
 # Recordings are made within minutes of a call's end: a journal that has waited longer
 # has a reason.
 BACKLOG_SECONDS = 3600
+KEYS_DO = (
+    "Check ACSSTREAM_ACS_OPENID_URL and the way out. Keys that are known go on being"
+    " good meanwhile."
+)
 NO_REDIS = "Redis does not answer, so nothing shows it."
 
 
@@ -155,6 +162,23 @@ def backlogs(processes: Sequence[LiveProcess]) -> dict[str, LiveBacklog]:
     return told
 
 
+def check_storage() -> Finding:
+    """Try the storage of recordings, and see what waits for it."""
+    fault, backlog = storage_fault(), storage_backlog()
+    figures = {"waiting": backlog.calls, "failing": backlog.failing}
+    do = _("Journals keep the audio until it is stored; docs/storage.md says more.")
+    if fault:
+        return Finding("storage", Level.WARNING, fault, do, figures)
+    if backlog.failing:
+        says = ngettext(
+            "%(count)d call could not be stored: %(fault)s",
+            "%(count)d calls could not be stored, the last: %(fault)s",
+            backlog.failing,
+        ) % {"count": backlog.failing, "fault": backlog.last_fault}
+        return Finding("storage", Level.WARNING, says, do, figures)
+    return Finding("storage", Level.OK, _("Recordings can be stored."), "", figures)
+
+
 def check_ingest() -> Finding:
     """See whether an ingest process shows itself in the live view."""
     try:
@@ -167,6 +191,16 @@ def check_ingest() -> Finding:
         do = _("Start `manage.py ingest`, with the same REDIS_URL.")
         says = _("No ingest process shows itself in the live view.")
         return Finding("ingest", Level.WARNING, says, do, figures)
+    full = [
+        process["node"]
+        for process in processes
+        if (load := process.get("load")) and load["state"] == "full"
+    ]
+    if full:
+        says = _("Ingest takes no more streams on %(nodes)s.")
+        do = _("Start another ingest process; its /readyz says why.")
+        told = says % {"nodes": ", ".join(sorted(set(full)))}
+        return Finding("ingest", Level.WARNING, told, do, figures)
     says = ngettext(
         "%(count)d ingest process runs, with %(streams)d streams.",
         "%(count)d ingest processes run, with %(streams)d streams.",
@@ -235,6 +269,21 @@ def check_beat() -> Finding:
     return Finding("beat", Level.OK, says, "", figures)
 
 
+def check_keys() -> Finding:
+    """Fetch the keys that ACS signs its tokens with, if tokens are looked at."""
+    if "off" == settings.MEDIA_AUTH == settings.CALLBACK_AUTH:
+        return Finding("keys", Level.OK, _("Tokens of ACS are not looked at."))
+    try:
+        keys = keys_try(settings.ACS_OPENID_URL)
+    except TokenRefused as refused:
+        says = _("The keys of ACS cannot be fetched: %(why)s.") % {"why": refused}
+        return Finding("keys", Level.WARNING, says, _(KEYS_DO))
+    says = ngettext(
+        "ACS signs with %(count)d key.", "ACS signs with %(count)d keys.", len(keys)
+    ) % {"count": len(keys)}
+    return Finding("keys", Level.OK, says, "", {"keys": len(keys)})
+
+
 def _no_beat(says: str) -> Finding:
     do = _(
         "Start exactly one `celery -A acsstream beat`: without it orders do not time"
@@ -256,7 +305,7 @@ def _silent(name: str, says: str) -> Finding:
 
 @cache
 def parts() -> tuple[Part, ...]:
-    """Return the parts that a web process asks, the critical ones first."""
+    """Return the parts that a probe asks, the critical ones first."""
     return (
         Part("database", check_database, _database("The database does not answer.")),
         Part(
@@ -272,7 +321,20 @@ def parts() -> tuple[Part, ...]:
             _silent("journals", "The journal folder does not answer."),
             keep=5.0,
         ),
+        Part(
+            "storage",
+            check_storage,
+            _silent("storage", "The storage of recordings does not answer in time."),
+            keep=15.0,
+        ),
         Part("ingest", check_ingest, _silent("ingest", NO_REDIS)),
         Part("workers", check_workers, _silent("workers", NO_REDIS)),
         Part("beat", check_beat, _no_beat(NO_REDIS)),
     )
+
+
+@cache
+def shown_parts() -> tuple[Part, ...]:
+    """Return what the systems page shows: a probe need not ask strangers."""
+    silent = _silent("keys", "Whoever publishes the keys of ACS does not answer.")
+    return (*parts(), Part("keys", check_keys, silent, keep=300.0))

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from calls import formats
 from calls.health.asking import ask_all
-from calls.health.checks import backlogs, parts, queue_ages
+from calls.health.checks import backlogs, queue_ages, shown_parts
 from calls.health.findings import Finding, Level, report
 from calls.live import LiveBacklog, LiveProcess, live_processes
 from calls.metrics.others import queue_depths, queue_names
@@ -42,6 +42,12 @@ TITLES: dict[str, str | Promise] = {
 # As the page's signs know them.
 SIGNS = {Level.OK: "green", Level.WARNING: "warning", Level.CRITICAL: "red"}
 
+WORDS: dict[Level, str | Promise] = {
+    Level.OK: "",
+    Level.WARNING: gettext_lazy("Warning:"),
+    Level.CRITICAL: gettext_lazy("Critical:"),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -49,6 +55,8 @@ class Line:
 
     title: str
     sign: str
+    # The sign in a word, for who does not see it; empty if all is well.
+    word: str
     says: str
     do: str
 
@@ -106,17 +114,12 @@ class Systems:
 
 def systems() -> Systems:
     """Ask all parts, for no longer than a probe does, and then Redis if it answers."""
-    found = ask_all(parts())
+    found = ask_all(shown_parts())
     told = _told() if _is_ok(found, "redis") else None
     now = time.time()
     return Systems(
         **_verdict(found),
-        lines=[
-            Line(
-                str(TITLES.get(one.name, one.name)), SIGNS[one.level], one.says, one.do
-            )
-            for one in found
-        ],
+        lines=[_line(one) for one in found],
         processes=_process_rows(*told[:2], now) if told else None,
         queues=_queue_rows(told[1], told[2], now) if told else None,
         disks=_disk_rows(told[0], now) if told else None,
@@ -126,8 +129,13 @@ def systems() -> Systems:
 
 
 def _line(one: Finding) -> Line:
-    title = str(TITLES.get(one.name, one.name))
-    return Line(title, SIGNS[one.level], one.says, one.do)
+    return Line(
+        title=str(TITLES.get(one.name, one.name)),
+        sign=SIGNS[one.level],
+        word=str(WORDS[one.level]),
+        says=one.says,
+        do=one.do,
+    )
 
 
 def _is_ok(found: Sequence[Finding], name: str) -> bool:

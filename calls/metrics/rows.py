@@ -14,6 +14,7 @@ from django.db.models import Count, Min, QuerySet
 from django.utils import timezone
 from prometheus_client.core import GaugeMetricFamily, Metric
 
+from calls.backlog import storage_backlog
 from calls.metrics.families import by_state, gauge, value
 from calls.models import Alarm, AlarmKind, Call, Severity, StreamCommand, StreamingState
 from calls.models.call import LIVE_STATES, ArchiveState
@@ -26,7 +27,13 @@ WAITING = (ArchiveState.LIVE, ArchiveState.PENDING, ArchiveState.FAILED)
 def row_metrics() -> Iterator[Metric]:
     """Yield the figures, or only that the database does not answer."""
     try:
-        families = [*_calls(), *_archive(), *_commands(), _alarms()]
+        families = [
+            *_calls(),
+            *_archive(),
+            *_storage(),
+            *_commands(),
+            _alarms(),
+        ]
     except DatabaseError:
         families = []
     is_up = bool(families)
@@ -60,6 +67,28 @@ def _archive() -> Iterator[GaugeMetricFamily]:
         "Since when the call has been over that waits longest for its recordings.",
         _age(late.aggregate(oldest=Min("ended_at"))["oldest"]),
     )
+
+
+def _storage() -> Iterator[GaugeMetricFamily]:
+    backlog = storage_backlog()
+    for name, text, figure in (
+        (
+            "storage_backlog_calls",
+            "Calls that are over and not stored yet.",
+            backlog.calls,
+        ),
+        (
+            "storage_backlog_failing",
+            "Those of them that were tried in vain.",
+            backlog.failing,
+        ),
+        (
+            "storage_backlog_oldest_seconds",
+            "How long the first of them has waited.",
+            _age(backlog.oldest_at),
+        ),
+    ):
+        yield value(name, text, figure)
 
 
 def _commands() -> Iterator[GaugeMetricFamily]:

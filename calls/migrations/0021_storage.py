@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='call',
             name='archive_attempts',
-            field=models.PositiveIntegerField(default=0, help_text='How often it failed since it last went well.'),
+            field=models.PositiveIntegerField(blank=True, null=True, help_text='How often it failed since it last went well.'),
         ),
         migrations.AddField(
             model_name='call',

@@ -203,8 +203,10 @@ class Call(models.Model):
     )
     archive_error = models.CharField(max_length=500, blank=True)
     archive_failed_at = models.DateTimeField(null=True, blank=True)
+    # Null for none: SQLite adds such a column without making the table anew, which
+    # would cost it the indexes that models do not know of.
     archive_attempts = models.PositiveIntegerField(
-        default=0, help_text="How often it failed since it last went well."
+        null=True, blank=True, help_text="How often it failed since it last went well."
     )
     archive_retry_at = models.DateTimeField(
         null=True, blank=True, help_text="When it is tried again, if it failed."

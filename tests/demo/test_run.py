@@ -22,6 +22,7 @@ import pytest
 import soundfile
 from django.core.management import CommandError, call_command
 from django.test import override_settings
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
@@ -37,6 +38,7 @@ from tests.demo.leaks import (
     personal_of,
 )
 from tests.e2e.terminal import demo_on_terminal
+from tests.operating.collector import Collector, collecting, way_of
 
 COMMAND = [sys.executable, str(BASE_DIR / "manage.py"), "demo"]
 PARTS = {"redis", "web", "ingest", "worker", "beat", "emulator", "realtime"}
@@ -110,6 +112,12 @@ def assert_keys_were_pressed(folder: Path) -> None:
 
 
 @pytest.fixture
+def collector() -> Iterator[Collector]:
+    with collecting() as server:
+        yield server
+
+
+@pytest.fixture
 def audio(tmp_path: Path) -> Path:
     """One stereo file without any silence in it."""
     folder = tmp_path / "audio"
@@ -119,9 +127,29 @@ def audio(tmp_path: Path) -> Path:
     return folder
 
 
+def assert_calls_are_traces(spans: list[Span]) -> None:
+    """An incoming call is one trace, over four processes; nobody is named in it."""
+    by_id = {span.span_id: span for span in spans}
+    dialled = [span for span in spans if span.name == "media socket" and span.links]
+    ways = [(span, way_of(span, spans)) for span in dialled]
+    inward = ["media socket", "ACS answer", "calls.send_command", "POST webhook"]
+    whole = [span for span, way in ways if way == inward]
+    assert whole, ways
+    for span in whole:
+        [link] = span.links
+        assert by_id[link.span_id].name == "ACS answer"
+    # The demo's people have numbers that begin so.
+    assert "+1" not in str(spans)
+
+
 def test_records_every_kind_of_call_and_finds_nothing_missing(
-    tmp_path: Path, audio: Path
+    tmp_path: Path,
+    audio: Path,
+    collector: Collector,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    to = f"http://127.0.0.1:{collector.server_port}"
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", to)
     folder, file = tmp_path / "data", tmp_path / "report.json"
     options = ["--once", "--seconds", "8", "--audio", str(audio)]
 
@@ -137,6 +165,7 @@ def test_records_every_kind_of_call_and_finds_nothing_missing(
     report = json.loads(file.read_text(encoding="utf-8"))
     assert report["ok"]
     assert len({call["kind"] for call in report["calls"]}) == 10
+    assert_calls_are_traces(collector.spans)
     participants = [each for call in report["calls"] for each in call["participants"]]
     assert len(participants) == 18
     for each in participants:

@@ -24,7 +24,7 @@ DOC = (ROOT / "docs/operating.md").read_text()
 # What Prometheus itself adds.
 OF_PROMETHEUS = {"up": {"job", "instance"}}
 # What a family of each kind is called, and which label it has besides.
-SUFFIXES = {
+SUFFIXES: dict[str, dict[str, set[str]]] = {
     "gauge": {"": set()},
     "counter": {"_total": set()},
     "histogram": {"_bucket": {"le"}, "_sum": set(), "_count": set()},

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from django.core.management import get_commands
 
-from acsstream.settings import env
+from acsstream.settings import LONGEST_DRAIN, env
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -131,8 +131,18 @@ def test_nothing_starts_before_the_database_is_migrated() -> None:
     )
 
 
-def test_ingest_has_time_to_seal_its_journals() -> None:
-    assert int(SERVICES["ingest"]["stop_grace_period"].removesuffix("s")) >= 20
+def grace(service: str) -> int:
+    return int(SERVICES[service]["stop_grace_period"].removesuffix("s"))
+
+
+def test_ingest_has_time_to_let_calls_end_and_seal_its_journals() -> None:
+    assert grace("ingest") >= LONGEST_DRAIN + 20
+
+
+def test_web_has_time_to_answer_what_it_was_asked() -> None:
+    drain = float(env.variables["ACSSTREAM_WEB_DRAIN_SECONDS"].default)
+
+    assert grace("web") >= drain + 5
 
 
 def test_the_emulator_starts_only_when_asked_for() -> None:

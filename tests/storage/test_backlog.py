@@ -50,8 +50,9 @@ def test_nothing_waits_where_nothing_happened() -> None:
 
 
 def test_what_cannot_be_stored_waits_and_says_why(refused: Call) -> None:
+    later = timezone.now() + timedelta(hours=1)
     Call.objects.filter(pk=CallFactory.create(ended=True).pk).update(
-        archive_state="pending", ended_at=refused.ended_at + timedelta(hours=1)
+        archive_state="pending", ended_at=later
     )
 
     backlog = storage_backlog()

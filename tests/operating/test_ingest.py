@@ -1,0 +1,100 @@
+"""What an ingest process counts and needs."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from calls.health.findings import report
+from calls.live import LiveTotals
+from streaming.ingest import MediaSession
+from streaming.readiness import ingest_findings
+from streaming.recorder import Recorder
+from streaming.totals import Totals
+from tests.streaming.desk import Desk
+from tests.streaming.wire import PACKET_US, audio, metadata
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    with Desk(tmp_path) as desk:
+        yield desk
+
+
+def speak(session: MediaSession, *numbers: int) -> None:
+    """Let packets come as they are captured, or as late as they are."""
+    for number in numbers:
+        session.take(audio(number), number * PACKET_US + 100_000)
+
+
+def opened(desk: Desk) -> MediaSession:
+    session = desk.socket()
+    session.take(metadata(), 0)
+    return session
+
+
+def looked(totals: Totals, desk: Desk) -> LiveTotals:
+    totals.look()
+    return totals.told([desk.call], dropped=0, refused={"room": 2})
+
+
+def test_counts_never_fall(desk: Desk) -> None:
+    totals, session = Totals(), opened(desk)
+    totals.opened(desk.call)
+    speak(session, *range(10), *range(30, 40))
+    before = looked(totals, desk)
+    # What was missing comes, late: it is no gap any more.
+    speak(session, *range(10, 30))
+    after = looked(totals, desk)
+    speak(session, *range(60, 70))
+    later = looked(totals, desk)
+
+    assert (before["packets"], before["gaps"], before["gap_ms"]) == (20, 1, 400)
+    assert (after["packets"], after["gaps"], after["gap_ms"]) == (40, 1, 400)
+    assert after["late"] == 20
+    assert (later["gaps"], later["gap_ms"]) == (1, 400)
+    assert (later["sockets"], later["refused"]) == (1, {"room": 2})
+
+
+def test_does_not_count_again_what_a_call_had_before(desk: Desk) -> None:
+    session = opened(desk)
+    speak(session, *range(10), *range(30, 40))
+    totals = Totals()
+
+    totals.opened(desk.call)
+    first = looked(totals, desk)
+    speak(session, *range(60, 70))
+
+    assert first["gaps"] == 0
+    assert looked(totals, desk)["gaps"] == 1
+
+
+def test_keeps_the_counts_of_sockets_that_closed(desk: Desk) -> None:
+    totals, session = Totals(), opened(desk)
+    totals.opened(desk.call)
+    speak(session, *range(10))
+    session.take("{", 300_000)
+    speak(session, *range(30, 40))
+    desk.seal(session)
+    totals.closed(session)
+
+    told = looked(totals, desk)
+
+    assert (told["packets"], told["malformed"], told["gaps"]) == (20, 1, 1)
+    assert looked(totals, desk) == told
+
+
+async def test_needs_neither_database_nor_redis(settings: Any, tmp_path: Path) -> None:
+    settings.JOURNAL_DIR = tmp_path
+    house = Recorder()
+    house.archive.error = "gone"
+    house.live.error = "gone"
+
+    told = report(ingest_findings(house))
+
+    assert (told["ready"], told["critical"]) == (True, [])
+    assert told["warnings"] == ["database", "redis"]
+    house.drain()
+    assert report(ingest_findings(house))["critical"] == ["admission"]
+    await house.live.redis.aclose()
