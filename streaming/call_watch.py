@@ -17,12 +17,10 @@ from django.db import DatabaseError
 
 from calls.models import Call
 from calls.transcripts.noting import read_note
-from streaming.viewing import may_go_on, may_still
+from streaming.viewing import Recheck, may_go_on, may_still
 from streaming.watch_source import Viewer, WatchSource
 
 LOOK_SECONDS = 1.0
-# How often a viewer's session and permission are looked at again.
-RECHECK_LOOKS = 30
 PERMISSION, READ_PERMISSION = "calls.view_call", "calls.read_transcript"
 FORBIDDEN, UNKNOWN_CALL, OVER = 4403, 4404, 1000
 
@@ -151,10 +149,14 @@ class CallConsumer(AsyncJsonWebsocketConsumer):
         self, watch: CallWatch, viewer: Viewer, look: asyncio.Event
     ) -> None:
         """Tell what is new each second; now and then see whether the viewer may."""
-        number = 0
+        recheck = Recheck()
         while True:
             await look.wait()
             look.clear()
+            if recheck.is_due():
+                if not await may_go_on(self.is_allowed):
+                    return await self.close(code=FORBIDDEN)
+                viewer.may_read = await may_go_on(self.may_read)
             if not watch.exists:
                 return await self.close(code=UNKNOWN_CALL)
             message = watch.message(viewer)
@@ -167,12 +169,6 @@ class CallConsumer(AsyncJsonWebsocketConsumer):
             await self.send_json(message)
             if message["over"]:
                 return await self.close(code=OVER)
-            number += 1
-            is_due = number % RECHECK_LOOKS == 0
-            if is_due and not await may_go_on(self.is_allowed):
-                return await self.close(code=FORBIDDEN)
-            if is_due:
-                viewer.may_read = await may_go_on(self.may_read)
 
     async def has_noted(self, watch: CallWatch) -> bool:
         """Say whether it is on the audit log that this user reads what is said."""

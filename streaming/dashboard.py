@@ -11,10 +11,8 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from calls.board import Picture
 from calls.board_view import View, ViewError, view_read
 from streaming.board_feed import Viewer, feed
-from streaming.viewing import may_go_on, may_still
+from streaming.viewing import Recheck, may_go_on, may_still
 
-# How often a viewer's session and permission are looked at again.
-RECHECK_SNAPSHOTS = 30
 # A hand on the scroll bar moves many times a second; the last place is what counts.
 LEAST_SECONDS = 0.1
 
@@ -64,12 +62,11 @@ class DashboardConsumer(AsyncWebsocketConsumer):
 
     async def send_snapshots(self, viewer: Viewer) -> None:
         """Send each snapshot; now and then see whether the viewer still may."""
-        number = 0
+        recheck = Recheck()
         while True:
             picture = await viewer.next()
             await self.send(text_data=self.seen(picture, viewer.view))
-            number += 1
-            if number % RECHECK_SNAPSHOTS == 0 and not await may_go_on(self.is_allowed):
+            if recheck.is_due() and not await may_go_on(self.is_allowed):
                 await self.close(code=4403)
                 return
             await asyncio.sleep(LEAST_SECONDS)

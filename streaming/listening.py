@@ -35,13 +35,13 @@ from calls.live import redis_async
 from streaming.listen_feed import CallFeed, feed_join, feed_leave
 from streaming.listen_line import Line, Told
 from streaming.listen_rights import CallNow, Rights, call_now, names_of
+from streaming.viewing import Recheck
 
 log = logging.getLogger(__name__)
 
 TELL_SECONDS = 5.0
 # At first more often: what is wrong is said at once.
 FIRST_TELL_SECONDS = 1.0
-RECHECK_SECONDS = 30.0
 # Seeks closer together than this wait: each makes ingest read.
 SEEK_SECONDS = 0.1
 MAX_FAULTS = 50
@@ -282,14 +282,13 @@ class ListenConsumer(AsyncWebsocketConsumer):
 
     async def keep_watch(self) -> None:
         """Now and then: does the call go on, may the user still listen, who does?"""
-        opened = checked = time.monotonic()
+        opened, recheck = time.monotonic(), Recheck()
         while True:
             is_new = time.monotonic() - opened < TELL_SECONDS
             await asyncio.sleep(FIRST_TELL_SECONDS if is_new else TELL_SECONDS)
             await self.tell_others()
             try:
-                recheck = time.monotonic() - checked > RECHECK_SECONDS
-                code = await self.look(recheck=recheck)
+                code = await self.look(recheck=recheck.is_due())
             except DatabaseError:
                 # Who listens goes on listening; the next look is soon.
                 log.exception("call %s: a listener cannot be checked", self.call_id)
@@ -297,8 +296,6 @@ class ListenConsumer(AsyncWebsocketConsumer):
             if code:
                 await self.close(code=code)
                 return
-            if recheck:
-                checked = time.monotonic()
 
     async def look(self, *, recheck: bool) -> int | None:
         """Tell how the call is; return the code to close with, if it is to be closed.

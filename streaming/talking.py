@@ -29,6 +29,7 @@ from streaming.talk_press import FRAMES_PER_SECOND, FrameError, Press
 from streaming.talk_rights import MAY_INTERRUPT, TalkNow, TalkRights, outcome_of
 from streaming.talk_speech import Speech
 from streaming.talk_wire import Ping, Pressed, Released, refusal, said_decoder
+from streaming.viewing import Recheck
 
 log = logging.getLogger(__name__)
 
@@ -270,11 +271,11 @@ class TalkConsumer(AsyncWebsocketConsumer):
 
     async def keep_watch(self) -> None:
         """Now and then: who speaks, does the call hear, may the user still?"""
-        looks = 0
+        looks, recheck = 0, Recheck()
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             looks += 1
-            if looks % LOOKS_PER_CHECK:
+            if looks % LOOKS_PER_CHECK and not recheck.is_due():
                 await self.tell_talker()
                 continue
             try:

@@ -1,6 +1,7 @@
 """Whether who opened a browser's socket may still look."""
 
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from importlib import import_module
 from typing import Any
@@ -12,7 +13,26 @@ from django.utils.crypto import constant_time_compare
 
 from calls.sign_in.sessions import is_over
 
+# Who may no longer look is cut off so soon, and a second or five later where a socket
+# has other things to do as well.
+RECHECK_SECONDS = 8.0
+
 log = logging.getLogger(__name__)
+
+
+class Recheck:
+    """Says when it is time to see whether a viewer may still look."""
+
+    def __init__(self) -> None:
+        self._at = time.monotonic()
+
+    def is_due(self) -> bool:
+        """Say whether it is; then it is not again for a while."""
+        now = time.monotonic()
+        if now - self._at < RECHECK_SECONDS:
+            return False
+        self._at = now
+        return True
 
 
 def viewer_of(session: Any, user_key: Any) -> Any:

@@ -9,6 +9,7 @@ import { toast } from "./board_orders.js";
 const STALE_SECONDS = 3;
 const BACKOFF = [1, 2, 4, 8, 15];
 const TELL_MS = 100;
+const FORBIDDEN = 4403;
 
 let socket = null;
 let attempt = 0;
@@ -28,13 +29,15 @@ export function connect(onSnapshot) {
     silence = setTimeout(() => mine.close(), 10000);
     hear(JSON.parse(event.data), onSnapshot);
   });
-  mine.addEventListener("close", () => {
+  mine.addEventListener("close", ({ code }) => {
     clearTimeout(silence);
+    // Signed out, or not allowed any more: the page itself says which.
+    if (code === FORBIDDEN) return location.reload();
     state.socketUp = false;
     const wait = BACKOFF[Math.min(attempt, BACKOFF.length - 1)];
     attempt += 1;
     // Not all browsers of a control room in the same instant.
-    setTimeout(() => connect(onSnapshot), wait * 1000 * (0.75 + Math.random() / 2));
+    return setTimeout(() => connect(onSnapshot), wait * 1000 * (0.75 + Math.random() / 2));
   });
 }
 

@@ -31,7 +31,7 @@ from calls.models import (
     StreamingState,
 )
 from calls.trend import STEP, trend_note
-from streaming import board_feed, dashboard
+from streaming import board_feed, viewing
 from tests.console.conftest import logged_in
 from tests.console.snapshots import live_call, live_track, publish, snapshot
 from tests.factories import CallFactory, TrackFactory, UserFactory, member_of
@@ -355,7 +355,7 @@ async def test_keeps_a_selected_call_that_has_ended(
 async def test_closes_once_a_viewer_may_no_longer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(dashboard, "RECHECK_SNAPSHOTS", 1)
+    monkeypatch.setattr(viewing, "RECHECK_SECONDS", 0.0)
     monkeypatch.setattr(board_feed, "SNAPSHOT_SECONDS", 0.05)
     client = await browser_of("auditor")
     viewer = socket(client)
@@ -367,7 +367,7 @@ async def test_closes_once_a_viewer_may_no_longer(
 
 
 async def test_closes_after_a_logout(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dashboard, "RECHECK_SNAPSHOTS", 1)
+    monkeypatch.setattr(viewing, "RECHECK_SECONDS", 0.0)
     monkeypatch.setattr(board_feed, "SNAPSHOT_SECONDS", 0.05)
     client = await browser_of("auditor")
     viewer = socket(client)

@@ -19,7 +19,7 @@ from django.test import Client
 from acsstream.asgi import application
 from calls.listeners import listeners
 from calls.models import AuditAction, AuditEntry, Call, CallState
-from streaming import listening
+from streaming import listening, viewing
 from streaming.listen import Desk as Listening
 from streaming.listen_feed import _feeds
 from streaming.listen_rights import Rights
@@ -293,7 +293,7 @@ async def test_ends_when_one_may_no_longer_listen(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     monkeypatch.setattr(listening, "FIRST_TELL_SECONDS", 0.05)
-    monkeypatch.setattr(listening, "RECHECK_SECONDS", 0.05)
+    monkeypatch.setattr(viewing, "RECHECK_SECONDS", 0.05)
     call = await live_call(desk)
     client = await browser_of(operator)
     async with listener(call.pk, client) as ear:

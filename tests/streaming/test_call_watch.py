@@ -26,7 +26,7 @@ from calls.audio.wave import UNKNOWN
 from calls.models import Call
 from calls.models.call import ArchiveState
 from calls.watching import WATCHED_KEY
-from streaming import call_watch, watch_source
+from streaming import call_watch, viewing, watch_source
 from streaming.call_audio import CallAudio, HeardTrack
 from streaming.call_details import DetailPublisher
 from streaming.handlers.bench import Bench
@@ -443,7 +443,7 @@ async def test_refuses_who_may_see_no_calls(call: Call) -> None:
 async def test_closes_once_a_viewer_may_no_longer(
     call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(call_watch, "RECHECK_LOOKS", 1)
+    monkeypatch.setattr(viewing, "RECHECK_SECONDS", 0.0)
     viewer = page(call.pk, await browser_of("operator"))
     assert (await viewer.connect(timeout=PATIENCE))[0]
     await sync_to_async(User.objects.update)(is_active=False)

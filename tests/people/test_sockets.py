@@ -1,0 +1,137 @@
+"""Sockets of browsers: who may open which, and what ends one that is open."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+import redis
+from asgiref.sync import sync_to_async
+from channels.testing import WebsocketCommunicator
+from django.contrib.auth.models import Group, User
+from django.contrib.sessions.models import Session
+from django.test import Client
+
+from acsstream.asgi import application
+from calls.models import Call, StreamingState
+from calls.sign_in.sessions import BEGAN
+from streaming import viewing
+from streaming.routing import browser_urlpatterns
+from tests.console.conftest import logged_in
+from tests.factories import CallFactory, ProfileFactory, member_of
+from tests.people.roles import ANONYMOUS, WHO, may, sessions_make
+from tests.people.rules import SOCKETS
+from tests.streaming.house import PATIENCE
+
+pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
+
+PATHS = [str(route.pattern) for route in browser_urlpatterns]
+FORBIDDEN = 4403
+HOW = (
+    "The socket {path} has no rule: add one line to SOCKETS in tests/people/rules.py"
+    " with the permission that it needs."
+)
+
+
+@pytest.fixture(autouse=True)
+def with_redis(settings: Any, redis_url: str) -> None:
+    settings.REDIS_URL = redis_url
+    settings.ALLOWED_HOSTS = ["localhost"]
+    with redis.Redis.from_url(redis_url) as client:
+        client.flushall()
+
+
+def live_call() -> Call:
+    call: Call = CallFactory.create(
+        live=True,
+        profile=ProfileFactory.create(bidirectional=True),
+        streaming_state=StreamingState.STREAMING,
+    )
+    return call
+
+
+def socket(path: str, call: Call, session: str | None) -> WebsocketCommunicator:
+    headers = [(b"host", b"localhost"), (b"origin", b"http://localhost")]
+    if session:
+        headers.append((b"cookie", f"sessionid={session}".encode()))
+    address = "/" + path.replace("<uuid:call_id>", str(call.pk))
+    return WebsocketCommunicator(application, address, headers)
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_a_socket_opens_for_whom_its_rule_names(path: str) -> None:
+    assert path in SOCKETS, HOW.format(path=path)
+    call = await sync_to_async(live_call)()
+    sessions: Mapping[str, str] = await sync_to_async(sessions_make)()
+    opened = {}
+    for who in WHO:
+        session = None if who == ANONYMOUS else sessions[who]
+        one = socket(path, call, session)
+        opened[who], _ = await one.connect(timeout=PATIENCE)
+        if opened[who]:
+            await one.disconnect(timeout=PATIENCE)
+
+    assert opened == {who: may(who, SOCKETS[path]) for who in WHO}
+
+
+def signed_out(client: Client, _: User) -> None:
+    client.logout()
+
+
+def switched_off(_: Client, user: User) -> None:
+    User.objects.filter(pk=user.pk).update(is_active=False)
+
+
+def out_of_the_group(_: Client, user: User) -> None:
+    user.groups.remove(Group.objects.get(name="operator"))
+
+
+def run_out(client: Client, _: User) -> None:
+    session = client.session
+    session[BEGAN] = 0
+    session.save()
+
+
+def deleted(_: Client, user: User) -> None:
+    Session.objects.all().delete()
+    user.delete()
+
+
+ENDS: list[Callable[[Client, User], None]] = [
+    signed_out,
+    switched_off,
+    out_of_the_group,
+    run_out,
+    deleted,
+]
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_an_open_socket_is_cut_off_when_its_user_may_no_longer(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The clock of the check, and nothing of the check itself, runs faster.
+    monkeypatch.setattr(viewing, "RECHECK_SECONDS", 0.2)
+    call = await sync_to_async(live_call)()
+    for end in ENDS:
+        user = await sync_to_async(member_of)("operator")
+        client = await sync_to_async(logged_in)(user)
+        one = socket(path, call, client.cookies["sessionid"].value)
+        accepted, _ = await one.connect(timeout=PATIENCE)
+        assert accepted
+        await sync_to_async(end)(client, user)
+
+        assert await code_of(one) == FORBIDDEN, end.__name__
+
+
+async def code_of(one: WebsocketCommunicator) -> int:
+    """Wait until a socket is closed; return with which code."""
+    while True:
+        told = await one.receive_output(timeout=PATIENCE)
+        if told["type"] == "websocket.close":
+            await one.disconnect(timeout=PATIENCE)
+            code: int = told["code"]
+            return code
+
+
+def test_who_may_no_longer_is_cut_off_within_ten_seconds() -> None:
+    assert viewing.RECHECK_SECONDS <= 10
