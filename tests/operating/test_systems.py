@@ -45,7 +45,7 @@ def test_shows_every_process_queue_and_disk(url: str) -> None:
     with redis.Redis.from_url(url) as client:
         client.lpush("acsstream", *range(1234))
 
-    page = browser_of(member_of("Operators")).get(PAGE)
+    page = browser_of(member_of("operator")).get(PAGE)
 
     found = page.context["systems"]
     rows = {row.kind: row for row in found.processes}
@@ -71,7 +71,7 @@ def test_says_since_when_a_process_is_gone(url: str) -> None:
         at = said.split('"at":')[1].split(",")[0]
         client.set(key, said.replace(at, str(time.time() - 300)))
 
-    found = shown(browser_of(member_of("Operators")))
+    found = shown(browser_of(member_of("operator")))
 
     [row] = found.processes
     assert (row.state, row.tone) == ("is gone", "bad")
@@ -82,7 +82,7 @@ def test_says_since_when_a_process_is_gone(url: str) -> None:
 def test_says_what_it_cannot_know_without_redis(url: str, settings: Any) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:9/0"
 
-    page = browser_of(member_of("Operators")).get(PAGE)
+    page = browser_of(member_of("operator")).get(PAGE)
 
     html = page.content.decode()
     assert page.context["systems"].processes is None
@@ -93,4 +93,4 @@ def test_says_what_it_cannot_know_without_redis(url: str, settings: Any) -> None
 def test_is_for_those_who_may_see_processes(url: str) -> None:
     assert Client().get(PAGE).status_code == 302
     assert browser_of(UserFactory.create()).get(PAGE).status_code == 403
-    assert browser_of(member_of("Auditors")).get(PAGE).status_code == 200
+    assert browser_of(member_of("auditor")).get(PAGE).status_code == 200

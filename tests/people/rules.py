@@ -95,6 +95,7 @@ ROUTES: Final[dict[str, Rule | str]] = {
     "alarms_act": posts(HANDLE, act="acknowledge", ids="{alarm}"),
     "alarm_act": posts(HANDLE, {"name": "acknowledge"}),
     # The console.
+    "systems:page": "calls.view_ingestprocess",
     "preflight:page": "calls.run_preflight",
     "preflight:check": posts("calls.run_preflight", {"name": "media-url"}),
     "admin:index": STAFF,
