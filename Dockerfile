@@ -20,6 +20,10 @@ ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     ACSSTREAM_DATA_DIR=/data
+# pg_dump and pg_restore, for `manage.py backup` and `restore`.
+RUN apt-get update --quiet --quiet \
+    && apt-get install --quiet --quiet --yes --no-install-recommends postgresql-client \
+    && rm -rf /var/lib/apt/lists/*
 # A volume takes its owner from the folder it covers.
 RUN useradd --system --uid 10001 --no-create-home acsstream \
     && install --directory --owner acsstream /data

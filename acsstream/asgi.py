@@ -29,6 +29,7 @@ def web_application() -> Any:
     from channels.security.websocket import AllowedHostsOriginValidator
     from django.urls import re_path
 
+    from calls.entrance import Entrance
     from calls.tracing import tracing_start
     from calls.web_totals import web_pulse
     from streaming.media_routing import media, refuse
@@ -54,7 +55,7 @@ def web_application() -> Any:
         tracing_start("web")
         await http(scope, receive, send)
 
-    return ProtocolTypeRouter({"http": answered, "websocket": websocket})
+    return Entrance(ProtocolTypeRouter({"http": answered, "websocket": websocket}))
 
 
 application = web_application()

@@ -22,6 +22,7 @@ enforce()
 from django.conf import settings  # noqa: E402 after setup
 
 from calls.health.findings import report  # noqa: E402 after setup
+from calls.sources import direct  # noqa: E402 after setup
 from calls.tracing import tracing_start, tracing_stop  # noqa: E402 after setup
 from streaming.media_routing import media  # noqa: E402 after setup
 from streaming.readiness import ingest_findings  # noqa: E402 after setup
@@ -32,7 +33,7 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
     """Serve media sockets, `/healthz`, `/readyz`, and the server's lifespan."""
     match scope["type"]:
         case "websocket":
-            await media(scope, receive, send)
+            await media(direct(scope), receive, send)
         case "lifespan":
             await lifespan(receive, send)
         case "http":

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
@@ -133,6 +134,16 @@ class Env:
         self._declare(name, "list", default, purpose)
         raw = self._raw(name) or default
         return [word.strip() for word in raw.split(",") if word.strip()]
+
+    def networks(self, name: str, *, purpose: str) -> list[str]:
+        """Return the comma-separated IP addresses and networks of `name`."""
+        listed = self.words(name, purpose=purpose)
+        for each in listed:
+            try:
+                ip_network(each, strict=False)
+            except ValueError:
+                self.problems.append(f"{name}: {each!r} is no address and no network")
+        return listed
 
     def path(self, name: str, default: Path, *, shown: str, purpose: str) -> Path:
         """Return an absolute path. `shown` is the default as the README writes it."""

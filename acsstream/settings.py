@@ -74,6 +74,12 @@ BEHIND_PROXY = env.flag(
     False,
     purpose="A proxy ends TLS and sets X-Forwarded-Proto. Secure cookies and HSTS.",
 )
+TRUSTED_PROXIES = env.networks(
+    "ACSSTREAM_TRUSTED_PROXIES",
+    purpose="Addresses and networks (CIDR) of proxies before us, whose X-Forwarded-For"
+    " and X-Forwarded-Proto are believed. Empty: with ACSSTREAM_BEHIND_PROXY those on"
+    " this machine, else none.",
+) or (["127.0.0.0/8", "::1"] if BEHIND_PROXY else [])
 TIME_ZONE = env.text(
     "TIME_ZONE",
     "UTC",
@@ -366,6 +372,63 @@ EVENTGRID_SECRET = env.secret(
     " are not signed by ACS.",
 )
 
+# --- Doors for machines -----------------------------------------------------------
+EVENTGRID_AUDIENCE = env.text(
+    "ACSSTREAM_EVENTGRID_AUDIENCE",
+    purpose="Audience of the Entra token that Event Grid may show instead of the"
+    " secret: the application id (URI) it is subscribed with. Empty: it shows none.",
+)
+EVENTGRID_ISSUER = env.text(
+    "ACSSTREAM_EVENTGRID_ISSUER",
+    purpose="Who issued that token: https://sts.windows.net/<tenant>/ (v1) or"
+    " https://login.microsoftonline.com/<tenant>/v2.0.",
+)
+EVENTGRID_OPENID_URL = env.text(
+    "ACSSTREAM_EVENTGRID_OPENID_URL",
+    purpose="Discovery document of the keys that sign that token, https://login."
+    "microsoftonline.com/<tenant>/v2.0/.well-known/openid-configuration.",
+)
+EVENTGRID_APP_ID = env.text(
+    "ACSSTREAM_EVENTGRID_APP_ID",
+    "4962773b-9cdb-44cf-a8bf-237846a00ab7",
+    purpose="The application that token must name (appid or azp): Event Grid's own.",
+)
+KEYS_OUTAGE_HOURS = env.number(
+    "ACSSTREAM_KEYS_OUTAGE_HOURS",
+    24,
+    least=1,
+    most=720,
+    purpose="For so many hours known signing keys stay in use while their server"
+    " cannot be reached.",
+)
+SECRET_GRACE = env.number(
+    "ACSSTREAM_SECRET_GRACE",
+    600,
+    least=60,
+    most=86_400,
+    purpose="Seconds after ACS said that a call is over for which its secret still"
+    " opens: late callbacks come. Then it is dead.",
+)
+SOURCE_FAILURES = env.whole(
+    "ACSSTREAM_SOURCE_FAILURES",
+    30,
+    purpose="Failed attempts a minute at sockets and webhooks after which a source's"
+    " further failures are answered with 429. 0: no limit.",
+)
+SOURCE_SOCKETS = env.whole(
+    "ACSSTREAM_SOURCE_SOCKETS",
+    2000,
+    purpose="Media and transcription sockets that one source may hold at an ingest"
+    " process. 0: no limit.",
+)
+SOURCE_HANDSHAKES = env.whole(
+    "ACSSTREAM_SOURCE_HANDSHAKES",
+    256,
+    least=8,
+    purpose="Connections of one source to ingest that have not sent their whole"
+    " request: above it the oldest is closed.",
+)
+
 # --- Ingest -----------------------------------------------------------------------
 JOURNAL_DIR = env.path(
     "ACSSTREAM_JOURNAL_DIR",
@@ -468,12 +531,12 @@ AZURE_ACCOUNT = env.text(
     "ACSSTREAM_AZURE_ACCOUNT",
     purpose="Name of the storage account it is in.",
 )
-AZURE_KEY = env.text(
+AZURE_KEY = env.secret(
     "ACSSTREAM_AZURE_KEY",
     purpose="A key of that account. Empty, and no connection string either: the"
     " machine's own identity (managed identity).",
 )
-AZURE_CONNECTION_STRING = env.text(
+AZURE_CONNECTION_STRING = env.secret(
     "ACSSTREAM_AZURE_CONNECTION_STRING",
     purpose="A connection string, in place of account and key.",
 )

@@ -28,6 +28,7 @@ from calls.models import (
 )
 from calls.models.audit import SYSTEM
 from calls.orders import given_of
+from calls.sources import source_of
 
 FORBIDDEN = "You may not do that."
 Actor = AbstractBaseUser | AnonymousUser | None
@@ -39,6 +40,8 @@ STARTING = timedelta(seconds=10)
 PLAYING = timedelta(hours=6)
 # Whoever opens a page again so soon goes on reading.
 VIEWING = timedelta(minutes=10)
+# A page that stays open asks again and again, for a working day.
+KEPT_OPEN = timedelta(hours=12)
 
 
 def note(
@@ -94,8 +97,8 @@ def _login() -> str:
 
 
 def address_of(request: HttpRequest | None) -> str:
-    """Return where a request came from, as the server saw it; empty if it did not."""
-    return str(request.META.get("REMOTE_ADDR") or "") if request else ""
+    """Return where a request came from, whoever passed it on; empty if it did not."""
+    return source_of(request)
 
 
 def _named(obj: models.Model | None) -> dict[str, str]:
@@ -191,13 +194,17 @@ def recording_note(
 
 
 def view_note(
-    action: AuditAction, request: HttpRequest, obj: models.Model
+    action: AuditAction,
+    request: HttpRequest,
+    obj: models.Model,
+    *,
+    patience: timedelta = VIEWING,
 ) -> AuditEntry | None:
     """Note that a user is about to see a page about `obj`: once in ten minutes.
 
     One query, and with the first view another. None if it was noted before.
     """
-    if _is_known(action, request, obj, VIEWING):
+    if _is_known(action, request, obj, patience):
         return None
     call = obj if isinstance(obj, Call) else getattr(obj, "call", None)
     return note_request(action, request, call=call, obj=obj)
@@ -224,4 +231,7 @@ def _is_known(
         object_key=str(obj.pk),
         at__gt=timezone.now() - patience,
     )
+    if isinstance(obj, Call):
+        # There are few entries about one call, and an index.
+        known = known.of_call(obj.pk)
     return known.exists()

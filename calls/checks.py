@@ -23,6 +23,7 @@ from django.core.files.storage import storages
 from django.http.request import validate_host
 
 from calls.addresses import is_base_url
+from calls.doors import bound_host, off_fault
 from calls.storage import (
     OVERWRITING,
     StorageFaultError,
@@ -45,7 +46,7 @@ def missing_names() -> list[str]:
     }
     if "off" not in (settings.MEDIA_AUTH, settings.CALLBACK_AUTH):
         needed["ACSSTREAM_ACS_RESOURCE_ID"] = settings.ACS_RESOURCE_ID
-    if settings.CALLBACK_AUTH != "off":
+    if settings.CALLBACK_AUTH != "off" and not settings.EVENTGRID_AUDIENCE:
         needed["ACSSTREAM_EVENTGRID_SECRET"] = settings.EVENTGRID_SECRET
     return [name for name, value in needed.items() if not value]
 
@@ -289,6 +290,38 @@ def check_names(**_: object) -> list[CheckMessage]:
     ]
 
 
+def check_bind(**_: object) -> list[CheckMessage]:
+    """E010: authentication is off where others than this machine could come.
+
+    Known of a server's own process alone, which its command line tells where to listen.
+    """
+    host = bound_host()
+    fault = "" if host is None else off_fault(host)
+    if not fault:
+        return []
+    hint = "off is for load tests and development on loopback."
+    return [Error(fault, hint=hint, id="acsstream.E010")]
+
+
+@register()
+def check_event_grid(**_: object) -> list[CheckMessage]:
+    """E011: Event Grid's Entra token is asked for, and cannot be verified."""
+    needed = {
+        "ACSSTREAM_EVENTGRID_ISSUER": settings.EVENTGRID_ISSUER,
+        "ACSSTREAM_EVENTGRID_OPENID_URL": settings.EVENTGRID_OPENID_URL,
+    }
+    missing = [name for name, value in needed.items() if not value]
+    if not settings.EVENTGRID_AUDIENCE or not missing:
+        return []
+    return [
+        Error(
+            f"ACSSTREAM_EVENTGRID_AUDIENCE is set, {' and '.join(missing)} not.",
+            hint="docs/doors.md says what an Entra token of Event Grid holds.",
+            id="acsstream.E011",
+        )
+    ]
+
+
 @register(Tags.security, deploy=True)
 def check_authentication(**_: object) -> list[CheckMessage]:
     """W004 media, W005 callbacks, W006 Event Grid: what lets in who proves nothing."""
@@ -310,7 +343,8 @@ def check_authentication(**_: object) -> list[CheckMessage]:
             )
         )
     # With verified callbacks Event Grid is refused without a secret: that is W001.
-    if settings.CALLBACK_AUTH == "off" and not settings.EVENTGRID_SECRET:
+    proof = settings.EVENTGRID_SECRET or settings.EVENTGRID_AUDIENCE
+    if settings.CALLBACK_AUTH == "off" and not proof:
         found.append(
             Warning(
                 "ACSSTREAM_EVENTGRID_SECRET is not set: anybody can ring.",
@@ -332,6 +366,8 @@ CHECKS: tuple[Callable[..., list[CheckMessage]], ...] = (
     check_azure,
     check_secret_key,
     check_names,
+    check_bind,
+    check_event_grid,
 )
 
 

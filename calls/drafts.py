@@ -273,6 +273,9 @@ class CallFacts:
 
     is_known: bool
     connection_id: str | None = None
+    correlation_id: str = ""
+    # The call is over for so long that its secret opens nothing any more.
+    is_secret_dead: bool = False
     tracks: Sequence[TrackDraft] = ()
     stops: Sequence[StopWindow] = ()
     # Alarms that last or ceased just now, and the profile's own thresholds.

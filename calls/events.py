@@ -5,8 +5,9 @@ applied is such that every order of the same events ends in the same state.
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from enum import Enum
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -81,21 +82,34 @@ def validations_keep(events: Iterable[Event], *, received_at: datetime) -> None:
         _store(event, CallEvent.Source.EVENT_GRID, None, received_at)
 
 
+class Taken(Enum):
+    """What became of callbacks; only with `YES` is anything kept."""
+
+    YES = "yes"
+    NO_CALL = "there is no such call"
+    OVER = "the call ended long ago"
+    STRANGE = "an event is of another call"
+
+
 def callbacks_take(
-    call_id: UUID, events: Iterable[Event], *, received_at: datetime
-) -> bool:
-    """Store the callbacks of a call and apply the new ones. False: no such call."""
+    call_id: UUID, events: Sequence[Event], *, received_at: datetime
+) -> Taken:
+    """Store the callbacks of a call and apply the new ones, or say why not."""
     with transaction.atomic():
         # Callbacks that come at once are applied one after the other: each must see
         # what the others stored.
         call = Call.objects.select_for_update().filter(pk=call_id).first()
         if call is None:
-            return False
+            return Taken.NO_CALL
+        if call.is_secret_dead(received_at):
+            return Taken.OVER
+        if not _are_of(call, events):
+            return Taken.STRANGE
         for event in _kept(call, events):
             row = _store(event, CallEvent.Source.CALLBACK, call_id, received_at)
-            if row is not None and _is_of(call, event):
+            if row is not None:
                 _apply(call_id, event, event.happened_at or received_at, received_at)
-    return True
+    return Taken.YES
 
 
 def _kept(call: Call, events: Iterable[Event]) -> Iterable[Event]:
@@ -127,14 +141,17 @@ def _store(
         return None
 
 
-def _is_of(call: Call, event: Event) -> bool:
-    """Say whether an event is of this call's connection, and learn its id from it."""
-    connection_id = event.text("callConnectionId", 128)
-    if call.connection_id and connection_id not in ("", call.connection_id):
-        log.warning("call %s: %s of another connection", call.id, event.kind)
+def _are_of(call: Call, events: Sequence[Event]) -> bool:
+    """Say whether events are of this call's connection, and learn its id from them."""
+    named = {event.text("callConnectionId", 128) for event in events} - {""}
+    if not named:
+        return True
+    if call.connection_id:
+        return named == {call.connection_id}
+    [first, *others] = named
+    if others or Call.objects.filter(connection_id=first).exists():
         return False
-    if not call.connection_id:
-        lifecycle.connection_learn(call.id, connection_id)
+    lifecycle.connection_learn(call.id, first)
     return True
 
 

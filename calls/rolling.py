@@ -35,7 +35,7 @@ from calls.alarms.storing import storage_refused, storage_worked
 from calls.batches import UNFINISHED
 from calls.journal import JournalHeader
 from calls.locks import TakenError, alone, alone_at
-from calls.models import Connection
+from calls.models import Connection, IngestProcess
 from calls.storage import (
     StorageFaultError,
     is_beside,
@@ -97,13 +97,21 @@ def rolling_sweep(now: datetime) -> None:
     """Have the nodes copy what is due, and remove the parts nobody needs any more."""
     if not settings.ROLLING_MINUTES:
         return
-    for node in {socket.node for socket in journals_due(now)}:
+    due = {socket.node for socket in journals_due(now)}
+    for node in due & _nodes_alive(now):
         transaction.on_commit(partial(_roll_on, node))
     kept = Connection.objects.filter(
         journal_state=Connection.JournalState.KEPT, rolled_at__isnull=False
     )
     for call_id in set(kept.order_by().values_list("call_id", flat=True)):
         parts_remove(call_id)
+
+
+def _nodes_alive(now: datetime) -> set[str]:
+    """Return the nodes somebody works on: nobody takes from the queues of others."""
+    since = now - timedelta(seconds=10 * settings.LEASE_SECONDS)
+    alive = IngestProcess.objects.filter(stopped_at=None, renewed_at__gte=since)
+    return {settings.NODE, *alive.values_list("node", flat=True)}
 
 
 def _roll_on(node: str) -> None:

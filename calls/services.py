@@ -54,12 +54,15 @@ def call_facts(call_id: UUID) -> CallFacts:
     if call is None:
         return CallFacts(is_known=False, masks_tones=masks_tones(None))
     tracks = [track_draft(track) for track in call.tracks.select_related("participant")]
+    now = timezone.now()
     facts = CallFacts(
         True,
         call.connection_id,
-        tracks,
-        stop_windows(call_id),
-        alarms=alarms_of(call_id, now=timezone.now()),
+        call.correlation_id,
+        is_secret_dead=call.is_secret_dead(now),
+        tracks=tracks,
+        stops=stop_windows(call_id),
+        alarms=alarms_of(call_id, now=now),
     )
     profile = call.profile
     facts = replace(

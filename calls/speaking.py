@@ -51,7 +51,14 @@ class Talk(msgspec.Struct, tag="talk", frozen=True, kw_only=True):
     is_last: bool = False
 
 
-Spoken: TypeAlias = PlayPrompt | StopAudio | Talk
+class Taken(msgspec.Struct, tag="taken", frozen=True, kw_only=True):
+    """An ingest process has begun what was ordered: whoever holds it lets it go."""
+
+    call: str
+    command: str
+
+
+Spoken: TypeAlias = PlayPrompt | StopAudio | Talk | Taken
 
 encode = msgspec.msgpack.Encoder().encode
 spoken_decoder: msgspec.msgpack.Decoder[Spoken] = msgspec.msgpack.Decoder(Spoken)

@@ -1,98 +1,76 @@
-"""ACS's tokens: RS256, checked against the keys of its discovery document.
+"""Tokens of ACS and of Entra: RS256, checked against the keys of a discovery document.
 
-A token proves "ACS, for this resource". It does not name a call: the secret in the
-URL does. With the key at hand `verify` costs one signature check and touches no lock;
-otherwise it may wait for two HTTP requests, so async code calls it from a thread.
+ACS's token proves "ACS, for this resource". It does not name a call: the secret in the
+URL does. What a token says of itself decides nothing: neither `alg`, which must be
+RS256, nor where its key is to be found.
 """
 
-import json
-import logging
-import threading
-import time
-from collections.abc import Callable, Mapping
-from functools import lru_cache
+import asyncio
+from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any
-from urllib.request import Request, urlopen
 
 import jwt
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from django.conf import settings
+
+from calls.signing_keys import (
+    KeysMissing,
+    SigningKeys,
+    fetch_keys,
+    in_words,
+    signing_keys,
+)
 
 ISSUER = "https://acscallautomation.communication.azure.com"
 LEEWAY_SECONDS = 300
-FETCH_SECONDS = 3.0
-FRESH_SECONDS = 6 * 3600.0
-# Anybody can send tokens that name unknown keys; they must not become requests.
-SECONDS_AFTER_FETCH = 30.0
-SECONDS_AFTER_FAILURE = 5.0
 MAX_TOKEN = 16_384
-MAX_DOCUMENT = 1_048_576
-
-log = logging.getLogger(__name__)
 
 
 class TokenRefused(Exception):  # noqa: N818 a refusal is the peer's fault, not ours
-    """A token that proves nothing. The message says why and never quotes it."""
+    """A token that proves nothing. The message says why and never quotes it.
 
-
-class SigningKeys:
-    """The public keys behind one discovery document, fetched when first needed.
-
-    Keys are kept for hours. A key id that is not among them makes them be fetched
-    again, at most every half minute (after a failure, every five seconds). If that
-    fails, the known keys stay in use: an outage of the key server must not cost calls.
+    `kind` is the same in a word, for counters.
     """
 
-    def __init__(
-        self, url: str, *, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._url = url
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._keys: Mapping[str, RSAPublicKey] = {}
-        self._fetched_at: float | None = None
-        self._next_fetch = float("-inf")
-        self._problem = ""
-
-    def key(self, key_id: str) -> RSAPublicKey:
-        """Return the key with that id. Raises `TokenRefused`."""
-        found = self._keys.get(key_id)
-        if found is None or not self._is_fresh():
-            self._refresh(key_id)
-            found = self._keys.get(key_id)
-        if found is None:
-            raise TokenRefused(self._problem or "it is signed with an unknown key")
-        return found
-
-    def _is_fresh(self) -> bool:
-        fetched = self._fetched_at
-        return fetched is not None and self._clock() - fetched < FRESH_SECONDS
-
-    def _refresh(self, key_id: str) -> None:
-        with self._lock:
-            # Another thread may have fetched them while this one waited.
-            if key_id in self._keys and self._is_fresh():
-                return
-            now = self._clock()
-            if now < self._next_fetch:
-                return
-            try:
-                self._keys = _fetch_keys(self._url)
-            except (OSError, HTTPException, ValueError) as exc:
-                self._problem = f"ACS's signing keys cannot be fetched: {_words(exc)}"
-                self._next_fetch = now + SECONDS_AFTER_FAILURE
-                log.warning("%s", self._problem)
-            else:
-                self._problem = ""
-                self._fetched_at = now
-                self._next_fetch = now + SECONDS_AFTER_FETCH
+    def __init__(self, words: str, kind: str = "malformed") -> None:
+        """Say why."""
+        super().__init__(words)
+        self.kind = kind
 
 
-@lru_cache(maxsize=8)
-def signing_keys(url: str) -> SigningKeys:
-    """Return this process's one set of keys for a discovery document."""
-    return SigningKeys(url)
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """Whose tokens are taken: by discovery document, issuer, audience, application.
+
+    `applications` are those of Entra that may ask (`appid` or `azp`); empty: any.
+    """
+
+    url: str
+    issuer: str
+    audiences: tuple[str, ...]
+    applications: tuple[str, ...] = ()
+
+
+def of_acs() -> Expected:
+    """Return what a token of ACS for our resource must show. Raises `TokenRefused`."""
+    audience = settings.ACS_RESOURCE_ID
+    if not audience:
+        raise TokenRefused(
+            "ACSSTREAM_ACS_RESOURCE_ID is not set, so none can be true", "settings"
+        )
+    return Expected(settings.ACS_OPENID_URL, ISSUER, (audience, audience.lower()))
+
+
+def of_event_grid() -> Expected | None:
+    """Return what Event Grid's Entra token must show; None: it is to show none."""
+    if not settings.EVENTGRID_AUDIENCE:
+        return None
+    return Expected(
+        settings.EVENTGRID_OPENID_URL,
+        settings.EVENTGRID_ISSUER,
+        (settings.EVENTGRID_AUDIENCE,),
+        (settings.EVENTGRID_APP_ID.lower(),) if settings.EVENTGRID_APP_ID else (),
+    )
 
 
 def keys_try(url: str) -> list[str]:
@@ -101,33 +79,77 @@ def keys_try(url: str) -> list[str]:
     Raises `TokenRefused` with the reason. What `verify` knows is left as it is.
     """
     try:
-        return sorted(_fetch_keys(url))
+        return sorted(fetch_keys(url))
     except (OSError, HTTPException, ValueError) as exc:
-        raise TokenRefused(_words(exc)) from exc
+        raise TokenRefused(in_words(exc), "keys") from exc
 
 
-def verify(token: str) -> dict[str, Any]:
-    """Return the claims of a token that ACS made for our resource.
+def verify(token: str, expected: Expected | None = None) -> dict[str, Any]:
+    """Return the claims of a token that ACS (or who is `expected`) made for us.
 
-    Raises `TokenRefused`, also when the keys cannot be fetched: without them nothing
-    is proved.
+    With the key at hand it costs one signature check; otherwise it may wait for two
+    HTTP requests. Raises `TokenRefused`, also when the keys cannot be fetched: without
+    them nothing is proved.
     """
-    audience = settings.ACS_RESOURCE_ID
-    if not audience:
-        raise TokenRefused("ACSSTREAM_ACS_RESOURCE_ID is not set, so none can be true")
-    key = signing_keys(settings.ACS_OPENID_URL).key(_key_id(token))
+    wanted = expected or of_acs()
+    key_id = _key_id(token)
+    try:
+        key = signing_keys(wanted.url).key(key_id)
+    except KeysMissing as exc:
+        raise _unkeyed(exc) from exc
+    return _claims(token, key, wanted)
+
+
+_fetches: dict[SigningKeys, "asyncio.Task[None]"] = {}
+
+
+async def verify_async(token: str) -> dict[str, Any]:
+    """Do as `verify`; those who wait for keys hold no thread, however many they are."""
+    wanted = of_acs()
+    key_id = _key_id(token)
+    keys = signing_keys(wanted.url)
+    try:
+        if keys.known(key_id) is None and (keys in _fetches or keys.may_fetch):
+            await _fetched(keys)
+        key = keys.known(key_id)
+        if key is None:
+            raise keys.missing()
+    except KeysMissing as exc:
+        raise _unkeyed(exc) from exc
+    return await asyncio.to_thread(_claims, token, key, wanted)
+
+
+async def _fetched(keys: SigningKeys) -> None:
+    """Wait for the one fetch that is under way, or begin it."""
+    task = _fetches.get(keys)
+    if task is None or task.done() or task.get_loop() is not asyncio.get_running_loop():
+        task = asyncio.create_task(asyncio.to_thread(keys.refresh))
+        _fetches[keys] = task
+        task.add_done_callback(lambda _: _fetches.pop(keys, None))
+    # Of many who wait, one who leaves must not end it for the others.
+    await asyncio.shield(task)
+
+
+def _unkeyed(exc: KeysMissing) -> TokenRefused:
+    return TokenRefused(str(exc), "keys" if exc.is_ours else "unknown_key")
+
+
+def _claims(token: str, key: Any, wanted: Expected) -> dict[str, Any]:
     try:
         claims: dict[str, Any] = jwt.decode(
             token,
             key,
             algorithms=["RS256"],
-            issuer=ISSUER,
-            audience=[audience, audience.lower()],
+            issuer=wanted.issuer,
+            audience=list(wanted.audiences),
             leeway=LEEWAY_SECONDS,
             options={"require": ["exp", "iss", "aud"]},
         )
-    except jwt.PyJWTError as exc:
-        raise TokenRefused(_fault(exc)) from exc
+    except (jwt.PyJWTError, OverflowError) as exc:
+        raise _fault(exc) from exc
+    who = claims.get("appid") or claims.get("azp")
+    if wanted.applications and str(who).lower() not in wanted.applications:
+        raise TokenRefused("it was made for another application", "application")
     return claims
 
 
@@ -135,7 +157,7 @@ def bearer(authorization: str) -> str:
     """Return the token of an `Authorization: Bearer` header. Raises `TokenRefused`."""
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
-        raise TokenRefused("there is none")
+        raise TokenRefused("there is none", "missing")
     return token.strip()
 
 
@@ -148,72 +170,25 @@ def _key_id(token: str) -> str:
         raise TokenRefused("it is not a JSON Web Token") from exc
     # Before any key is looked up: "none" and HMAC under a public key are old tricks.
     if header.get("alg") != "RS256":
-        raise TokenRefused("it is not signed with RS256")
+        raise TokenRefused("it is not signed with RS256", "algorithm")
     key_id = header.get("kid")
     if not isinstance(key_id, str) or not key_id:
-        raise TokenRefused("it names no key")
+        raise TokenRefused("it names no key", "unknown_key")
     return key_id
 
 
-FAULTS: list[tuple[type[jwt.InvalidTokenError], str]] = [
-    (jwt.ExpiredSignatureError, "it has expired"),
-    (jwt.ImmatureSignatureError, "it is not valid yet"),
-    (jwt.InvalidAudienceError, "it was made for another ACS resource"),
-    (jwt.InvalidIssuerError, "it was not issued by ACS"),
-    (jwt.MissingRequiredClaimError, "it lacks a required claim"),
-    (jwt.InvalidSignatureError, "its signature is false"),
+FAULTS: list[tuple[type[jwt.InvalidTokenError], str, str]] = [
+    (jwt.ExpiredSignatureError, "it has expired", "expired"),
+    (jwt.ImmatureSignatureError, "it is not valid yet", "not_yet"),
+    (jwt.InvalidAudienceError, "it was made for another ACS resource", "audience"),
+    (jwt.InvalidIssuerError, "it was not issued by ACS", "issuer"),
+    (jwt.MissingRequiredClaimError, "it lacks a required claim", "claim"),
+    (jwt.InvalidSignatureError, "its signature is false", "signature"),
 ]
 
 
-def _fault(exc: jwt.PyJWTError) -> str:
-    words = [words for kind, words in FAULTS if isinstance(exc, kind)]
-    return words[0] if words else "it cannot be read"
-
-
-def _fetch_keys(url: str) -> dict[str, RSAPublicKey]:
-    """Fetch discovery document and keys.
-
-    Raises OSError, HTTPException or ValueError.
-    """
-    location = _fetch_json(url).get("jwks_uri")
-    if not isinstance(location, str):
-        raise ValueError("the discovery document names no jwks_uri")
-    listed = _fetch_json(location).get("keys")
-    if not isinstance(listed, list):
-        raise ValueError("the key document holds no keys")
-    keys = dict(filter(None, map(_public_key, listed)))
-    if not keys:
-        raise ValueError("the key document holds no RSA key")
-    return keys
-
-
-def _public_key(entry: Any) -> tuple[str, RSAPublicKey] | None:
-    """Return id and key of a JWKS entry, None for one that is not an RSA key."""
-    if not isinstance(entry, dict) or not isinstance(entry.get("kid"), str):
-        return None
-    try:
-        key = jwt.algorithms.RSAAlgorithm.from_jwk(entry)
-    except (jwt.InvalidKeyError, ValueError):
-        return None
-    # A document that held a private key would be somebody's accident, not a key of use.
-    return (entry["kid"], key) if isinstance(key, RSAPublicKey) else None
-
-
-def _fetch_json(url: str) -> dict[str, Any]:
-    if not url.startswith(("https://", "http://")):
-        raise ValueError("its address is not an http(s) URL")
-    request = Request(url, headers={"Accept": "application/json"})  # noqa: S310 checked
-    with urlopen(request, timeout=FETCH_SECONDS) as response:  # noqa: S310 checked
-        document = json.loads(response.read(MAX_DOCUMENT))
-    if not isinstance(document, dict):
-        raise ValueError("the document is not a JSON object")
-    return document
-
-
-def _words(exc: OSError | HTTPException | ValueError) -> str:
-    reason = getattr(exc, "reason", None)
-    if isinstance(exc, json.JSONDecodeError | UnicodeDecodeError):
-        return "the document is not JSON"
-    if isinstance(reason, OSError):
-        return reason.strerror or str(reason)
-    return str(reason or exc)
+def _fault(exc: Exception) -> TokenRefused:
+    for kind, words, word in FAULTS:
+        if isinstance(exc, kind):
+            return TokenRefused(words, word)
+    return TokenRefused("it cannot be read")

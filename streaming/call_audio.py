@@ -3,10 +3,11 @@
 Its tracks outlive its sockets, so a redial goes on where the last socket ended.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import UUID
 
 from calls.audio.ledger import Overtalk
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 MAX_TRACKS = 250
 # Of each track's ledger, how many runs are written per second at most, on average.
 RUNS_PER_SECOND = 500
+# Without a socket, so many remarks wait for the next; of more, the oldest go.
+MAX_UNWRITTEN = 1_000
 # A second louder than this counts as talking now, for the eye only.
 TALK_DBFS = -60.0
 
@@ -85,6 +88,8 @@ class CallAudio:
         self.voice: Voice | None = None
         # What was asked for while it had no socket: done, in order, once it has one.
         self.held: list[Callable[[], None]] = []
+        # Remarks of a time without a socket, for the journal of the next one.
+        self.unwritten: deque[Mapping[str, Any]] = deque(maxlen=MAX_UNWRITTEN)
         # Called when something of what we said is to be written soon.
         self.has_news: Callable[[], None] = _nobody_cares
         # Until the database has said that keys may be kept, they are not.
@@ -99,6 +104,13 @@ class CallAudio:
         self._anchor: tuple[datetime, float] | None = None
         # By how much the first is ahead of the second; asked for with every frame.
         self._ahead_us: int | None = None
+
+    def remark(self, note: Mapping[str, Any]) -> None:
+        """Write something about this call into its journal, now or with the next."""
+        if self.sessions:
+            self.sessions[-1].remark(note)
+        else:
+            self.unwritten.append(note)
 
     def mask(self, *, masks_tones: bool) -> None:
         """Learn whether the keys that are pressed in the call are masked."""

@@ -21,7 +21,10 @@ from django.conf import settings
 
 from calls.drafts import CallFacts
 from calls.journal_format import microseconds
-from streaming.auth import Caller, Refusal, call_of, connection_fault
+from calls.networks import group_of
+from calls.strikes import failures
+from streaming.auth import CROWDED, Caller, Refusal, call_of, connection_fault
+from streaming.denial import deny
 from streaming.ingest import MediaSession, Opening
 from streaming.outbound.sending import sender
 from streaming.protocol.session import Refused
@@ -63,15 +66,40 @@ class MediaConsumer(AsyncConsumer):
         caller = Caller.of(
             scope["url_route"]["kwargs"]["secret"], dict(scope["headers"])
         )
-        admitted = await self._admit(house, caller)
-        if isinstance(admitted, Refusal):
-            house.refused[admitted.kind] += 1
-            log.warning("%s socket refused: %s", self.name, admitted.reason)
-            # Before accept: the server answers the handshake with 403.
-            await send({"type": "websocket.close"})
-            if admitted.call_id:
-                await self._note_refusal(house, admitted.call_id, admitted.reason)
+        source = group_of((scope.get("client") or ("",))[0])
+        with house.crowd.held(source) as has_room:
+            admitted = await self._admit(house, caller) if has_room else CROWDED
+            if isinstance(admitted, Refusal):
+                await self._refuse(house, admitted, source, scope, send)
+                return
+            await self._take_in(house, caller, admitted, scope, receive, send, came_ns)
+
+    async def _refuse(
+        self, house: Recorder, refusal: Refusal, source: str, scope: Any, send: Any
+    ) -> None:
+        """Refuse before the upgrade; who fails often is worth no line and no row."""
+        house.refused[refusal.kind] += 1
+        seconds = failures().strike(source)
+        await deny(scope, send, refusal.status, seconds)
+        if seconds:
             return
+        log.warning(
+            "%s socket refused (%s), source %s: %s",
+            *(self.name, refusal.kind, source or "unknown", refusal.reason),
+        )
+        if refusal.call_id:
+            await self._note_refusal(house, refusal.call_id, refusal.reason)
+
+    async def _take_in(
+        self,
+        house: Recorder,
+        caller: Caller,
+        admitted: tuple[UUID, CallFacts | None],
+        scope: Any,
+        receive: Any,
+        send: Any,
+        came_ns: int,
+    ) -> None:
         # No subprotocol: ACS asks for none.
         await send({"type": "websocket.accept"})
         try:

@@ -239,6 +239,8 @@ class MediaSession:
         """
         if not self._rate:
             return
+        while self.call.unwritten:
+            self.remark(self.call.unwritten.popleft())
         voice = self.call.give_voice(self._rate, self.told)
         held, self.call.held = self.call.held, []
         for act in held:

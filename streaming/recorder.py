@@ -30,6 +30,7 @@ from streaming.backlog import BacklogWatch
 from streaming.call_audio import CallAudio
 from streaming.call_details import DetailPublisher
 from streaming.capacity import Capacity
+from streaming.crowd import Crowd
 from streaming.guard import Guard
 from streaming.handlers.house import Handlers
 from streaming.handlers.keys import KeyDesk
@@ -73,6 +74,7 @@ class Recorder:
         self.details = DetailPublisher(self.process_id)
         self.calls: dict[UUID, CallAudio] = {}
         self.refused: Counter[str] = Counter()
+        self.crowd = Crowd(settings.SOURCE_SOCKETS)
         self.capacity = Capacity(settings.MAX_STREAMS)
         self.packets_per_second = 0.0
         self.desk = Desk(
@@ -454,6 +456,7 @@ class Recorder:
             "streams": self.streams,
             "packets_per_second": self.packets_per_second,
             "refused": self.refused.total(),
+            "refusals": dict(self.refused),
             "journal": {
                 "pending_bytes": health.pending_bytes,
                 "error": next(iter(health.errors), None),

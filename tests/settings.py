@@ -21,6 +21,8 @@ os.environ.setdefault(
 os.environ.setdefault("ACSSTREAM_PUBLIC_URL", "http://127.0.0.1:9")
 os.environ.setdefault("ACSSTREAM_MEDIA_URL", "ws://127.0.0.1:9")
 os.environ.setdefault("ACSSTREAM_EVENTGRID_SECRET", "event grid's secret")
+# All tests of a process are one source, and many of them fail on purpose.
+os.environ.setdefault("ACSSTREAM_SOURCE_FAILURES", "0")
 # Tests of the second factor ask for it themselves.
 os.environ.setdefault("ACSSTREAM_TOTP_ROLES", "none")
 

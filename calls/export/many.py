@@ -1,4 +1,4 @@
-"""The zip of many calls: a folder for each, with audio and what is known of it."""
+"""The zip of many calls: a folder for each, with audio, words and what is known."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Prefetch
 from django.utils import timezone
 
@@ -23,6 +24,8 @@ from calls.export.audio import (
 )
 from calls.export.zipped import ZipEntry, zip_blocks
 from calls.models import Call, Recording, RecordingState
+from calls.transcripts.files import FORMS
+from calls.transcripts.reading import transcript_of
 
 MANIFEST = "manifest.json"
 FACTS = "call.json"
@@ -54,13 +57,15 @@ class Export:
     form: Form
     at: datetime
     by: str
+    # Whether the reader may read what was said, too.
+    has_transcripts: bool = False
     # The reader's: while the zip is sent the request, and its zone, are gone.
     zone: tzinfo = field(default_factory=timezone.get_current_timezone)
     told: list[dict[str, Any]] = field(default_factory=list)
     problems: dict[str, str] = field(default_factory=dict)
 
     def blocks(self) -> Iterator[bytes]:
-        """Yield the zip. Everything it asks the database was asked before."""
+        """Yield the zip. But for transcripts, all that it asks was asked before."""
         return zip_blocks(self.entries(), self._failed)
 
     def _failed(self, entry: ZipEntry, exc: Exception) -> None:
@@ -80,9 +85,13 @@ class Export:
             full = f"{folder}/{name}"
             names.append(full)
             yield ZipEntry(full, blocks, at, size=size)
+        has_audio = bool(names)
+        for name, blocks in self._transcript(call):
+            names.append(f"{folder}/{name}")
+            yield ZipEntry(names[-1], blocks, at, is_text=True)
         failed = {name: self.problems[name] for name in names if name in self.problems}
         facts = call_facts(call)
-        if not names:
+        if not has_audio:
             failed[folder] = "there is no verified recording of this kind"
         yield self._json(f"{folder}/{FACTS}", facts)
         if failed:
@@ -97,6 +106,15 @@ class Export:
                 "problems": failed,
             }
         )
+
+    def says(self, call: Any) -> bool:
+        """Say whether what was said in a call is in the zip, in words."""
+        return self.has_transcripts and bool(call.has_transcript)
+
+    def _transcript(self, call: Any) -> Iterator[tuple[str, Iterator[bytes]]]:
+        if self.says(call):
+            for form in FORMS:
+                yield f"transcript.{form}", _transcript_blocks(call, form)
 
     def _manifest(self) -> dict[str, Any]:
         return {
@@ -114,6 +132,21 @@ class Export:
         return ZipEntry(
             name, [text], timezone.localtime(self.at, self.zone), is_text=True
         )
+
+
+def _transcript_blocks(call: Call, form: str) -> Iterator[bytes]:
+    """Yield a transcript as a file, read when its turn comes: many are long.
+
+    By then its request is over, perhaps in a thread of its own: a connection that is
+    opened for it is closed.
+    """
+    is_ours = connection.connection is None
+    try:
+        _kind, made = FORMS[form]
+        yield made(transcript_of(call)).encode()
+    finally:
+        if is_ours:
+            connection.close()
 
 
 def calls_for_export(keys: Sequence[UUID]) -> list[Call]:

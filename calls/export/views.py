@@ -78,6 +78,7 @@ def export_zip(request: HttpRequest) -> HttpResponseBase:
         form=_one_of(Form, request.POST.get("form"), Form.FLAC),
         at=timezone.now(),
         by=request.user.get_username(),
+        has_transcripts=request.user.has_perm("calls.read_transcript"),
     )
     audit_log.note_request(
         AuditAction.RECORDINGS_EXPORTED,
@@ -90,12 +91,28 @@ def export_zip(request: HttpRequest) -> HttpResponseBase:
             "call_keys": [str(call.pk) for call in calls],
         },
     )
+    _note_transcripts(request, export)
     response = BlockResponse(export.blocks(), content_type="application/zip")
     name = f"recordings-{timezone.localtime(export.at):%Y%m%d-%H%M%S}.zip"
     response["Content-Disposition"] = (
         content_disposition_header(True, name) or "attachment"
     )
     return private(response)
+
+
+def _note_transcripts(request: HttpRequest, export: Export) -> None:
+    said: list[Any] = [call for call in export.calls if export.says(call)]
+    if said:
+        audit_log.note_request(
+            AuditAction.TRANSCRIPT_READ,
+            request,
+            call=said[0] if len(said) == 1 else None,
+            details={
+                "did": "exported",
+                "format": "zip",
+                "call_keys": [str(call.pk) for call in said],
+            },
+        )
 
 
 def _may(request: HttpRequest) -> None:

@@ -38,7 +38,13 @@ def timeline_json(request: HttpRequest, call_id: UUID) -> HttpResponse:
 def timeline_page(request: HttpRequest, call_id: UUID) -> HttpResponse:
     """Send the entries as the call's page shows them, or 304 if nothing is new."""
     is_whole = request.GET.get("timeline") == "all"
-    response = JsonResponse(timeline_part(found(call_id), is_whole=is_whole))
+    call = found(call_id)
+    if request.method == "GET":
+        # Whoever asks without having opened the page.
+        audit_log.view_note(
+            AuditAction.CALL_VIEWED, request, call, patience=audit_log.KEPT_OPEN
+        )
+    response = JsonResponse(timeline_part(call, is_whole=is_whole))
     response["Cache-Control"] = "private, no-cache"
     return response
 

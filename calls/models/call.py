@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models.functions import Concat, Lower
 from django.utils import timezone
 
+from calls.capability import is_dead
 from calls.models.policy import (
     AnswerRule,
     Retention,
@@ -29,6 +30,8 @@ class CallState(models.TextChoices):
     FAILED = "failed", "Not answered"
 
 
+# ACS's last words on a call.
+END_EVENTS = ("CallDisconnected", "AnswerFailed", "CreateCallFailed", "ConnectFailed")
 LIVE_STATES = (CallState.RINGING, CallState.ANSWERING, CallState.CONNECTED)
 
 
@@ -325,6 +328,18 @@ class Call(models.Model):
     def is_live(self) -> bool:
         """Say whether the call has not ended."""
         return self.state in LIVE_STATES
+
+    def is_secret_dead(self, now: datetime) -> bool:
+        """Say whether the call is over for so long that its secret opens nothing.
+
+        Counted from when we learned of it: what ACS says of times may be anything.
+        """
+        if self.ended_at is None:
+            return False
+        ends = self.events.filter(kind__in=END_EVENTS)
+        heard = ends.aggregate(at=models.Min("received_at"))["at"]
+        is_told = self.end_code is not None
+        return is_dead(ended_at=heard or self.ended_at, is_told=is_told, now=now)
 
     @property
     def hears_us(self) -> bool:

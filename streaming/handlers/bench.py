@@ -91,9 +91,9 @@ class BenchCall:
 
     # What is said.
 
-    def begin(self, *, kind: ItemKind, name: str) -> Item:
+    def begin(self, *, kind: ItemKind, name: str, prompt: UUID | None = None) -> Item:
         """Begin an utterance."""
-        item = Item(id=uuid4(), kind=kind, name=name)
+        item = Item(id=uuid4(), kind=kind, name=name, prompt=prompt)
         self._playout.put(item)
         self.items.append(item)
         return item

@@ -14,6 +14,7 @@ from calls.orders import CommandRefused
 from calls.transcripts.hearing import Piece
 from calls.transcripts.replay import remark_of
 from streaming.archive import Archive
+from streaming.handlers.line import PromptAudio
 from streaming.outbound import Speaker
 from streaming.outbound.prompts import PromptError, prompt_pcm
 
@@ -65,19 +66,19 @@ class CallDoors:
 
         It is in the journal first: no frame of ACS tells it again.
         """
-        for session in self._call.sessions[-1:]:
-            session.remark(remark_of(segment))
+        self._call.remark(remark_of(segment))
         self._tell(Piece(segment, is_final=True))
         self._archive.put(ArchiveBatch(segments=[segment]))
         self._wake()
 
     async def prompt(self, name: str, rate: int) -> bytes | None:
         """Return a prompt's audio; None if there is none of that name."""
-        audio = await self._archive.ask(partial(prompt_audio, name), PROMPT_TIMEOUT)
-        if audio is None:
+        found = await self._archive.ask(partial(prompt_audio, name), PROMPT_TIMEOUT)
+        if found is None:
             return None
+        key, audio = found
         try:
-            return await prompt_pcm(audio, rate)
+            return PromptAudio.of(key, await prompt_pcm(audio, rate))
         except PromptError as exc:
             log.error("call %s: its handler has no prompt: %s", self.call_id, exc)
             return None
@@ -89,12 +90,12 @@ class CallDoors:
         return "The database does not answer." if answer is None else answer
 
 
-def prompt_audio(name: str) -> dict[int, str] | None:
-    """Return where the audio of a prompt of the library is, by rate."""
+def prompt_audio(name: str) -> tuple[UUID, dict[int, str]] | None:
+    """Return a prompt of the library: its key, and where its audio is, by rate."""
     prompt = Prompt.objects.filter(name=name, is_withdrawn=False).first()
     if prompt is None:
         return None
-    return {16_000: prompt.audio_16k, 24_000: prompt.audio_24k}
+    return prompt.pk, {16_000: prompt.audio_16k, 24_000: prompt.audio_24k}
 
 
 def order_give(call_id: UUID, kind: str, why: str, arguments: dict[str, str]) -> str:

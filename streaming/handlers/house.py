@@ -52,16 +52,11 @@ class Handlers:
             call.handler = self._running(call, facts)
 
     def _running(self, call: "CallAudio", facts: CallFacts) -> Running:
-        def remark(note: Mapping[str, Any]) -> None:
-            # Without a socket there is no journal: the alarm tells it all the same.
-            for session in call.sessions[-1:]:
-                session.remark(note)
-
         return Running(
             facts.handler,
             _options(facts.handler_options),
             CallDoors(call, self._archive, self._wake, self._tell),
-            remark=remark,
+            remark=call.remark,
             wake=self._wake,
         )
 

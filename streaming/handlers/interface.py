@@ -92,7 +92,10 @@ class Line(Protocol):
         """Keep what was said, in words. The same `number` again replaces it."""
 
     async def prompt(self, name: str) -> bytes:
-        """Return a prompt's audio at the line's rate. Raises LookupError."""
+        """Return a prompt's audio at the line's rate. Raises LookupError.
+
+        Sent by `send_audio` as it is, it counts as played in the library.
+        """
 
     async def order(self, kind: str, why: str, **arguments: str) -> str:
         """Give an order about the call: `hang_up`, `transfer`.

@@ -21,6 +21,19 @@ class PromptMissing(HandlerFault, LookupError):  # noqa: N818 told to people
     """A prompt that is not in the library, or whose audio is gone."""
 
 
+class PromptAudio(bytes):
+    """A prompt's audio, which says whose it is: sent as it is, it counts as played."""
+
+    prompt: UUID | None = None
+
+    @classmethod
+    def of(cls, prompt: UUID, pcm: bytes) -> "PromptAudio":
+        """Return the audio of a prompt."""
+        audio = cls(pcm)
+        audio.prompt = prompt
+        return audio
+
+
 class Mouth(Protocol):
     """What a line needs of a call's `Speaker`."""
 
@@ -28,7 +41,7 @@ class Mouth(Protocol):
     def rate(self) -> int:
         """Return the rate of all that is written."""
 
-    def begin(self, *, kind: ItemKind, name: str) -> Item:
+    def begin(self, *, kind: ItemKind, name: str, prompt: UUID | None = None) -> Item:
         """Begin an utterance whose audio comes bit by bit."""
 
     def write(self, item: Item, pcm: bytes) -> int:
@@ -132,13 +145,16 @@ class CallLine:
 
     def send_audio(self, pcm: bytes, *, name: str = "") -> Saying:
         """Have whole audio heard after what is being said."""
-        saying = self.begin_audio(name=name)
+        saying = self._begin(name, pcm.prompt if isinstance(pcm, PromptAudio) else None)
         saying.write(pcm)
         saying.finish()
         return saying
 
     def begin_audio(self, *, name: str = "") -> Saying:
         """Begin to say something whose audio comes bit by bit."""
+        return self._begin(name, None)
+
+    def _begin(self, name: str, prompt: UUID | None) -> Saying:
         speaker = self._speaker()
         if speaker is None:
             return Unheard()
@@ -146,7 +162,9 @@ class CallLine:
         if len(self._sayings) >= MAX_SAYINGS:
             self.report(f"it has {MAX_SAYINGS} things to say at once; more are dropped")
             return Unheard()
-        item = speaker.begin(kind=ItemKind.HANDLER, name=name or self._name)
+        item = speaker.begin(
+            kind=ItemKind.HANDLER, name=name or self._name, prompt=prompt
+        )
         saying = Spoken(speaker, item)
         self._sayings.append(saying)
         return saying

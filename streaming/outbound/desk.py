@@ -2,18 +2,19 @@
 
 One per ingest process; it acts on the calls that have a socket here. What is asked for
 a moment after the socket closed is held until ACS dials anew: if it dials another
-process, that one acts, and nothing is told here. What becomes of each is told by rows,
-see `calls.speaking`.
+process, that one acts, and says so to those who hold it, too. What becomes of each is
+told by rows, see `calls.speaking`.
 """
 
 import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 from uuid import UUID, uuid4
 
 import msgspec
@@ -22,7 +23,16 @@ from redis.exceptions import RedisError
 
 from calls.drafts import UtteranceDraft
 from calls.live import redis_async
-from calls.speaking import SPEAK, PlayPrompt, Spoken, StopAudio, Talk, spoken_decoder
+from calls.speaking import (
+    SPEAK,
+    PlayPrompt,
+    Spoken,
+    StopAudio,
+    Taken,
+    Talk,
+    speak_async,
+    spoken_decoder,
+)
 from streaming.call_audio import CallAudio
 from streaming.outbound.playout import Item, ItemKind, ItemState
 from streaming.outbound.prompts import PromptError, prompt_pcm
@@ -47,10 +57,12 @@ class SpeakingDesk:
         self._calls = calls
         self._told = told
         self._talking = Talking()
-        self._done: OrderedDict[str, None] = OrderedDict()
+        # Orders that came here, and those that somebody has begun.
+        self._known: OrderedDict[str, None] = OrderedDict()
+        self._taken: OrderedDict[str, None] = OrderedDict()
         self._redis: Redis | None = None
         self._task: asyncio.Task[None] | None = None
-        self._reads: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
         """Begin to hear what is to be said."""
@@ -61,7 +73,7 @@ class SpeakingDesk:
 
     async def stop(self) -> None:
         """Fall silent in all calls: the process ends."""
-        tasks = [*self._reads, *([self._task] if self._task else [])]
+        tasks = [*self._tasks, *([self._task] if self._task else [])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -81,11 +93,14 @@ class SpeakingDesk:
             # Another release's, perhaps.
             log.warning("what is to be said is not understood")
             return
+        if isinstance(spoken, Taken):
+            _is_new(spoken.command, self._taken)
+            return
         if call is None or not _is_ours(call):
             return
         if isinstance(spoken, Talk):
             self._talk(call, spoken)
-        elif self._is_new(spoken.command):
+        elif _is_new(spoken.command, self._known):
             self._order(call, spoken)
 
     def _order(self, call: CallAudio, order: PlayPrompt | StopAudio) -> None:
@@ -103,19 +118,27 @@ class SpeakingDesk:
         if time.monotonic() > until:
             # Whoever waits for it is told by its command, which timed out.
             return
+        if not _is_new(order.command, self._taken):
+            # ACS dialled another process first, and now this one again.
+            return
+        self._begin(self._tell_taken(order))
         match order:
             case PlayPrompt():
                 self._play(call, order)
             case StopAudio():
                 self._stop(call, order)
 
-    def _is_new(self, command: str) -> bool:
-        if command in self._done:
-            return False
-        self._done[command] = None
-        if len(self._done) > MAX_ORDERS:
-            self._done.popitem(last=False)
-        return True
+    async def _tell_taken(self, order: PlayPrompt | StopAudio) -> None:
+        if self._redis is not None:
+            # Without Redis no order comes, here or elsewhere.
+            with suppress(RedisError, OSError):
+                taken = Taken(call=order.call, command=order.command)
+                await speak_async(self._redis, taken)
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     # Prompts.
 
@@ -134,9 +157,7 @@ class SpeakingDesk:
             prompt=_uuid(order.prompt),
             command=_uuid(order.command),
         )
-        task = asyncio.create_task(self._read(call, speaker, item, order))
-        self._reads.add(task)
-        task.add_done_callback(self._reads.discard)
+        self._begin(self._read(call, speaker, item, order))
 
     async def _read(
         self, call: CallAudio, speaker: Speaker, item: Item, order: PlayPrompt
@@ -215,6 +236,16 @@ def _is_ours(call: CallAudio) -> bool:
         return True
     idle = call.idle_since
     return idle is not None and time.monotonic() - idle < NO_SOCKET_SECONDS
+
+
+def _is_new(command: str, among: OrderedDict[str, None]) -> bool:
+    """Remember an order; say whether it was not known among those."""
+    if command in among:
+        return False
+    among[command] = None
+    if len(among) > MAX_ORDERS:
+        among.popitem(last=False)
+    return True
 
 
 def _uuid(text: str) -> UUID | None:

@@ -11,18 +11,22 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import soundfile
+from django.contrib.auth.models import Permission
 from django.test import Client
 
 from calls.export import views
 from calls.export.audio import TooLongError, wav_header
 from calls.models import AuditAction, AuditEntry, Call, Recording
 from calls.storage import recording_delete, recording_open
+from calls.transcripts.files import FORMS
 from tests.console.conftest import logged_in, stored_recording
 from tests.factories import (
     CallFactory,
     ParticipantFactory,
     RecordingFactory,
+    SegmentFactory,
     TrackFactory,
+    UserFactory,
     member_of,
 )
 
@@ -116,6 +120,25 @@ def test_holds_what_was_chosen(
     zipped = taken(operator, call, choice=choice, form=form)
     audio = [name for name in zipped.namelist() if not name.endswith(".json")]
     assert audio == [f"{folder(call)}/{name}" for name in names]
+
+
+def test_holds_what_was_said_for_who_may_read_it(operator: Client) -> None:
+    call, silent = recorded_call(caller=1), recorded_call(caller=1)
+    Call.objects.filter(pk=call.pk).update(has_transcript=True)
+    SegmentFactory.create(call=call, text="Good morning.")
+    deaf = UserFactory.create()
+    names = ("view_call", "download_recording")
+    deaf.user_permissions.set(Permission.objects.filter(codename__in=names))
+
+    told = taken(operator, call, silent)
+    untold = taken(logged_in(deaf), call, silent)
+
+    forms = [f"{folder(call)}/transcript.{form}" for form in FORMS]
+    assert [name for name in told.namelist() if "transcript" in name] == forms
+    assert b"Good morning." in told.read(f"{folder(call)}/transcript.txt")
+    assert not any("transcript" in name for name in untold.namelist())
+    read = AuditEntry.objects.get(action=AuditAction.TRANSCRIPT_READ)
+    assert read.details["call_keys"] == [str(call.pk)]
 
 
 def test_a_wav_has_the_audio_of_the_recording(operator: Client) -> None:

@@ -262,6 +262,8 @@ def test_notes_what_a_user_may_and_never_a_password(root: Client) -> None:
             "groups": [group.pk],
             "date_joined_0": "2026-01-01",
             "date_joined_1": "00:00:00",
+            "sso_identities-TOTAL_FORMS": 0,
+            "sso_identities-INITIAL_FORMS": 0,
         },
     )
     root.post(

@@ -13,7 +13,9 @@ from django.test import AsyncClient, Client
 from django.test.utils import CaptureQueriesContext
 
 from calls import audit_log
+from calls.audit_head import log_check
 from calls.models import AuditAction, AuditEntry, Call
+from tests.audit.tampering import tamper, written
 from tests.factories import CallFactory, ProfileFactory, UserFactory
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
@@ -71,8 +73,9 @@ def test_asks_the_database_no_more_for_25_entries_than_for_one(
 
 def test_filters_by_who_what_when_and_call(auditor: Client) -> None:
     call = CallFactory.create()
-    theirs = note("bob", call)
-    note("ada", action=AuditAction.SIGNED_OUT)
+    desk = ProfileFactory.create(name="Desk")
+    theirs = note("bob", call, obj=desk, address="10.1.2.3")
+    note("ada", action=AuditAction.SIGNED_OUT, address="10.2.0.1")
 
     for query in (
         {"who": "BOB"},
@@ -81,6 +84,9 @@ def test_filters_by_who_what_when_and_call(auditor: Client) -> None:
         {"call": str(call.connection_id)},
         {"q": str(call.pk)},
         {"q": "bob"},
+        {"about": "esk"},
+        {"about": str(desk.pk)},
+        {"address": "10.1."},
     ):
         assert shown(auditor.get(LIST, query)) == {theirs.pk}, query
     assert not shown(auditor.get(LIST, {"call": "nonsense"}))
@@ -104,6 +110,25 @@ def test_filters_by_days_and_by_times(
     AuditEntry.objects.create(actor="bob", action="signed_in", at=at)
 
     assert bool(shown(auditor.get(LIST, {"who": "bob", **query}))) is found
+
+
+def test_says_how_far_the_chain_is_verified_without_verifying_it(
+    auditor: Client,
+) -> None:
+    written(3)
+    assert "not verified yet" in auditor.get(LIST).content.decode()
+    check = log_check()
+    page = auditor.get(LIST).content.decode()
+    assert f"Verified up to entry {check.sequence} of" in page
+
+    tamper("UPDATE calls_auditentry SET address = '192.0.2.9'")
+
+    # Nobody verifies a million entries to show a page: the next check finds it.
+    assert "NOT INTACT" not in auditor.get(LIST).content.decode()
+    log_check()
+    page = auditor.get(LIST).content.decode()
+    assert "NOT INTACT" in page
+    assert "was changed" in page
 
 
 def test_is_for_those_who_may_see_it(operator: Client, auditor: Client) -> None:

@@ -50,6 +50,7 @@ def test_notes_a_view_again_when_the_last_one_is_long_ago(operator: Client) -> N
         action=AuditAction.CALL_VIEWED,
         actor=user.username,
         actor_key=user.pk,
+        call_key=call.pk,
         object_key=str(call.pk),
         at=timezone.now() - timedelta(minutes=11),
     )
@@ -57,6 +58,16 @@ def test_notes_a_view_again_when_the_last_one_is_long_ago(operator: Client) -> N
     operator.get(f"/admin/calls/call/{call.pk}/change/")
 
     assert len(entries(AuditAction.CALL_VIEWED)) == 2
+
+
+def test_notes_who_reads_a_calls_timeline_without_its_page(operator: Client) -> None:
+    call = CallFactory.create(ended=True)
+    user = User.objects.get(pk=operator.session["_auth_user_id"])
+    for _ in range(2):
+        operator.get(f"/calls/{call.pk}/timeline/page.json")
+
+    [entry] = entries(AuditAction.CALL_VIEWED)
+    assert (entry.actor_key, entry.call_key) == (user.pk, call.pk)
 
 
 def test_notes_who_opens_a_recordings_page_or_takes_its_manifest(

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pytest_django import Settings
@@ -18,6 +19,7 @@ from calls.models import (
     StreamCommand,
     StreamingState,
 )
+from calls.services import call_facts
 from tests.control.wire import (
     AGENT,
     CALLER,
@@ -272,15 +274,53 @@ def test_a_hang_up_that_failed_is_not_confirmed_by_a_later_end() -> None:
     assert failed.state == CommandState.FAILED
 
 
-def test_an_event_of_another_connection_is_stored_and_not_applied() -> None:
+def test_events_of_another_connection_are_refused_and_leave_nothing() -> None:
     call = call_made()
 
-    response = post_callback(call, disconnected(callConnectionId="another"))
+    response = post_callback(
+        call, connected(), disconnected(callConnectionId="another")
+    )
 
     call.refresh_from_db()
-    assert response.status_code == 200
+    assert response.status_code == 403
     assert call.state == CallState.CONNECTED
-    assert call.events.count() == 1
+    assert call.events.count() == 0
+
+
+def test_a_call_does_not_learn_the_connection_of_another() -> None:
+    call_made(connection_id="theirs")
+    call = call_made(connection_id=None)
+
+    theirs = post_callback(call, connected(callConnectionId="theirs"))
+    both = post_callback(
+        call, connected(callConnectionId="a"), connected(callConnectionId="b")
+    )
+
+    call.refresh_from_db()
+    assert (theirs.status_code, both.status_code) == (403, 403)
+    assert call.connection_id is None
+
+
+def test_a_secret_dies_some_time_after_its_call(settings: Settings) -> None:
+    call = call_made()
+    post_callback(call, disconnected())
+    assert post_callback(call, cloud_event("RecordingStateChanged")).status_code == 200
+
+    # As if ACS had said so long ago.
+    long_ago = timezone.now() - timedelta(seconds=settings.SECRET_GRACE + 60)
+    call.events.update(received_at=long_ago)
+    response = post_callback(call, cloud_event("RecordingStateChanged"))
+
+    assert response.status_code == 403
+    assert call.events.count() == 2
+    assert call_facts(call.id).is_secret_dead
+
+
+def test_a_secret_outlives_an_end_that_was_only_concluded() -> None:
+    an_hour_ago = timezone.now() - timedelta(hours=1)
+    call = call_made(state=CallState.ENDED, ended_at=an_hour_ago)
+
+    assert post_callback(call, connected()).status_code == 200
 
 
 def history(call: Call) -> list[dict[str, Any]]:

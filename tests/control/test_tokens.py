@@ -14,16 +14,15 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from pytest_django import Settings
 
-from calls.tokens import (
+from calls.signing_keys import (
     FRESH_SECONDS,
-    ISSUER,
     SECONDS_AFTER_FAILURE,
     SECONDS_AFTER_FETCH,
+    KeysMissing,
     SigningKeys,
-    TokenRefused,
-    bearer,
-    verify,
+    signing_keys,
 )
+from calls.tokens import ISSUER, TokenRefused, bearer, verify
 from tests.control.bench import serving
 from tests.control.wire import call_made, connected, post_callback
 
@@ -87,6 +86,16 @@ def server(settings: Settings) -> Iterator[KeyServer]:
         settings.ACS_OPENID_URL = keys.discovery_url
         settings.ACS_RESOURCE_ID = RESOURCE
         yield keys
+
+
+DAY = 24 * 3600.0
+
+
+def eventually(claim: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not claim():
+        assert time.monotonic() < deadline, "it did not come true"
+        time.sleep(0.02)
 
 
 class Clock:
@@ -178,7 +187,7 @@ def test_meets_a_new_key_by_fetching_again(server: KeyServer) -> None:
     keys.key("first")
     server.keys["second"] = THEIRS
 
-    with pytest.raises(TokenRefused):
+    with pytest.raises(KeysMissing):
         keys.key("second")
     clock.now += SECONDS_AFTER_FETCH
 
@@ -194,8 +203,22 @@ def test_forgets_a_withdrawn_key_within_hours(server: KeyServer) -> None:
     server.keys = {"second": THEIRS}
     clock.now += FRESH_SECONDS
 
-    with pytest.raises(TokenRefused, match="unknown key"):
-        keys.key("first")
+    # Nobody waits for that: they are fetched aside.
+    eventually(lambda: keys.known("first") is None)
+    assert keys.known("second")
+
+
+def test_known_keys_do_not_wait_for_a_mute_key_server(server: KeyServer) -> None:
+    clock = Clock()
+    keys = SigningKeys(server.discovery_url, clock=clock)
+    keys.key("first")
+    server.gate.clear()
+    clock.now += FRESH_SECONDS
+
+    assert keys.key("first") == OURS.public_key()
+
+    eventually(lambda: server.fetches == 2)
+    server.gate.set()
 
 
 def test_an_outage_of_the_key_server_does_not_cost_calls(server: KeyServer) -> None:
@@ -208,14 +231,25 @@ def test_an_outage_of_the_key_server_does_not_cost_calls(server: KeyServer) -> N
     assert keys.key("first") == OURS.public_key()
 
 
+def test_an_outage_is_believed_for_a_day_only(server: KeyServer) -> None:
+    clock = Clock()
+    keys = SigningKeys(server.discovery_url, outage=DAY, clock=clock)
+    keys.key("first")
+    server.broken = b"down"
+    clock.now += DAY
+
+    with pytest.raises(KeysMissing, match="cannot be fetched"):
+        keys.key("first")
+
+
 def test_tries_again_soon_after_a_failure(server: KeyServer) -> None:
     clock = Clock()
     keys = SigningKeys(server.discovery_url, clock=clock)
     server.broken = b"down"
-    with pytest.raises(TokenRefused, match="the document is not JSON"):
+    with pytest.raises(KeysMissing, match="the document is not JSON"):
         keys.key("first")
     server.broken = None
-    with pytest.raises(TokenRefused, match="the document is not JSON"):
+    with pytest.raises(KeysMissing, match="the document is not JSON"):
         keys.key("first")
 
     clock.now += SECONDS_AFTER_FAILURE
@@ -252,12 +286,18 @@ def test_says_what_is_wrong_with_the_key_server(
 ) -> None:
     server.broken = broken
 
-    assert refusal(token()) == f"ACS's signing keys cannot be fetched: {reason}"
+    assert refusal(token()) == f"the signing keys cannot be fetched: {reason}"
 
 
 def test_passes_over_keys_it_cannot_use(server: KeyServer) -> None:
+    small = rsa.generate_private_key(public_exponent=65537, key_size=1024)  # noqa: S505 refused
+    to_jwk = jwt.algorithms.RSAAlgorithm.to_jwk
+    other: Any = to_jwk(THEIRS.public_key(), as_dict=True)
     server.more_keys = [
         7,
+        to_jwk(small.public_key(), as_dict=True) | {"kid": "small"},
+        other | {"kid": "encrypts", "use": "enc"},
+        other | {"kid": "another algorithm", "alg": "RS512"},
         {"kid": "ec", "kty": "EC", "crv": "P-256", "x": "eA", "y": "eQ"},
         {"kid": "broken", "kty": "RSA", "n": "!", "e": "AQAB"},
         {"kid": "empty", "kty": "RSA"},
@@ -266,13 +306,15 @@ def test_passes_over_keys_it_cannot_use(server: KeyServer) -> None:
     ]
 
     assert verify(token())
+    for name in ("small", "encrypts", "another algorithm"):
+        assert signing_keys(server.discovery_url).known(name) is None
 
 
 def test_an_unreachable_key_server_refuses_in_words(settings: Settings) -> None:
     settings.ACS_OPENID_URL = "http://127.0.0.1:9/unreachable"
 
     assert refusal(token()) == (
-        "ACS's signing keys cannot be fetched: Connection refused"
+        "the signing keys cannot be fetched: Connection refused"
     )
 
 

@@ -113,10 +113,13 @@ async def test_calls_have_the_handlers_their_profiles_name(
     assert "“nothing.at” cannot be imported" in words[calls["nothing__at__all"]]
     query = "select packets from calls_connection where packets = 140"
     await eventually(lambda: len(house.rows(query)) == 4)
-    query = "select distinct name, kind from calls_utterance where state = 'played'"
+    query = (
+        "select distinct name, kind, prompt_id is not null as counts"
+        " from calls_utterance where state = 'played'"
+    )
     played = await eventually(lambda: len(found := house.rows(query)) == 2 and found)
-    assert {(one["name"], one["kind"]) for one in played} == {
-        ("echo", "handler"),
-        ("Greeting", "handler"),
+    assert {tuple(one.values()) for one in played} == {
+        ("echo", "handler", 0),
+        ("Greeting", "handler", 1),
     }
     assert "4711" not in house.log.read_text()

@@ -1,5 +1,6 @@
 """What a handler asks of the house: prompts, orders, and that its words are kept."""
 
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,11 @@ from streaming.archive import Archive
 from streaming.call_audio import CallAudio
 from streaming.handlers.bench import BenchCall
 from streaming.handlers.doors import CallDoors, order_give
-from streaming.handlers.line import CallLine
+from streaming.handlers.line import CallLine, PromptAudio
 from streaming.outbound import ItemKind, ItemState
 from tests.factories import CallFactory
-from tests.streaming.wire import voice
+from tests.streaming.desk import OPENED, Desk
+from tests.streaming.wire import metadata, voice
 
 GREETING = b"".join(voice(number) for number in range(25))
 
@@ -102,17 +104,48 @@ async def test_what_was_said_in_words_becomes_rows_and_the_newest_word_stands(
 async def test_a_prompt_is_read_sample_for_sample_unless_it_is_not_to_be_had(
     archive: Archive, library: Path
 ) -> None:
-    await sync_to_async(prompt)()
+    greeting = await sync_to_async(prompt)()
     await sync_to_async(prompt)(name="Old", is_withdrawn=True)
     await sync_to_async(prompt)(name="Lost", audio_16k="gone.flac")
     doors = CallDoors(CallAudio(uuid4()), archive, lambda: None, lambda _: None)
     line = CallLine("own", doors, print)
     line.rate = 16_000
 
-    assert await line.prompt("Greeting") == GREETING
+    read = await line.prompt("Greeting")
+    assert isinstance(read, PromptAudio)
+    assert (read, read.prompt) == (GREETING, greeting.pk)
     for name in ("Old", "Lost", "Farewell"):
         with pytest.raises(LookupError, match=f"no prompt “{name}”"):
             await line.prompt(name)
+
+
+def test_a_prompt_that_a_handler_plays_counts_as_played_and_nothing_else() -> None:
+    bench, prompt_id = BenchCall(), uuid4()
+    line = CallLine("own", bench, print)
+    line.rate = 16_000
+
+    line.send_audio(PromptAudio.of(prompt_id, GREETING))
+    line.send_audio(GREETING)
+
+    assert [item.prompt for item in bench.items] == [prompt_id, None]
+
+
+def test_words_without_a_socket_are_in_the_journal_of_the_next(tmp_path: Path) -> None:
+    archive = Archive()
+    with Desk(tmp_path) as desk:
+        desk.call.now(OPENED, time.monotonic())
+        doors = CallDoors(desk.call, archive, lambda: None, lambda _: None)
+        line = CallLine("own", doors, print)
+        line.transcript(number=0, raw_id="us", text="Are you there?", start_us=5)
+
+        session = desk.socket()
+        session.take(metadata(), 0)
+        line.transcript(number=1, raw_id="us", text="Here you are.", start_us=9)
+        desk.seal(session)
+        archive.close(wait=True)
+
+        said = [segment.text for segment in desk.replay().segments()]
+    assert said == ["Are you there?", "Here you are."]
 
 
 def test_a_handler_that_falls_silent_lets_an_operator_be_heard() -> None:

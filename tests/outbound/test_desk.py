@@ -1,5 +1,6 @@
 """What an ingest process does with orders while its call has no socket here."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -7,8 +8,9 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from django.test import override_settings
 
-from calls.speaking import PlayPrompt, Spoken, StopAudio, Talk, encode
+from calls.speaking import PlayPrompt, Spoken, StopAudio, Talk, encode, speak
 from streaming.ingest import MediaSession
 from streaming.outbound import ItemKind
 from streaming.outbound.desk import SpeakingDesk
@@ -46,15 +48,17 @@ class Table:
     def tell(self, spoken: Spoken) -> None:
         self.speaking._take(encode(spoken))
 
-    def play(self) -> None:
-        order = PlayPrompt(
+    def order(self) -> PlayPrompt:
+        return PlayPrompt(
             call=str(self.call.call_id),
             command=str(uuid4()),
             prompt=str(uuid4()),
             name="welcome",
             audio={},
         )
-        self.tell(order)
+
+    def play(self) -> None:
+        self.tell(self.order())
 
     def states(self) -> list[str]:
         return [said.state for said in self.told.utterances.values()]
@@ -84,6 +88,37 @@ async def test_an_order_without_a_socket_is_held_until_acs_dials_anew(
     assert table.states() == ["stopped"]
     [words] = {one.words for one in table.told.outcomes.values() if one.is_done}
     assert words == "welcome was not begun"
+
+
+async def test_a_held_order_that_another_process_began_is_not_done_again(
+    table: Table, tmp_path: Path, redis_url: str
+) -> None:
+    there = Table(tmp_path / "there")
+    there.speaking = SpeakingDesk({table.call.call_id: there.call}, there.told)
+
+    async def ordered(process: Table) -> None:
+        """Order prompts until a process knows of one: it may just begin to listen."""
+        async with asyncio.timeout(60):
+            while not process.speaking._known:
+                speak(table.order())
+                await asyncio.sleep(0.05)
+
+    # Its socket has closed here, and ACS has dialled there.
+    table.close(table.open())
+    with there.desk, override_settings(REDIS_URL=redis_url):
+        there.open()
+        there.speaking.start()
+        await ordered(there)
+        table.speaking.start()
+        await ordered(table)
+        assert table.call.held
+        here, taken = table.speaking._known, table.speaking._taken
+        await eventually(lambda: set(here) <= set(taken))
+        await there.speaking.stop()
+    table.open()
+
+    assert there.states()
+    assert not table.states()
 
 
 async def test_an_order_for_which_no_socket_came_in_time_is_dropped_without_a_word(

@@ -87,7 +87,10 @@ def test_the_example_holds_no_secret() -> None:
     general = EXAMPLE.split("# --- Without an Azure account")[0]
     given = dict(re.findall(r"^([A-Z_]+)=(.+)$", general, flags=re.MULTILINE))
 
-    assert given == {"ACSSTREAM_BEHIND_PROXY": "true"}
+    assert given == {
+        "ACSSTREAM_BEHIND_PROXY": "true",
+        "ACSSTREAM_TRUSTED_PROXIES": "172.16.0.0/12",
+    }
 
 
 def test_a_worker_finishes_the_journals_of_its_nodes_ingest() -> None:

@@ -3,9 +3,11 @@
 import errno
 import io
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import InMemoryStorage
 from pytest_django import Settings
 
 from calls import storage
@@ -84,3 +86,19 @@ def test_a_disk_that_refuses_the_name_is_told(monkeypatch: pytest.MonkeyPatch) -
         storage.recording_save(NAME, io.BytesIO(b"whole"))
 
     assert stored_files() == set()
+
+
+class Garbling(InMemoryStorage):
+    """Takes everything, and keeps something else."""
+
+    def _save(self, name: str, content: IO[Any]) -> str:
+        return str(super()._save(name, ContentFile(content.read()[:-1] + b"?")))
+
+
+def test_what_a_remote_storage_took_is_read_back(settings: Settings) -> None:
+    settings.STORAGES = settings.STORAGES | {
+        "recordings": {"BACKEND": f"{__name__}.Garbling"}
+    }
+
+    with pytest.raises(storage.StorageFaultError, match="other bytes"):
+        storage.recording_save(NAME, io.BytesIO(b"whole"))

@@ -8,6 +8,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
+from calls.alarms.sweep import alarms_sweep
 from calls.backlog import StorageBacklog, retry_at, storage_backlog
 from calls.finishing import call_finish
 from calls.models import Alarm, Call
@@ -94,6 +95,15 @@ def test_the_work_is_not_done_again_while_the_storage_refuses(
     with pytest.raises(StorageFaultError):
         call_finish(refused.id)
     assert Call.objects.get().archive_attempts == 2
+
+
+def test_a_refusal_that_nobody_sees_any_more_is_over(refused: Call) -> None:
+    now = timezone.now()
+
+    alarms_sweep(now + timedelta(minutes=29))
+    assert Alarm.objects.lasting().count() == 1
+    alarms_sweep(now + timedelta(minutes=31))
+    assert Alarm.objects.lasting().count() == 0
 
 
 def test_success_forgets_the_failures_and_closes_the_alarm(

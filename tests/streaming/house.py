@@ -164,6 +164,8 @@ def environment(folder: Path) -> dict[str, str]:
         "ACSSTREAM_MEDIA_URL": "ws://127.0.0.1:9",
         "ACSSTREAM_EVENTGRID_SECRET": "tests only",
         "ACSSTREAM_NODE": "test-node",
+        # Many of a test's attempts fail on purpose.
+        "ACSSTREAM_SOURCE_FAILURES": "0",
     }
 
 

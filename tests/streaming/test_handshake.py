@@ -162,7 +162,7 @@ async def test_takes_acs_by_token_and_secret(
 async def test_refuses_a_false_token(
     house: House, client: aiohttp.ClientSession, headers: dict[str, str]
 ) -> None:
-    assert await refused(house, client, new_call(), **headers) == 403
+    assert await refused(house, client, new_call(), **headers) == 401
 
 
 @pytest.mark.parametrize(

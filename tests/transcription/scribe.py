@@ -17,7 +17,8 @@ SECOND = 1_000_000
 class Scribe:
     """One transcription socket of a desk's call, and the pieces that came over it."""
 
-    def __init__(self, desk: Desk, after: float = 0.0) -> None:
+    def __init__(self, desk: Desk, after: float = 0.0, waited: float = 0.0) -> None:
+        """`waited`: so many seconds before it opened its request had come."""
         opened_at = OPENED + timedelta(seconds=after)
         header = JournalHeader(
             call_id=desk.call.call_id,
@@ -31,12 +32,13 @@ class Scribe:
             socket="transcription",
         )
         self.after_us = round(after * SECOND)
+        waited_us = round(waited * SECOND)
         self.pieces: list[Piece] = []
         self.session = TranscriptionSession(
             desk.call,
             header.connection_id,
             desk.journals.open(header),
-            Opening("acs-connection", "correlation", "192.0.2.1", opened_at),
+            Opening("acs-connection", "correlation", "192.0.2.1", opened_at, waited_us),
             heard=lambda _, piece: self.pieces.append(piece),
         )
 

@@ -59,6 +59,34 @@ def test_small_offsets_count_from_the_metadata_on_the_clock_of_the_audio(
     assert draft.words == [("good", 0, 400_000), ("", 1_000_000, 500_000)]
 
 
+def test_how_long_a_socket_had_to_wait_for_us_is_not_in_its_offsets(desk: Desk) -> None:
+    scribe = Scribe(desk, after=1, waited=0.4)
+    scribe.hear(metadata(), 1.01)
+    scribe.hear(said("Good morning.", 2, 1), 5)
+    again = Scribe(desk, after=10, waited=0.4)
+    # A redial, whose offsets begin anew; nothing but a socket begins there.
+    again.hear(metadata("sub-2"), 10.01)
+    again.hear(said("Goodbye.", 3, 1), 15)
+
+    live = [draft for one in (scribe, again) for draft in one.session.segment_drafts()]
+    for one in list(desk.call.scribes):
+        one.close(1000, "the end", OPENED)
+    desk.journals.close()
+
+    assert scribe.starts == [1.01 - 0.4 + 2]
+    assert again.starts == [10.01 + 3]
+    assert list(desk.replay().segments()) == live
+
+
+def test_transcription_that_is_ordered_later_begins_then(desk: Desk) -> None:
+    scribe = Scribe(desk, waited=0.4)
+
+    scribe.hear(metadata(), 30)
+    scribe.hear(said("Good morning.", 2, 1), 35)
+
+    assert scribe.starts == [32]
+
+
 @pytest.mark.parametrize("is_inverted", [False, True])
 def test_dates_in_ticks_are_exact_beyond_what_a_float_holds(
     desk: Desk, is_inverted: bool

@@ -11,8 +11,9 @@ import uvicorn
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from calls.doors import off_fault, open_doors
 from streaming.draining import DrainingServer
-from streaming.websocket.http import IngestHttpProtocol
+from streaming.websocket.http import IngestHttpProtocol, Unasked
 
 # Seconds: a peer that has vanished is noticed within a minute, whether we only listen
 # (keepalive) or have sent it something (user timeout, in milliseconds).
@@ -47,6 +48,11 @@ class Command(BaseCommand):
         # streams the slowest hundredth of packets was on disk 26 ms sooner.
         sys.setswitchinterval(0.001)
         host, port = options["host"], options["port"]
+        if fault := off_fault(host):
+            raise CommandError(fault)
+        for warning in open_doors():
+            self.stderr.write(self.style.WARNING(warning))
+        IngestHttpProtocol.unasked = Unasked(settings.SOURCE_HANDSHAKES)
         config = uvicorn.Config(
             "acsstream.asgi_ingest:application",
             ws=options["ws"],
@@ -61,6 +67,9 @@ class Command(BaseCommand):
             lifespan="on",
             log_config=None,
             access_log=False,
+            # uvicorn would believe X-Forwarded-For of anybody on this machine; ours
+            # are in ACSSTREAM_TRUSTED_PROXIES.
+            proxy_headers=False,
             timeout_graceful_shutdown=8,
             server_header=False,
         )
