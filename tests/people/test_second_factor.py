@@ -42,7 +42,8 @@ def ada() -> User:
 
 @pytest.fixture
 def codes(ada: User) -> list[str]:
-    found = second_factor.confirm(ada, shown_by(second_factor.draft_of(ada)))
+    draft = second_factor.draft_of(ada, None)
+    found = second_factor.confirm(draft, shown_by(draft))
     assert found
     # The code of this half minute is spent.
     TOTPDevice.objects.update(last_t=-1)
@@ -147,11 +148,25 @@ def test_a_role_that_needs_one_adds_an_app_before_it_is_in(
     assert "style=" not in page[page.index("<svg") : page.index("</svg>")]
     assert not is_in(client)
 
-    done = client.post(ENROL, {"code": shown_by(second_factor.draft_of(ada))})
+    done = client.post(ENROL, {"code": shown_by(TOTPDevice.objects.get())})
 
     assert len(done.context["codes"]) == second_factor.RECOVERY_CODES
     assert is_in(client)
     assert second_factor.accepts(ada, done.context["codes"][0])
+
+
+def test_a_secret_that_another_session_was_shown_is_not_added(
+    ada: User, settings: Any
+) -> None:
+    settings.TOTP_ROLES = ["administrator"]
+    secrets = []
+    for client in (Client(), Client()):
+        with_password(client)
+        secrets.append(client.get(ENROL).context["secret"])
+        assert client.get(ENROL).context["secret"] == secrets[-1]
+
+    assert len(set(secrets)) == 2
+    assert TOTPDevice.objects.count() == 1
 
 
 def test_superusers_are_administrators_and_others_need_none(settings: Any) -> None:
