@@ -43,9 +43,15 @@ class LocalBackend(ModelBackend):
             raise PermissionDenied
         return super().authenticate(request, username=username, password=password)
 
-    async def aauthenticate(self, request: HttpRequest | None, **given: Any) -> Any:
+    async def aauthenticate(
+        self,
+        request: HttpRequest | None,
+        username: str | None = None,
+        password: str | None = None,
+        **_: Any,
+    ) -> Any:
         """Do the same: Django's own would not ask whether somebody has to wait."""
-        return await sync_to_async(self.authenticate)(request, **given)
+        return await sync_to_async(self.authenticate)(request, username, password)
 
 
 class SingleSignOnBackend(BaseBackend):
