@@ -98,7 +98,7 @@ def reset(user: Any) -> bool:
     """Forget a user's app and recovery codes; say whether there were any."""
     with transaction.atomic():
         apps = TOTPDevice.objects.filter(user=user)
-        had = apps.filter(confirmed=True).exists()
+        had = bool(apps.filter(confirmed=True).exists())
         apps.delete()
         StaticDevice.objects.filter(user=user).delete()
     return had

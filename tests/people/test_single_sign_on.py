@@ -34,7 +34,7 @@ def op(settings: Any) -> Iterator[Provider]:
 
 def comes_back(client: Client, wanted: str = "") -> str:
     """Send a browser to the provider; return where that sends it back to."""
-    sent = client.get("/sso/begin", {"next": wanted} if wanted else {})
+    sent: Any = client.get("/sso/begin", {"next": wanted} if wanted else {})
     assert sent.status_code == 302
     back = requests.get(sent.url, allow_redirects=False, timeout=60)
     return back.headers["Location"].removeprefix("http://testserver")
