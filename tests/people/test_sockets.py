@@ -68,6 +68,7 @@ async def test_a_socket_opens_for_whom_its_rule_names(path: str) -> None:
         one = socket(path, call, session)
         opened[who], _ = await one.connect(timeout=PATIENCE)
         if opened[who]:
+            assert await one.receive_output(timeout=PATIENCE)
             await one.disconnect(timeout=PATIENCE)
 
     assert opened == {who: may(who, SOCKETS[path]) for who in WHO}
