@@ -13,7 +13,7 @@ WORKERS ?= --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscop
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup ready demo test test-pure test-postgres test-suite faults lies press listen \
+.PHONY: help setup ready demo test test-pure test-postgres test-suite faults lies press fuzz listen \
 	talk check audit bench echo wallboard archive-bench soak autobahn fix texts lock clean migrate
 
 help: ## Say what each target does
@@ -56,6 +56,13 @@ press: $(STAMPS)/dev $(STAMPS)/npm-dev ## From a button to the confirmed state, 
 listen: $(STAMPS)/dev $(STAMPS)/npm-dev ## How late a listener hears, in a browser, and what listening costs ingest
 	ACSSTREAM_TEST_LISTEN=1 $(BIN)/pytest --numprocesses 0 tests/listen/test_browser.py $(ARGS)
 	$(BIN)/python -m benchmarks.listening
+
+# What `make fuzz` sends.
+FRAMES ?= 1000000
+BODIES ?= 100000
+
+fuzz: $(STAMPS)/dev ## FRAMES=1000000 hostile frames and BODIES=100000 hostile bodies at real processes
+	$(BIN)/python -m benchmarks.fuzz --frames $(FRAMES) --bodies $(BODIES) $(ARGS)
 
 talk: $(STAMPS)/dev $(STAMPS)/npm-dev ## From a browser's microphone to the call: how late, and an hour resampled
 	ACSSTREAM_TEST_TALK=1 $(BIN)/pytest --numprocesses 0 -o faulthandler_timeout=0 \

@@ -74,6 +74,10 @@ async def health(path: str, send: Any) -> None:
     elif path != "/healthz":
         status, facts = 404, {"error": "there is nothing here but media sockets"}
     body = json.dumps(facts).encode()
-    headers = [(b"content-type", b"application/json")]
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"x-content-type-options", b"nosniff"),
+        (b"cache-control", b"no-store"),
+    ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

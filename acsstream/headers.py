@@ -2,9 +2,11 @@
 
 The middleware is the outermost: what later ones answer, refuse or break at passes it,
 static files included. A header that a view has set stays. HSTS is Django's own
-(`SecurityMiddleware`), because it depends on TLS. What Daphne answers before Django
-hears of it (a request that is no HTTP) has none of these: deploy/nginx.conf and
-deploy/Caddyfile add them where they are missing.
+(`SecurityMiddleware`), because it depends on TLS.
+
+What the server answers before Django hears of it has them by `acsstream.web_server`,
+but for Twisted's bare "400 Bad Request", which has neither headers nor a body.
+deploy/nginx.conf and deploy/Caddyfile add them where they are missing.
 """
 
 from collections.abc import Awaitable, Callable
@@ -17,7 +19,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware
 
-from acsstream.csp import HEADER, page_policy
+from acsstream.csp import HEADER, PagePolicy, page_policy
 
 Answer = Callable[[HttpRequest], HttpResponseBase]
 AsyncAnswer = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
@@ -35,6 +37,15 @@ SAME_FOR_ALL = {
     # Whoever did not think of caches has names and numbers in the answer, perhaps.
     "Cache-Control": "private, no-store",
 }
+
+
+def bare_headers() -> dict[str, str]:
+    """Return the headers of an answer that no page has made."""
+    policy = PagePolicy()
+    return SAME_FOR_ALL | {
+        HEADER: str(policy),
+        "Permissions-Policy": policy.permissions,
+    }
 
 
 @sync_and_async_middleware

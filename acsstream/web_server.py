@@ -1,8 +1,11 @@
-"""Daphne that ends in good order.
+"""Daphne that ends in good order, and whose own answers have our headers.
 
 Told to end, Daphne cancels whatever it is answering. This one takes no further
 connection, tells browsers' sockets that it goes away (1001: their pages reconnect),
 and gives requests under way so many seconds before it does the same.
+
+What breaks before Django, Daphne answers itself. Those answers have the headers of
+`acsstream.headers`, too; an application's own take their place.
 """
 
 import asyncio
@@ -11,14 +14,17 @@ from contextlib import suppress
 from typing import Any, Final
 
 from autobahn.websocket.protocol import WebSocketProtocol
+from daphne.http_protocol import WebRequest
 from daphne.server import Server
 from twisted.internet import defer
 
+from acsstream.headers import bare_headers
 from calls.tracing import tracing_stop
 from calls.web_totals import web_pulse
 from streaming.recorder import recorder_stop
 
 GOING_AWAY: Final = 1001
+START: Final = "http.response.start"
 REASON: Final = b"the console restarts"
 
 log = logging.getLogger(__name__)
@@ -36,6 +42,27 @@ class WebServer(Server):  # type: ignore[misc] # Daphne has no types
         """Keep the port, to close it before anything else."""
         super().listen_success(port)
         self._ports.append(port)
+
+    def protocol_connected(self, protocol: Any) -> None:
+        """Give a request the headers that its answer has whoever makes it."""
+        super().protocol_connected(protocol)
+        if isinstance(protocol, WebRequest):
+            for name, value in bare_headers().items():
+                protocol.responseHeaders.setRawHeaders(name, [value])
+
+    def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
+        """Make no use of the header Daphne-Root-Path: any client can send it.
+
+        Django would begin every address that it makes with that path.
+        """
+        return super().create_application(protocol, scope | {"root_path": ""})
+
+    async def handle_reply(self, protocol: Any, message: Any) -> None:
+        """Let the application's headers take the place of those."""
+        if isinstance(protocol, WebRequest) and message["type"] == START:
+            for name, _ in message.get("headers", []):
+                protocol.responseHeaders.removeHeader(name)
+        await super().handle_reply(protocol, message)
 
     def kill_all_applications(self) -> Any:
         """Answer what is asked, then end; Twisted waits for it before it stops."""

@@ -6,12 +6,14 @@ socket. Thousands of hostile calls within minutes would be taken for a leak.
 
 import sys
 
+import django
 from django.core.management import execute_from_command_line
-
-from streaming import recorder
 
 FORGET_AFTER = 2.0
 
 if __name__ == "__main__":
+    django.setup()
+    from streaming import recorder
+
     recorder.FORGET_AFTER = FORGET_AFTER
     execute_from_command_line(["manage.py", "ingest", *sys.argv[1:]])

@@ -124,14 +124,15 @@ class Maker:
     def _torn(self, text: bytes) -> bytes:
         """Return the text with bytes cut, doubled, changed or put in."""
         at = self.draw.randrange(len(text) + 1)
-        noise = self.draw.randbytes(self.draw.randrange(1, 200))
+        length = self.draw.choice((3, self.draw.randrange(1, 200)))
+        noise = self.draw.randbytes(length)
         if self.draw.random() >= BINARY_SHARE:
             # Text that is not UTF-8 ends a socket: most is strange, and is UTF-8.
             noise = noise.decode("latin-1").encode()
         made = (
             text[:at],
             text[:at] + text,
-            text[:at] + noise[:3] + text[at:],
+            text[:at] + noise + text[at:],
             # The same key twice: readers differ in which of them counts.
             text.replace(b"{", b'{"kind":7,"data":null,"id":[],', 1),
             b"\xef\xbb\xbf" + text,
@@ -263,9 +264,10 @@ def callback(draw: random.Random, connection_id: str) -> Document:
 
 def ringing(draw: random.Random) -> list[Document]:
     """Return what Event Grid posts."""
-    number = {"kind": "phoneNumber", "phoneNumber": {"value": "+12065550199"}}
+    number: Document = {"kind": "phoneNumber", "phoneNumber": {"value": "+12065550199"}}
+    about: Document
     if draw.random() < 0.1:
-        kind, about = "Microsoft.EventGrid.SubscriptionValidationEvent", {}
+        kind = "Microsoft.EventGrid.SubscriptionValidationEvent"
         about = {"validationCode": f"{draw.getrandbits(64)}"}
     else:
         kind = "Microsoft.Communication.IncomingCall"

@@ -157,8 +157,6 @@ class LiveProcess(TypedDict):
     streams: int
     packets_per_second: float
     refused: int
-    # The same by reason. A process of an older release does not say.
-    refusals: NotRequired[dict[str, int]]
     journal: LiveJournal
     database: str | None
     # A process of an older release does not say.

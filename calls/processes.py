@@ -42,6 +42,8 @@ class HttpTotals(TypedDict):
     # By class of address: how many took no longer than each of BUCKETS, and all.
     buckets: dict[str, list[int]]
     seconds: dict[str, float]
+    # By "door|reason": requests that a webhook refused. Older releases do not say.
+    refused: NotRequired[dict[str, int]]
 
 
 class ProcessNote(TypedDict):

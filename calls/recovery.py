@@ -106,12 +106,13 @@ def archive_sweep(*, now: datetime) -> None:
     for process in _dead_processes(now):
         sockets_close(process, now=now)
     utterances_sweep(now)
-    rolling_sweep(now)
     calls_end_without_word(now=now)
     for call_id in _unfinished(now):
         call_finish_soon(call_id)
     for call_id in calls_half_tidied(settings.JOURNAL_DIR):
         call_finish_here(call_id)
+    # Last: it may wait for the storage.
+    rolling_sweep(now)
 
 
 def _dead_processes(now: datetime) -> list[IngestProcess]:

@@ -104,7 +104,9 @@ def rolling_sweep(now: datetime) -> None:
         journal_state=Connection.JournalState.KEPT, rolled_at__isnull=False
     )
     for call_id in set(kept.order_by().values_list("call_id", flat=True)):
-        parts_remove(call_id)
+        if not parts_remove(call_id):
+            # A storage that does not answer is not asked once for each call.
+            return
 
 
 def _nodes_alive(now: datetime) -> set[str]:
@@ -238,11 +240,11 @@ def stored_bytes(found: dict[UUID, list[Part]]) -> int:
     )
 
 
-def parts_remove(call_id: UUID, *, is_sure: bool = False) -> None:
+def parts_remove(call_id: UUID, *, is_sure: bool = False) -> bool:
     """Remove the parts of a call's journals that are in verified recordings.
 
-    What the storage does not let go is tried again by the sweep. `is_sure`: there are
-    parts, whatever the rows say.
+    False if the storage does not let them go: the sweep tries again. `is_sure`: there
+    are parts, whatever the rows say.
     """
     kept = Connection.objects.filter(
         call_id=call_id, journal_state=Connection.JournalState.KEPT
@@ -256,10 +258,11 @@ def parts_remove(call_id: UUID, *, is_sure: bool = False) -> None:
                     recording_delete(part.name)
         except OSError as exc:
             log.warning("call %s: parts stay for now: %s", call_id, exc)
-            return
+            return False
         Connection.objects.filter(pk=connection_id).update(
             rolled_at=None, rolled_bytes=0
         )
+    return True
 
 
 def is_rescued(socket: Connection, header: JournalHeader) -> bool:

@@ -60,6 +60,19 @@ def roster_replay(call_id: UUID) -> None:
     _store(call_id, known)
 
 
+def was_away(call: Call, raw_id: str, since: datetime) -> bool:
+    """Say whether a list of who is in the call has left somebody out since then."""
+    updates = call.events.filter(
+        source=CallEvent.Source.CALLBACK, kind="ParticipantsUpdated"
+    ).filter(received_at__gt=since)
+    return any(
+        raw_id not in dict(_listed(part_of(row.body, "data")))
+        for row in updates
+        # A list may come late, and be of a time before they joined.
+        if (row.happened_at or row.received_at) > since
+    )
+
+
 def _store(call_id: UUID, known: dict[str, Participant]) -> None:
     Participant.objects.bulk_create(
         known.values(), update_conflicts=True, unique_fields=["id"], update_fields=TOLD

@@ -31,6 +31,7 @@ class WebTotals:
         self._requests: Counter[str] = Counter()
         self._buckets: dict[str, list[int]] = {}
         self._seconds: dict[str, float] = {}
+        self._refused: Counter[str] = Counter()
 
     def answered(self, path: str, method: str, status: int, seconds: float) -> None:
         """Count one answer."""
@@ -44,6 +45,11 @@ class WebTotals:
                 buckets[number] += 1
             self._seconds[route] = self._seconds.get(route, 0.0) + seconds
 
+    def refused(self, door: str, reason: str) -> None:
+        """Count a request that a webhook refused."""
+        with self._lock:
+            self._refused[f"{door}|{reason}"] += 1
+
     def told(self) -> HttpTotals:
         """Return the counts as they are now."""
         with self._lock:
@@ -53,6 +59,7 @@ class WebTotals:
                     route: [*counts] for route, counts in self._buckets.items()
                 },
                 "seconds": dict(self._seconds),
+                "refused": dict(self._refused),
             }
 
 

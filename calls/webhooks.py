@@ -21,7 +21,6 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from calls import refusals
 from calls.capability import call_id_of
 from calls.envelopes import (
     MAX_BYTES,
@@ -40,6 +39,7 @@ from calls.events import (
 from calls.sources import source_of
 from calls.strikes import failures
 from calls.tokens import TokenRefused, bearer, of_event_grid, verify
+from calls.web_totals import web_totals
 
 log = logging.getLogger(__name__)
 
@@ -121,7 +121,7 @@ def _refuse(
 ) -> HttpResponse:
     """Refuse a request; who fails too often is told to stay away, and not logged."""
     source = source_of(request)
-    refusals.count(door, refusal.kind)
+    web_totals.refused(door, refusal.kind)
     seconds = failures().strike(source)
     if seconds:
         response = _plain("Too many failed attempts.\n", 429)

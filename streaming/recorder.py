@@ -456,7 +456,6 @@ class Recorder:
             "streams": self.streams,
             "packets_per_second": self.packets_per_second,
             "refused": self.refused.total(),
-            "refusals": dict(self.refused),
             "journal": {
                 "pending_bytes": health.pending_bytes,
                 "error": next(iter(health.errors), None),

@@ -110,6 +110,16 @@ def _http(alive: Notes) -> Iterator[Metric]:
             for key, count in sorted(http["requests"].items())
         ],
     )
+    yield counter(
+        "refused_webhooks",
+        "Requests that webhooks refused, by door and reason.",
+        (*OF_PROCESS, "door", "reason"),
+        [
+            ((*who, *key.split("|")), count)
+            for who, http in told
+            for key, count in sorted(http.get("refused", {}).items())
+        ],
+    )
     family = HistogramMetricFamily(
         f"{PREFIX}http_request_seconds",
         "How long web took to answer.",

@@ -141,6 +141,17 @@ class Connection(models.Model):
 
     class Meta:
         ordering = ("opened_at",)
+        # Sweeps ask every ten seconds; nearly all sockets there ever were are kept.
+        indexes = [
+            models.Index(
+                fields=["journal_state", "opened_at"], name="sockets_by_state"
+            ),
+            models.Index(
+                fields=["call"],
+                condition=models.Q(rolled_at__isnull=False),
+                name="sockets_rolled",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"socket {self.id}"

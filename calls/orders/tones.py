@@ -10,6 +10,7 @@ from calls.orders.order import (
     not_connected,
 )
 from calls.orders.people import present_read
+from calls.roster import was_away
 
 KINDS = (CommandKind.START_TONES, CommandKind.STOP_TONES)
 RECEIVED = "ContinuousDtmfRecognitionToneReceived"
@@ -18,12 +19,17 @@ STOPPED = "ContinuousDtmfRecognitionStopped"
 
 
 def is_recognised(call: Call, raw_id: str) -> bool:
-    """Say whether somebody's keys are told by callbacks, as far as orders tell."""
+    """Say whether somebody's keys are told by callbacks, as far as orders tell.
+
+    Who leaves and joins again is another leg of the call: nobody listens to that.
+    """
     orders = call.commands.filter(
         kind__in=KINDS, arguments__participant=raw_id, state=CommandState.CONFIRMED
     )
     last = orders.order_by("-asked_at").first()
-    return last is not None and last.kind == CommandKind.START_TONES
+    if last is None or last.kind != CommandKind.START_TONES:
+        return False
+    return not was_away(call, raw_id, last.asked_at)
 
 
 def _start_refusal(call: Call, arguments: Arguments) -> str:

@@ -89,7 +89,8 @@ def check_event_grid() -> Outcome:
         rang = _last("IncomingCall")
     except DatabaseError as exc:
         return unknown(f"The database cannot be asked ({type(exc).__name__}).")
-    if not settings.EVENTGRID_SECRET and settings.CALLBACK_AUTH != "off":
+    proof = settings.EVENTGRID_SECRET or settings.EVENTGRID_AUDIENCE
+    if not proof and settings.CALLBACK_AUTH != "off":
         return red(
             "Event Grid is refused: ACSSTREAM_EVENTGRID_SECRET is not set.",
             "Set it, and subscribe with it in the webhook's address.",

@@ -5,7 +5,8 @@ call's socket. Everybody who speaks (prompts, the console, handlers) goes throug
 `Speaker` per call, so that a stop silences all of it at once.
 """
 
-from streaming.outbound.playout import Item, ItemKind, ItemState, Playout
+from streaming.outbound.items import Item, ItemKind, ItemState
+from streaming.outbound.playout import Playout
 from streaming.outbound.speaker import Speaker
 
 __all__ = ["Item", "ItemKind", "ItemState", "Playout", "Speaker"]

@@ -34,7 +34,7 @@ from calls.speaking import (
     spoken_decoder,
 )
 from streaming.call_audio import CallAudio
-from streaming.outbound.playout import Item, ItemKind, ItemState
+from streaming.outbound.items import Item, ItemKind, ItemState
 from streaming.outbound.prompts import PromptError, prompt_pcm
 from streaming.outbound.speaker import NO_SOCKET_SECONDS, Speaker
 from streaming.outbound.talking import Talking

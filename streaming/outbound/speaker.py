@@ -11,8 +11,9 @@ from collections.abc import Callable, Container
 from typing import Final
 from uuid import UUID, uuid4
 
+from streaming.outbound.items import Frame, Item, ItemKind, ItemState
 from streaming.outbound.passage import Passage
-from streaming.outbound.playout import Frame, Item, ItemKind, ItemState, Playout
+from streaming.outbound.playout import Playout
 from streaming.protocol import encode_audio, encode_stop_audio
 
 # Two frames at a time: sending is then 160 to 200 ms ahead of hearing.

@@ -7,7 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from calls.speaking import Talk
-from streaming.outbound.playout import Item, ItemKind
+from streaming.outbound.items import Item, ItemKind
 from streaming.outbound.speaker import Speaker
 
 # Whoever said nothing for so long, not even that it was the last, has gone.

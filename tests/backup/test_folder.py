@@ -17,6 +17,7 @@ from calls.backup.folder import (
     inside,
     manifest_read,
 )
+from calls.storage import recording_save
 
 
 def written(root: Path, earlier: Path | None = None) -> BackupFolder:
@@ -105,3 +106,40 @@ def test_rows_of_newer_software_are_refused(
 
     with pytest.raises(CommandError, match=r"calls 9999_later is not known here"):
         call_command("restore", str(root))
+
+
+@pytest.mark.django_db
+def test_what_is_finished_or_begins_during_the_dump_is_in_the_backup(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.JOURNAL_DIR = journals = tmp_path / "journals"
+    settings.STORAGES = settings.STORAGES | {"recordings": folder_of(tmp_path / "kept")}
+    journals.mkdir()
+    (journals / "first.journal").write_bytes(b"a call")
+
+    def dump(folder: Path) -> str:
+        """Let a call be finished, and another begin, while rows are written."""
+        recording_save("first.flac", io.BytesIO(b"recorded"))
+        (journals / "first.journal").unlink()
+        (journals / "second.journal").write_bytes(b"another call")
+        (folder / "database.sqlite3").write_bytes(b"rows of before")
+        return "database.sqlite3"
+
+    monkeypatch.setattr("calls.backup.database.dump", dump)
+
+    call_command("backup", str(tmp_path / "backup"), stdout=io.StringIO())
+
+    kept = {one.path for one in manifest_read(tmp_path / "backup").files}
+    assert kept >= {
+        "journals/first.journal",
+        "journals/second.journal",
+        "recordings/first.flac",
+    }
+
+
+def folder_of(path: Path) -> dict[str, object]:
+    options = {"location": str(path), "base_url": None}
+    return {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": options,
+    }

@@ -118,6 +118,7 @@ async def test_everything_is_back_and_the_live_call_as_far_as_it_was(
     assert recovered["packets"] >= 60
     assert after["verified"]["clean"] is True
     assert after["verified"]["calls"] == 2
+    assert after["audited"]["intact"] is True
     assert after["again"].startswith("2: Not restored: the database is not empty")
     for secret in (backup, backup / "secret_key"):
         assert secret.stat().st_mode & 0o077 == 0

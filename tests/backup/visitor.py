@@ -48,12 +48,15 @@ def after(backup: str, session: str) -> dict[str, Any]:
         again = ""
     except CommandError as refusal:
         again = f"{refusal.returncode}: {refusal}"
+    audited = io.StringIO()
+    call_command("verify_audit", "--json", stdout=audited)
     browser = Client(headers={"host": "localhost"})
     browser.cookies["sessionid"] = session
     heard = browser.get(f"/recordings/{restored['recordings'][0][0]}/audio")
     return restored | {
         "recovered": recovered,
         "verified": json.loads(verified.getvalue().splitlines()[-1])["summary"],
+        "audited": json.loads(audited.getvalue().splitlines()[-1])["summary"],
         "again": again,
         "knows_password": authenticate(username="root", password="secret") is not None,
         "page": browser.get("/admin/").status_code,

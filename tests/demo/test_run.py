@@ -13,13 +13,21 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
+from uuid import UUID
 
 import numpy as np
 import pytest
 import soundfile
 from django.core.management import CommandError, call_command
+from django.test import override_settings
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from acsstream.settings import BASE_DIR
+from calls.capability import call_secret
+from calls.probe import PROBE_HEADER, PROBE_PATH, probe_proof
 from demo.loopback import Operator
 from tests.demo.leaks import (
     contexts_kept,
@@ -195,6 +203,7 @@ def test_has_a_console_that_works_and_leaves_nothing_after_ctrl_c(
         ports = ports_of(folder)
         assert len(ports) == 5
         assert_console_works(said)
+        assert_doors_are_shut(folder)
 
         demo.send_signal(signal.SIGINT)
         said, _ = demo.communicate(timeout=PATIENCE)
@@ -204,6 +213,41 @@ def test_has_a_console_that_works_and_leaves_nothing_after_ctrl_c(
     assert processes_of(folder) == []
     assert not any(map(is_taken, ports))
     assert {path.stem for path in (folder / "logs").glob("*.log")} == PARTS | {"demo"}
+
+
+def assert_doors_are_shut(folder: Path) -> None:
+    """The running processes verify what the emulator signs, and take nothing else."""
+    [pid, *_] = processes_of(folder)
+    words = Path(f"/proc/{pid}/environ").read_text(encoding="utf-8").split("\0")
+    given = dict(word.split("=", 1) for word in words if "=" in word)
+    refused = "".join(
+        line
+        for name in ("web", "ingest")
+        for line in (folder / "logs" / f"{name}.log").read_text().splitlines()
+        if "refused (" in line
+    )
+    with closing(sqlite3.connect(folder / "acsstream.sqlite3")) as database:
+        rows = database.execute("select id from calls_call where connected_at not null")
+        call_ids = [UUID(call_id) for (call_id,) in rows]
+    with override_settings(SECRET_KEY=given["SECRET_KEY"]):
+        secret, proof = call_secret(call_ids[0]), probe_proof()
+    media, console = given["ACSSTREAM_MEDIA_URL"], given["ACSSTREAM_PUBLIC_URL"]
+
+    # Callbacks came and sockets opened, all with tokens that were verified.
+    assert not refused
+    with connect(
+        f"{media}/media/{PROBE_PATH}", additional_headers={PROBE_HEADER: proof}
+    ) as probe:
+        assert json.loads(probe.recv(PATIENCE))["media_auth"] == "required"
+    for door in ("media", "transcription"):
+        with pytest.raises(InvalidStatus) as socket_refused:
+            connect(f"{media}/{door}/{secret}")
+        assert socket_refused.value.response.status_code == 401
+    for hook in (f"calls/{secret}", "eventgrid", "eventgrid?secret=guess"):
+        with pytest.raises(HTTPError) as hook_refused:
+            urlopen(f"{console}/webhooks/{hook}", b"[]", PATIENCE)  # noqa: S310 http
+        with hook_refused.value:
+            assert hook_refused.value.code == 401
 
 
 def assert_console_works(said: str) -> None:

@@ -1,14 +1,16 @@
-"""deploy/nginx.conf as it is shipped, in a real nginx before a real Daphne.
+"""The web process, alone and behind deploy/nginx.conf as it is shipped.
 
-Without nginx these are skipped: apt-get install nginx-light.
+Without nginx that is skipped: apt-get install nginx-light.
 """
 
+import asyncio
 import re
 import shutil
 import socket
 import ssl
 import subprocess
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import aiohttp
@@ -17,7 +19,6 @@ import pytest
 from tests.preflight.tls import Authority
 from tests.streaming.conftest import build as build
 from tests.streaming.conftest import migrated as migrated
-from tests.streaming.conftest import on_daphne as on_daphne
 from tests.streaming.house import ROOT, House, eventually, free_port
 from tests.streaming.wire import audio, metadata
 
@@ -37,7 +38,7 @@ HEADERS = (
     "Strict-Transport-Security",
 )
 
-pytestmark = pytest.mark.skipif(
+needs_nginx = pytest.mark.skipif(
     not Path(NGINX).exists(), reason="no nginx here: apt-get install nginx-light"
 )
 
@@ -95,7 +96,6 @@ class Proxy:
     def start(self) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
             [NGINX, "-p", str(self.folder), "-c", str(self.folder / "nginx.conf")],
-            stderr=subprocess.PIPE,
         )
 
     def url(self, path: str, scheme: str = "https") -> str:
@@ -107,22 +107,63 @@ class Proxy:
 
 
 @pytest.fixture
-def house(on_daphne: Callable[..., House]) -> House:
-    return on_daphne(ALLOWED_HOSTS=NAME, ACSSTREAM_BEHIND_PROXY="true")
+async def house(build: Callable[..., House]) -> House:
+    """A small site: one web process, which takes media, too."""
+    house = build(ALLOWED_HOSTS=NAME, ACSSTREAM_BEHIND_PROXY="true")
+    house.process = web_process(house)
+    await eventually(lambda: listens(house.port), PATIENCE)
+    return house
+
+
+def web_process(house: House) -> "subprocess.Popen[bytes]":
+    with house.log.open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "manage.py", "web", "--port", str(house.port)],
+            cwd=ROOT,
+            env=house.env,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
 
 
 @pytest.fixture
-def proxy(house: House, tmp_path: Path) -> Iterator[Proxy]:
+async def proxy(house: House, tmp_path: Path) -> AsyncIterator[Proxy]:
     folder = tmp_path / "nginx"
     folder.mkdir()
     proxy = Proxy(folder, house.port)
     process = proxy.start()
+    await eventually(lambda: listens(proxy.port), PATIENCE)
     yield proxy
     process.terminate()
-    _, said = process.communicate(timeout=PATIENCE)
-    assert b"[emerg]" not in said, said
+    await asyncio.to_thread(process.wait, PATIENCE)
 
 
+def told(port: int, header: bytes) -> list[str]:
+    """Return the lines of the head of what the server answers for a page."""
+    request = b"GET /admin/ HTTP/1.1\r\nHost: console.example.com\r\n" + header
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:
+        connection.sendall(request + b"\r\nConnection: close\r\n\r\n")
+        answer = b"".join(iter(lambda: connection.recv(65_536), b""))
+    return answer.split(b"\r\n\r\n")[0].decode().split("\r\n")
+
+
+async def test_the_server_adds_its_headers_and_takes_no_address_from_a_client(
+    house: House,
+) -> None:
+    # Daphne refuses that itself.
+    first, *refused = await asyncio.to_thread(told, house.port, b"X: a\x0bb")
+    root_path = b"X-Forwarded-Proto: https\r\nDaphne-Root-Path: //elsewhere.example"
+    led = await asyncio.to_thread(told, house.port, root_path)
+
+    names = [line.split(":")[0].title() for line in refused]
+    assert first.split()[1] == "400"
+    # HSTS counts over TLS alone.
+    assert [name for name in HEADERS[:-1] if names.count(name.title()) != 1] == []
+    assert "Location: /admin/login/?next=/admin/" in led
+
+
+@needs_nginx
 async def test_it_passes_calls_and_pages_and_keeps_their_secrets_to_itself(
     house: House, proxy: Proxy
 ) -> None:
@@ -135,7 +176,6 @@ async def test_it_passes_calls_and_pages_and_keeps_their_secrets_to_itself(
                 found = [(name, got.headers.getall(name, [])) for name in HEADERS]
             return got.status, [f"{name}: {at}" for name, at in found if len(at) != 1]
 
-        await eventually(lambda: listens(house.port), PATIENCE)
         call = await client.ws_connect(
             proxy.url(f"/media/{SECRET}", "wss"),
             headers={"x-ms-call-connection-id": "acs-1"},

@@ -15,6 +15,7 @@ from uuid import UUID
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from benchmarks.fuzz_seen import Watched
 from calls.capability import call_secret
 from tests.doors.keys import RESOURCE, KeyServer
 from tests.streaming.house import ENDED, ROOT, House, free_port
@@ -41,11 +42,20 @@ print(json.dumps([*calls, str(ended.id)]))
 class Installation:
     """Both processes, and what a machine can do at their doors."""
 
-    def __init__(self, house: House, web_port: int, calls: list[UUID]) -> None:
+    def __init__(
+        self, house: House, web_port: int, web: Watched, calls: list[UUID]
+    ) -> None:
         self.house = house
         self.web_port = web_port
+        self.web = web
         self.calls = calls
         self._sources = 0
+
+    @property
+    def ingest(self) -> Watched:
+        """Return the ingest process, to be watched."""
+        assert self.house.process is not None
+        return Watched(self.house.process.pid, self.house.log)
 
     def new_source(self) -> str:
         """Return an address that has failed at nothing yet."""
@@ -147,7 +157,7 @@ def installation(
     try:
         house.start()
         _wait_for(web_port, web, web_log)
-        yield Installation(house, web_port, calls)
+        yield Installation(house, web_port, Watched(web.pid, web_log), calls)
     finally:
         web.terminate()
         web.wait(PATIENCE)

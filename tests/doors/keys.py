@@ -6,7 +6,7 @@ import hmac
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -108,7 +108,7 @@ def with_a_key_of_its_own() -> str:
     return token(THEIRS, kid="own", head={"jwk": key, "jku": "http://127.0.0.1:9/"})
 
 
-FORGERIES = {
+FORGERIES: dict[str, Callable[[], str]] = {
     "forged": lambda: token(THEIRS),
     "other claims under a true signature": with_other_claims,
     "expired": lambda: token(exp=time.time() - 400),

@@ -9,6 +9,8 @@ from uuid import uuid4
 
 import pytest
 
+from benchmarks.fuzz_bodies import Target, fuzz_bodies
+from benchmarks.fuzz_frames import fuzz_frames, true_stream
 from calls.capability import call_secret
 from tests.doors.installation import (
     FAILURES,
@@ -23,6 +25,8 @@ from tests.streaming.conftest import migrated as migrated
 DOORS = ("media", "transcription", "callback")
 TAKEN = {"media": 101, "transcription": 101, "callback": 200}
 ENDED = 8
+# Of `make fuzz`, what there is time for.
+FRAMES, BODIES = 2000, 120
 
 
 @pytest.fixture(scope="module")
@@ -167,6 +171,30 @@ def test_silent_connections_make_room_for_who_speaks(site: Installation) -> None
         # The oldest had to go, long before its time.
         with suppress(ConnectionResetError):
             assert silent[0].recv(1) == b""
+
+
+def test_some_hostile_frames_break_nothing(site: Installation) -> None:
+    seen = fuzz_frames(site.house.port, site.ingest, FRAMES, 1, token)
+
+    assert seen.faults == []
+    assert seen.taken >= FRAMES
+    assert true_stream(site.house.port, token()) == []
+
+
+def test_some_hostile_bodies_break_nothing(site: Installation) -> None:
+    target = Target(f"/webhooks/calls/{call_secret(site.calls[6])}", "connection 6")
+    eventgrid = "/webhooks/eventgrid?secret=tests%20only"
+
+    seen = fuzz_bodies(
+        *(site.web_port, site.web, BODIES, 1, [target] * 4),
+        eventgrid=eventgrid,
+        token=token,
+    )
+
+    assert seen.faults == []
+    # They are read, not only turned away.
+    assert {"200", "400"} <= set(seen.answers)
+    assert sum(seen.answers.values()) == BODIES
 
 
 def test_true_tokens_outlast_an_outage_of_the_key_server(

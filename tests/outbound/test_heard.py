@@ -58,10 +58,11 @@ async def test_our_side_lies_where_acs_played_it(make_stage: MakeStage) -> None:
     off_ms = [(theirs - our) / 1000 for theirs, our in zip(begun, ours, strict=True)]
     # To the frame and never between two, however busy the machine is. Which frame, we
     # know but for what we cannot see: how late the emulator came to read, which it
-    # tells of itself, and a turn of ours that another process interrupted.
+    # tells of itself, and a turn of ours that another process interrupted. And where
+    # no ping was quick, the way seems longer than it is.
     assert all(each % 20 == 0 for each in off_ms), off_ms
     late_ms = report["media"]["worst_lateness_ms"] + INTERRUPTED_MS
-    assert all(-20 <= each <= late_ms for each in off_ms), (off_ms, late_ms)
+    assert all(-40 <= each <= late_ms for each in off_ms), (off_ms, late_ms)
 
 
 async def test_a_stop_bites_at_once_and_cuts_what_is_kept(

@@ -5,17 +5,14 @@ from uuid import uuid4
 
 import pytest
 
+from streaming.outbound.items import FRAME_US, Item, ItemKind, ItemState
 from streaming.outbound.playout import (
     CUSHION_US,
-    FRAME_US,
     LEAD_US,
     MAX_ITEMS,
     MAX_LIVE_US,
     MAX_QUEUED_US,
     MAX_WAITING_US,
-    Item,
-    ItemKind,
-    ItemState,
     Playout,
 )
 

@@ -63,6 +63,29 @@ def test_phones_are_recognised_once_the_call_is_connected(line: Line) -> None:
     assert rows(call) == [(key, CALLER) for key in "12*#A"]
 
 
+def test_a_phone_that_leaves_and_joins_again_is_recognised_again_unless_stopped(
+    line: Line,
+) -> None:
+    call = connected(line)
+
+    def come_back() -> int:
+        """Leave and join; return how often its keys have been asked for."""
+        for change in ("leave", "join"):
+            line.bench.tell(f"{line.path}/{change}", participant=CALLER)
+            line.bench.deliver_until("ParticipantsUpdated")
+        orders = call.commands.filter(kind=CommandKind.START_TONES)
+        for order in orders.filter(state=CommandState.QUEUED):
+            assert send(order).state == CommandState.CONFIRMED
+        return orders.count()
+
+    assert come_back() == 2
+    calls_reconcile(timezone.now())
+    assert come_back() == 3
+
+    send(ask(call, CommandKind.STOP_TONES, participant=CALLER))
+    assert come_back() == 3
+
+
 def test_recognition_stops_and_starts_by_order(line: Line) -> None:
     call = connected(line)
     with pytest.raises(CommandRefused, match="recognised already"):
