@@ -17,6 +17,7 @@ class CallsConfig(AppConfig):
             checks,  # noqa: F401 registers itself
         )
         from calls.groups import groups_make, rights_note
+        from calls.sign_in import checks as sign_in_checks  # noqa: F401 registers itself
 
         audit_signals.connect()
         pre_migrate.connect(rights_note, sender=self)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth.backends import BaseBackend, ModelBackend
 from django.contrib.auth.models import User
@@ -41,6 +42,16 @@ class LocalBackend(ModelBackend):
                 setattr(request, WAIT, wait.total_seconds())
             raise PermissionDenied
         return super().authenticate(request, username=username, password=password)
+
+    async def aauthenticate(
+        self,
+        request: HttpRequest | None,
+        username: str | None = None,
+        password: str | None = None,
+        **_: Any,
+    ) -> Any:
+        """Do the same: Django's own would not ask whether somebody has to wait."""
+        return await sync_to_async(self.authenticate)(request, username, password)
 
 
 class SingleSignOnBackend(BaseBackend):

@@ -40,7 +40,7 @@ def wait_for(name: str, address: str, *, now: datetime | None = None) -> timedel
     if settings.SIGN_IN_TRIES == 0 or beyond < 0:
         return timedelta()
     # 2 ** 5 is beyond the longest wait already.
-    wait = min(FIRST_WAIT * 2 ** min(beyond, 5), LONGEST_WAIT)
+    wait: timedelta = min(FIRST_WAIT * 2 ** min(beyond, 5), LONGEST_WAIT)
     return max(failures[0] + wait - now, timedelta())
 
 

@@ -36,22 +36,28 @@ def is_required(user: Any) -> bool:
     return bool(roles) and user.groups.filter(name__in=roles).exists()
 
 
-def draft_of(user: Any) -> TOTPDevice:
-    """Return the app that a user is about to add; the same until it is confirmed."""
-    found = TOTPDevice.objects.filter(user=user, confirmed=False).first()
-    return found or TOTPDevice.objects.create(user=user, name="app", confirmed=False)
+def draft_of(user: Any, key: int | None) -> TOTPDevice:
+    """Return the app that a user is about to add: `key`'s, if that is still to be had.
+
+    Whoever knows the password alone may have seen an earlier one's secret: the key is
+    kept in the session, and a new session gets a new secret.
+    """
+    drafts = TOTPDevice.objects.filter(user=user, confirmed=False)
+    if (found := drafts.filter(pk=key).first()) is not None:
+        return found
+    drafts.delete()
+    return TOTPDevice.objects.create(user=user, name="app", confirmed=False)
 
 
-def confirm(user: Any, code: str) -> list[str] | None:
-    """Take the app whose code this is; return recovery codes, None if it is not."""
-    draft = draft_of(user)
+def confirm(draft: TOTPDevice, code: str) -> list[str] | None:
+    """Take an app whose code this is; return recovery codes, None if it is not."""
     if not draft.verify_token(_digits(code)):
         return None
     with transaction.atomic():
-        TOTPDevice.objects.filter(user=user).exclude(pk=draft.pk).delete()
+        TOTPDevice.objects.filter(user=draft.user).exclude(pk=draft.pk).delete()
         draft.confirmed = True
         draft.save(update_fields=["confirmed"])
-        return recovery_make(user)
+        return recovery_make(draft.user)
 
 
 def accepts(user: Any, code: str) -> bool:
@@ -92,7 +98,7 @@ def reset(user: Any) -> bool:
     """Forget a user's app and recovery codes; say whether there were any."""
     with transaction.atomic():
         apps = TOTPDevice.objects.filter(user=user)
-        had = apps.filter(confirmed=True).exists()
+        had = bool(apps.filter(confirmed=True).exists())
         apps.delete()
         StaticDevice.objects.filter(user=user).delete()
     return had

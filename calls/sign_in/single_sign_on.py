@@ -58,7 +58,7 @@ class _Provider(DjangoOAuth2App):  # type: ignore[misc] # Authlib has no types
         """Return the discovery document; refuse one that is somebody else's."""
         document: dict[str, Any] = super().load_server_metadata()
         if document.get("issuer") != settings.OIDC_ISSUER:
-            self.server_metadata = {}
+            self.server_metadata: dict[str, Any] = {}
             log.error("single sign-on: the discovery document names another issuer")
             raise NotSignedInError(_("The identity provider is not the one expected."))
         # The token's algorithm is our choice: never none, never a shared secret.

@@ -26,6 +26,7 @@ from calls.sign_in.pending import complete, pend, pending
 from calls.sign_in.sessions import EXPIRED
 
 NEXT = "sign_in_next"
+DRAFT = "sign_in_draft"
 
 
 def page(request: HttpRequest, template: str, title: str, **more: Any) -> HttpResponse:
@@ -137,16 +138,18 @@ def enrol(request: HttpRequest) -> HttpResponse:
     who: Any = user or request.user
     if second_factor.is_enrolled(who):
         return redirect("sign_in:code" if is_pending else "sign_in:second_factor")
+    draft = second_factor.draft_of(who, request.session.get(DRAFT))
+    request.session[DRAFT] = draft.pk
     form = CodeForm(request.POST or None)
     if form.is_valid():
-        codes = second_factor.confirm(who, form.cleaned_data["code"])
+        codes = second_factor.confirm(draft, form.cleaned_data["code"])
         if codes:
+            del request.session[DRAFT]
             if is_pending:
                 complete(request, who)
             _note(request, who, "second factor added")
             return _recovery(request, codes, next_page)
         form.add_error("code", _("That code is not right. Is the phone's clock?"))
-    draft = second_factor.draft_of(who)
     return page(
         request,
         "enrol.html",

@@ -31,13 +31,15 @@ from tests.seed import migrate  # noqa: E402
 OTHERS = (
     "/admin/password_change/",
     "/admin/password_change/done/",
+    "/admin/second-factor/",
+    "/admin/login/enrol/",
     "/admin/calls/call/place/?from=nobody",
     "/admin/calls/answerrule/forecast/?from=%2B12065550100&to=%2B18005550199",
     "/admin/calls/call/?q=nothing+like+it",
     "/admin/calls/call/said/?q=refund",
 )
 # Without rows these say something else than with.
-SAME_WHEN_EMPTY = ("/add/", "/password_change/")
+SAME_WHEN_EMPTY = ("/add/", "/password_change/", "/second-factor/", "/enrol/")
 
 
 def main() -> None:

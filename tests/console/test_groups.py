@@ -1,6 +1,7 @@
 """The six groups, over upgrades, and what administrators may not make of them."""
 
 import importlib
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -9,7 +10,7 @@ from django.contrib.auth.models import Group, Permission, User
 from django.core.management import call_command
 from django.db import connection
 
-from calls.groups import RIGHTS, groups_make, rights_note
+from calls.groups import RIGHTS, groups_make, rights_markdown, rights_note
 from tests.console.conftest import logged_in
 from tests.factories import UserFactory, member_of
 
@@ -83,3 +84,10 @@ def test_the_page_of_groups_shows_what_each_role_is_made_with() -> None:
     page = logged_in(member_of("administrator")).get("/admin/auth/group/")
 
     assert '<th scope="col">archivist</th>' in page.content.decode()
+
+
+def test_the_documentation_has_the_table_that_the_groups_are_made_of() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "people.md").read_text()
+
+    # Not so? `manage.py roles` prints it.
+    assert f"<!-- roles -->\n{rights_markdown()}\n<!-- /roles -->" in page

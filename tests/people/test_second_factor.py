@@ -42,7 +42,8 @@ def ada() -> User:
 
 @pytest.fixture
 def codes(ada: User) -> list[str]:
-    found = second_factor.confirm(ada, shown_by(second_factor.draft_of(ada)))
+    draft = second_factor.draft_of(ada, None)
+    found = second_factor.confirm(draft, shown_by(draft))
     assert found
     # The code of this half minute is spent.
     TOTPDevice.objects.update(last_t=-1)
@@ -52,6 +53,13 @@ def codes(ada: User) -> list[str]:
 def with_password(client: Client) -> Any:
     form = {"username": "ada", "password": "secret"}
     return client.post("/admin/login/?next=/admin/inbox/", form)
+
+
+def sent_to(client: Client) -> str:
+    """Where one is led who wants to type a code."""
+    answer: Any = client.get(CODE)
+    url: str = answer.url
+    return url
 
 
 def is_in(client: Client) -> bool:
@@ -69,7 +77,8 @@ def test_the_password_alone_opens_nothing_and_the_code_everything() -> None:
     assert not is_in(client)
     patient()
     key = client.session.session_key
-    right = client.post(CODE, {"code": shown_by(TOTPDevice.objects.get())})
+    code = shown_by(TOTPDevice.objects.get())
+    right: Any = client.post(CODE, {"code": code})
 
     assert right.url == "/admin/inbox/"
     assert is_in(client)
@@ -121,9 +130,9 @@ def test_the_way_from_password_to_code_is_open_for_ten_minutes(
 ) -> None:
     client, now = Client(), time.time()
     with_password(client)
-    monkeypatch.setattr(pending.time, "time", lambda: now + pending.SECONDS + 1)
+    monkeypatch.setattr(time, "time", lambda: now + pending.SECONDS + 1)
 
-    assert client.get(CODE).url == "/admin/login/"
+    assert sent_to(client) == "/admin/login/"
 
 
 @pytest.mark.usefixtures("codes")
@@ -133,7 +142,7 @@ def test_a_new_password_closes_the_way_to_the_code(ada: User) -> None:
     ada.set_password("another one")
     ada.save()
 
-    assert client.get(CODE).url == "/admin/login/"
+    assert sent_to(client) == "/admin/login/"
 
 
 def test_a_role_that_needs_one_adds_an_app_before_it_is_in(
@@ -147,11 +156,25 @@ def test_a_role_that_needs_one_adds_an_app_before_it_is_in(
     assert "style=" not in page[page.index("<svg") : page.index("</svg>")]
     assert not is_in(client)
 
-    done = client.post(ENROL, {"code": shown_by(second_factor.draft_of(ada))})
+    done = client.post(ENROL, {"code": shown_by(TOTPDevice.objects.get())})
 
     assert len(done.context["codes"]) == second_factor.RECOVERY_CODES
     assert is_in(client)
     assert second_factor.accepts(ada, done.context["codes"][0])
+
+
+def test_a_secret_that_another_session_was_shown_is_not_added(
+    ada: User, settings: Any
+) -> None:
+    settings.TOTP_ROLES = ["administrator"]
+    secrets = []
+    for client in (Client(), Client()):
+        with_password(client)
+        secrets.append(client.get(ENROL).context["secret"])
+        assert client.get(ENROL).context["secret"] == secrets[-1]
+
+    assert len(set(secrets)) == 2
+    assert TOTPDevice.objects.count() == 1
 
 
 def test_superusers_are_administrators_and_others_need_none(settings: Any) -> None:

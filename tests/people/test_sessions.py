@@ -68,7 +68,7 @@ def test_signing_in_makes_a_new_key() -> None:
     session = client.session
     session["before"] = True
     session.save()
-    client.cookies["sessionid"] = session.session_key
+    client.cookies["sessionid"] = str(session.session_key)
 
     client.post("/admin/login/", {"username": "ada", "password": "secret"})
 
