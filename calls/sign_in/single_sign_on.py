@@ -51,7 +51,7 @@ class Claims:
     roles: frozenset[str]
 
 
-class _Provider(DjangoOAuth2App):  # type: ignore[misc] # Authlib has no types
+class _Provider(DjangoOAuth2App):
     """The provider, trusted for what its own document says, and no more."""
 
     def load_server_metadata(self) -> dict[str, Any]:
@@ -66,7 +66,7 @@ class _Provider(DjangoOAuth2App):  # type: ignore[misc] # Authlib has no types
         return document
 
 
-class _OAuth(OAuth):  # type: ignore[misc] # Authlib has no types
+class _OAuth(OAuth):
     oauth2_client_cls = _Provider
 
 
