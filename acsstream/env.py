@@ -129,9 +129,11 @@ class Env:
         self.problems.append(f"{name}: {raw!r} is not one of {', '.join(choices)}")
         return default
 
-    def words(self, name: str, default: str = "", *, purpose: str) -> list[str]:
+    def words(
+        self, name: str, default: str = "", *, shown: str = "", purpose: str
+    ) -> list[str]:
         """Return the comma-separated words of `name`."""
-        self._declare(name, "list", default, purpose)
+        self._declare(name, "list", shown or default, purpose)
         raw = self._raw(name) or default
         return [word.strip() for word in raw.split(",") if word.strip()]
 

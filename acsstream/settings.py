@@ -188,6 +188,7 @@ TOTP_ROLES = [
     for role in env.words(
         "ACSSTREAM_TOTP_ROLES",
         "none" if DEBUG else "administrator",
+        shown="administrator",
         purpose="Roles whose local accounts need a code from an app beside the"
         " password; superusers count as administrator. `none`: nobody; the default"
         " while DEBUG is on.",
