@@ -146,6 +146,13 @@ def inbox(page: Page, console: str) -> bool:
     return answer is not None and answer.ok
 
 
+def systems(page: Page, console: str) -> bool:
+    """Show which processes run where, and what they say of themselves."""
+    page.goto(f"{console}/admin/systems/")
+    page.locator(".console-systems table").first.wait_for()
+    return True
+
+
 def archive(page: Page, console: str) -> bool:
     """Show the list of calls."""
     page.goto(f"{console}/admin/calls/call/")
@@ -216,6 +223,7 @@ WHILE_LIVE: dict[str, Shot] = {
     "call-live": live_call,
     "captions": captions,
     "inbox": inbox,
+    "systems": systems,
 }
 WHEN_OVER: dict[str, Shot] = {
     "archive": archive,

@@ -16,6 +16,7 @@ from calls.backlog import storage_backlog
 from calls.health.asking import Part
 from calls.health.faults import database_fault, migrations_waiting, redis_fault
 from calls.health.findings import Finding, Level
+from calls.health.trust import check_audit, check_doors
 from calls.journal_backlog import journal_backlog
 from calls.live import LiveBacklog, LiveProcess, live_processes
 from calls.processes import ProcessNote, is_fresh, process_notes
@@ -330,6 +331,13 @@ def parts() -> tuple[Part, ...]:
         Part("ingest", check_ingest, _silent("ingest", NO_REDIS)),
         Part("workers", check_workers, _silent("workers", NO_REDIS)),
         Part("beat", check_beat, _no_beat(NO_REDIS)),
+        Part("doors", check_doors, _silent("doors", "Settings cannot be read.")),
+        Part(
+            "audit",
+            check_audit,
+            _silent("audit", "The database cannot be asked for it."),
+            keep=30.0,
+        ),
     )
 
 

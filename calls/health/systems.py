@@ -37,6 +37,8 @@ TITLES: dict[str, str | Promise] = {
     "workers": gettext_lazy("Workers"),
     "beat": gettext_lazy("Beat"),
     "storage": gettext_lazy("Storage"),
+    "doors": gettext_lazy("Doors for machines"),
+    "audit": gettext_lazy("Audit log"),
     "keys": gettext_lazy("Keys of ACS"),
 }
 # As the page's signs know them.

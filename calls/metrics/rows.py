@@ -16,7 +16,15 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 
 from calls.backlog import storage_backlog
 from calls.metrics.families import by_state, gauge, value
-from calls.models import Alarm, AlarmKind, Call, Severity, StreamCommand, StreamingState
+from calls.models import (
+    Alarm,
+    AlarmKind,
+    AuditCheck,
+    Call,
+    Severity,
+    StreamCommand,
+    StreamingState,
+)
 from calls.models.call import LIVE_STATES, ArchiveState
 from calls.models.control import OPEN_COMMAND_STATES
 
@@ -32,6 +40,7 @@ def row_metrics() -> Iterator[Metric]:
             *_archive(),
             *_storage(),
             *_commands(),
+            _audit(),
             _alarms(),
         ]
     except DatabaseError:
@@ -89,6 +98,15 @@ def _storage() -> Iterator[GaugeMetricFamily]:
         ),
     ):
         yield value(name, text, figure)
+
+
+def _audit() -> GaugeMetricFamily:
+    last = AuditCheck.objects.first()
+    return value(
+        "audit_faults",
+        "Findings of the last look along the audit log's chain.",
+        last.faults if last else 0,
+    )
 
 
 def _commands() -> Iterator[GaugeMetricFamily]:

@@ -8,6 +8,9 @@ import redis
 from django.test import Client
 
 from calls.health import checks
+from calls.health.findings import Level
+from calls.health.trust import check_audit
+from calls.models import AuditCheck
 from calls.processes import KEY, Noter
 from tests.console.snapshots import publish, snapshot
 from tests.factories import UserFactory, member_of
@@ -95,6 +98,28 @@ def test_says_what_it_cannot_know_without_redis(url: str, settings: Any) -> None
     assert page.context["systems"].processes is None
     assert "1 thing keeps the console from its work." in html
     assert "nobody knows which processes run" in html
+
+
+def test_says_which_door_stands_open(url: str, settings: Any) -> None:
+    settings.MEDIA_AUTH, settings.CALLBACK_AUTH = "log_only", "required"
+
+    lines = {line.title: line for line in shown(browser_of(member_of("viewer"))).lines}
+
+    assert lines["Doors for machines"].word == "Warning:"
+    assert "ACSSTREAM_MEDIA_AUTH is log_only." in lines["Doors for machines"].says
+    assert "CALLBACK" not in lines["Doors for machines"].says
+
+
+def test_says_that_the_audit_log_was_touched() -> None:
+    AuditCheck.objects.create(
+        is_whole=True, sequence=7, hash="0" * 64, faults=1, words="entry 3 was changed"
+    )
+
+    # Not by the page: it asks in a thread, which does not see this transaction.
+    found = check_audit()
+
+    assert found.level is Level.WARNING
+    assert found.says == "The audit log is not intact: entry 3 was changed"
 
 
 def test_is_for_those_who_may_see_processes(url: str) -> None:
