@@ -97,6 +97,15 @@ def test_the_example_holds_no_secret() -> None:
     }
 
 
+def test_no_comment_is_part_of_a_value_to_systemd() -> None:
+    guide = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
+
+    lines = re.findall(r"^(?:    |#)?([A-Z_]+=.*)$", guide + EXAMPLE, re.MULTILINE)
+
+    assert "SECRET_KEY_FILE=/etc/acsstream/secret_key" in lines
+    assert [line for line in lines if " #" in line] == []
+
+
 def test_a_worker_finishes_the_journals_of_its_nodes_ingest() -> None:
     ingest, worker = SERVICES["ingest"], SERVICES["recordings"]
 
