@@ -46,7 +46,11 @@ def node_must_be_lost(node: str, now: datetime) -> None:
         node=node, stopped_at=None, renewed_at__gte=since
     )
     if lives.exists():
-        raise NodeLivesError(f"an ingest process of {node} renews its lease")
+        seconds = f"{2 * settings.LEASE_SECONDS:g}"
+        raise NodeLivesError(
+            f"an ingest process of {node} renews its lease. If it is one that has taken"
+            f" its place and its name, stop its ingest, and try again in {seconds} s"
+        )
 
 
 def journals_rescue(node: str, folder: Path) -> Iterator[Rescued]:
