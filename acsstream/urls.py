@@ -1,8 +1,10 @@
 """HTTP routes of the web process."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.http import Http404
+from django.urls import include, path, re_path
 from django.views.decorators.cache import cache_control
+from django.views.defaults import page_not_found
 from django.views.generic import RedirectView
 from django.views.i18n import JavaScriptCatalog
 
@@ -20,5 +22,7 @@ urlpatterns = [
     path("admin/inbox/", include("calls.admin.inbox")),
     path("admin/preflight/", include("calls.admin.preflight")),
     path("admin/systems/", include("calls.admin.systems")),
+    # The admin's own fails over an id that is none; no row has a page elsewhere.
+    re_path("^admin/r/", page_not_found, {"exception": Http404()}, name="view_on_site"),
     path("admin/", admin.site.urls),
 ]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Group
+from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -232,6 +233,13 @@ def test_shows_hostile_names_as_text(operator: Client, model: type[Any]) -> None
 def test_turns_away_ids_that_are_none(operator: Client, hostile: str) -> None:
     response = operator.get(f"{list_url(Call)}{hostile}/change/")
     assert response.status_code in (302, 404)
+
+
+@pytest.mark.parametrize("rest", ["1", NOBODYS_ID, "a/b"])
+def test_no_id_leads_to_a_page_elsewhere(operator: Client, rest: str) -> None:
+    kind = ContentType.objects.get_for_model(Call).pk
+
+    assert operator.get(f"/admin/r/{kind}/{rest}/").status_code == 404
 
 
 def test_makes_groups_once_and_leaves_them_alone(db: None) -> None:

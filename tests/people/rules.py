@@ -108,6 +108,7 @@ ROUTES: Final[dict[str, Rule | str]] = {
     # Neither is used: no form of ours completes, no model has a page elsewhere.
     "admin:autocomplete": NOBODY,
     "admin:view_on_site": NOBODY,
+    "view_on_site": NOBODY,
     "admin:app_list": Rule(CALL, names={"app_label": "calls"}),
     "/admin/(?P<url>.*)$": NOBODY,
     # The archive.
