@@ -9,6 +9,8 @@ import secrets
 import socket
 from pathlib import Path
 
+from celery.schedules import crontab
+
 from acsstream.env import Env, Secret
 from acsstream.logs import logging_config
 from acsstream.unfold import UNFOLD as UNFOLD
@@ -318,6 +320,12 @@ CELERY_BEAT_SCHEDULE = {
         "task": "calls.check_audit",
         "schedule": 3600.0,
         "options": {"expires": 3599},
+    },
+    # By the clock: a beat that is started anew each day does it, too.
+    "clear-sessions": {
+        "task": "calls.clear_sessions",
+        "schedule": crontab(hour=3, minute=17),
+        "options": {"expires": 3600},
     },
     "note-trend": {
         "task": "calls.note_trend",

@@ -6,6 +6,7 @@ What they do is in `calls.control` and `calls.reconcile`.
 from uuid import UUID
 
 from celery import shared_task
+from django.core.management import call_command
 from django.utils import timezone
 
 from calls import control
@@ -67,6 +68,12 @@ def note_trend() -> None:
 def reap_audit() -> None:
     """Note the ends of listening and speaking that a dead process did not."""
     ends_note(timezone.now())
+
+
+@shared_task(name="calls.clear_sessions", ignore_result=True)
+def clear_sessions() -> None:
+    """Remove the rows of sign-ins that are over."""
+    call_command("clearsessions")
 
 
 @shared_task(name="calls.check_audit", ignore_result=True)

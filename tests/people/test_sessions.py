@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.contrib.sessions.backends.db import SessionStore
 from django.test import Client
 
+from calls import tasks
 from calls.sign_in import sessions
 from calls.sign_in.sessions import BEGAN, USED
 from streaming.viewing import viewer_of
@@ -74,3 +76,18 @@ def test_signing_in_makes_a_new_key() -> None:
 
     assert client.session.session_key != session.session_key
     assert client.session["_auth_user_id"]
+
+
+def test_beat_has_sign_ins_that_are_over_removed(
+    browser: Client, settings: Any
+) -> None:
+    over = SessionStore()
+    over.set_expiry(-1)
+    over.save()
+    due = {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}
+
+    assert tasks.clear_sessions.name in due
+    tasks.clear_sessions.apply(throw=True)
+
+    assert not over.exists(str(over.session_key))
+    assert over.exists(str(browser.session.session_key))
