@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import DatabaseError, transaction
 from django.utils import timezone
 
-from calls.alarms.raising import recording_failed
+from calls.alarms.raising import recording_failed, recording_told
 from calls.alarms.storing import storage_refused, storage_worked
 from calls.assembly import Assembly, NotYetError
 from calls.backlog import retry_at
@@ -207,9 +207,15 @@ def _settle_without_journals(call_id: UUID) -> None:
         words = f"{missing} journals are not on node {settings.NODE}"
         _fail(call_id, JournalError(words))
     elif Recording.objects.filter(call_id=call_id).exists():
+        was_failed = call.filter(archive_state=ArchiveState.FAILED).exists()
         call.update(
-            archive_state=ArchiveState.FINISHED, archive_error="", archive_attempts=0
+            archive_state=ArchiveState.FINISHED,
+            archive_error="",
+            archive_attempts=0,
+            archive_retry_at=None,
         )
+        if was_failed:
+            recording_told(call_id, at=timezone.now())
         parts_remove(call_id)
 
 
@@ -219,10 +225,7 @@ def _finish(call_id: UUID, folder: Path, paths: list[Path]) -> Finished:
         work = Assembly(call_id, scratch, stack, is_text=all(map(_is_text, paths)))
         work.replay.run(paths)
         work.store()
-    for path in paths:
-        path.unlink(missing_ok=True)
-    parts_remove(call_id)
-    storage_worked(at=timezone.now())
+    _tidy(call_id, paths)
     packets = sum(count.packets for count in work.replay.counts)
     log.info(
         "call %s: finished %d tracks, %d packets from %d journals",
@@ -232,6 +235,20 @@ def _finish(call_id: UUID, folder: Path, paths: list[Path]) -> Finished:
         len(paths),
     )
     return Finished(len(paths), len(work.files), packets)
+
+
+def _tidy(call_id: UUID, paths: list[Path]) -> None:
+    """Remove what is needless now that the recordings are committed.
+
+    Whatever goes wrong here is no failure of the call: sweeps come back for what stays.
+    """
+    try:
+        for path in paths:
+            path.unlink(missing_ok=True)
+        parts_remove(call_id)
+        storage_worked(at=timezone.now())
+    except Exception:
+        log.exception("call %s: it is finished, and not all tidied up", call_id)
 
 
 def _is_text(path: Path) -> bool:

@@ -246,23 +246,31 @@ def parts_remove(call_id: UUID, *, is_sure: bool = False) -> bool:
     False if the storage does not let them go: the sweep tries again. `is_sure`: there
     are parts, whatever the rows say.
     """
+    try:
+        _parts_remove(call_id, is_sure=is_sure)
+    except OSError as exc:
+        log.warning("call %s: parts stay for now: %s", call_id, exc)
+        return False
+    except Exception:
+        # Every storage has errors of its own, and what is finished stays so.
+        log.exception("call %s: parts stay for now", call_id)
+        return False
+    return True
+
+
+def _parts_remove(call_id: UUID, *, is_sure: bool) -> None:
     kept = Connection.objects.filter(
         call_id=call_id, journal_state=Connection.JournalState.KEPT
     )
     if not is_sure:
         kept = kept.filter(rolled_at__isnull=False)
     for connection_id in list(kept.values_list("pk", flat=True)):
-        try:
-            for parts in parts_of(call_id, connection_id).values():
-                for part in parts:
-                    recording_delete(part.name)
-        except OSError as exc:
-            log.warning("call %s: parts stay for now: %s", call_id, exc)
-            return False
+        for parts in parts_of(call_id, connection_id).values():
+            for part in parts:
+                recording_delete(part.name)
         Connection.objects.filter(pk=connection_id).update(
             rolled_at=None, rolled_bytes=0
         )
-    return True
 
 
 def is_rescued(socket: Connection, header: JournalHeader) -> bool:
