@@ -2,7 +2,7 @@
 
 `journals_recover` needs nothing but the journals: with the database gone it rebuilds
 calls, participants, tracks and chunks from them. `archive_sweep` runs every few
-seconds and needs nobody to call it.
+seconds and needs nobody to call it; it gives journals that have no row one.
 """
 
 import logging
@@ -27,6 +27,7 @@ from calls.services import (
     calls_end_without_word,
     socket_lose,
 )
+from calls.strays import strays_adopt
 from calls.utterances import utterances_sweep
 
 log = logging.getLogger(__name__)
@@ -106,6 +107,8 @@ def archive_sweep(*, now: datetime) -> None:
     for process in _dead_processes(now):
         sockets_close(process, now=now)
     utterances_sweep(now)
+    # Before calls end and are finished: both go by rows.
+    strays_adopt(settings.JOURNAL_DIR, now)
     calls_end_without_word(now=now)
     for call_id in _unfinished(now):
         call_finish_soon(call_id)
