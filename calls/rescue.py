@@ -15,9 +15,11 @@ from pathlib import Path
 from uuid import UUID
 
 from django.conf import settings
+from redis.exceptions import RedisError
 
 from calls.journal import JournalError, read
 from calls.models import Connection, IngestProcess
+from calls.processes import FRESH_SECONDS, is_fresh, process_notes
 from calls.rolling import FOLDER, Part, in_a_row, parts_of
 from calls.storage import recording_open, recordings_list
 
@@ -27,7 +29,7 @@ HALF = ".rescued"
 
 
 class NodeLivesError(Exception):
-    """The node is not lost: its processes renew their leases."""
+    """The node is not lost: processes of it live."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +42,38 @@ class Rescued:
 
 
 def node_must_be_lost(node: str, now: datetime) -> None:
-    """Raise `NodeLivesError` unless a node is long silent: its calls are its own."""
+    """Raise `NodeLivesError` unless a node is long silent: its calls are its own.
+
+    A worker may still finish what an ingest that has ended received, and has all of it.
+    """
     since = now - timedelta(seconds=2 * settings.LEASE_SECONDS)
     lives = IngestProcess.objects.filter(
         node=node, stopped_at=None, renewed_at__gte=since
     )
     if lives.exists():
-        raise NodeLivesError(f"an ingest process of {node} renews its lease")
+        raise NodeLivesError(
+            f"an ingest process of {node} renews its lease; if that is a new one of the"
+            f" same name, stop it for {2 * settings.LEASE_SECONDS:g} seconds"
+        )
+    if _has_worker(node, now):
+        raise NodeLivesError(
+            f"a worker of {node} lives, and finishes what is there; if that is a new"
+            f" one of the same name, stop it for {FRESH_SECONDS:g} seconds"
+        )
+
+
+def _has_worker(node: str, now: datetime) -> bool:
+    try:
+        notes = process_notes()
+    except (RedisError, OSError) as exc:
+        log.warning("nobody can say whether %s has a worker: %s", node, exc)
+        return False
+    return any(
+        note["kind"] == "worker"
+        and note["node"] == node
+        and is_fresh(note, now.timestamp())
+        for note in notes
+    )
 
 
 def journals_rescue(node: str, folder: Path) -> Iterator[Rescued]:
