@@ -49,6 +49,20 @@ def test_finds_a_journal_that_is_in_a_recording_already(folders: Path) -> None:
     assert calls_half_tidied(path.parent) == {call.id}
 
 
+def test_keeps_a_journal_that_has_more_than_the_recording(folders: Path) -> None:
+    call = call_ended()
+    path = journal(call.id, [audio(n) for n in range(10)])
+    whole = path.read_bytes()
+    # What was copied of it before its node was lost; the new one has the same name.
+    path.write_bytes(whole[: len(whole) // 2])
+    call_finish(call.id)
+    path.write_bytes(whole)
+
+    assert calls_half_tidied(path.parent) == set()
+    call_finish(call.id)
+    assert path.read_bytes() == whole
+
+
 def test_finds_scratch_folders_and_locks_that_nobody_holds(folders: Path) -> None:
     scratched, locked = uuid4(), uuid4()
     journals = journal(call_ended().id, [audio(0)]).parent
