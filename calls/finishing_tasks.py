@@ -10,13 +10,14 @@ from calls.finishing import NotYetError, call_finish
 from calls.locks import TakenError
 from calls.recovery import archive_sweep
 from calls.rolling import journals_roll
+from calls.services import ASKED_SECONDS
 from calls.storage_faults import StorageFaultError
 
 log = logging.getLogger(__name__)
 
 
 # A task that waited so long is dropped: the sweep has sent it again.
-@shared_task(name="calls.finish_call", bind=True, max_retries=30, expires=120)
+@shared_task(name="calls.finish_call", bind=True, max_retries=30, expires=ASKED_SECONDS)
 def finish_call(self: "Task[[str], None]", call_id: str) -> None:
     """Make a call's journals on this node into recordings.
 

@@ -7,16 +7,21 @@ seconds and needs nobody to call it; it gives journals that have no row one.
 
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Final, cast
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Exists, F, OuterRef, Q
+from redis.exceptions import RedisError
 
+from calls.batches import UNFINISHED
 from calls.finishing import Finished, NotYetError, call_finish, calls_half_tidied
 from calls.journal import is_live, scan
+from calls.live import redis_sync
 from calls.losses import call_losses, lost_seconds
 from calls.models import Call, Connection, IngestProcess
 from calls.models.call import LIVE_STATES, ArchiveState
@@ -34,6 +39,8 @@ log = logging.getLogger(__name__)
 
 # For what failed before calls said when to try again.
 FAILED_AGAIN_SECONDS = 600
+# Calls that one sweep asks recordings for, and that may wait in the queue of a node.
+MOST: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +117,32 @@ def archive_sweep(*, now: datetime) -> None:
     # Before calls end and are finished: both go by rows.
     strays_adopt(settings.JOURNAL_DIR, now)
     calls_end_without_word(now=now)
-    for call_id in _unfinished(now):
-        call_finish_soon(call_id)
+    _finish_soon(_unfinished(now))
     for call_id in calls_half_tidied(settings.JOURNAL_DIR):
         call_finish_here(call_id)
     # Last: it may wait for the storage.
     rolling_sweep(now)
+
+
+def _finish_soon(calls: list[UUID]) -> None:
+    """Ask for recordings, but not on nodes that do not take what waits for them.
+
+    A node that is lost, or has no worker, must not fill Redis.
+    """
+    sockets = Connection.objects.filter(call_id__in=calls, journal_state__in=UNFINISHED)
+    nodes = set(sockets.order_by().values_list("node", flat=True))
+    full: list[str] = []
+    # Redis is away: then nothing can be sent either.
+    with suppress(RedisError, OSError):
+        full = [node for node in nodes if recordings_waiting(node) >= MOST]
+    for call_id in calls:
+        call_finish_soon(call_id, but_on=full)
+
+
+def recordings_waiting(node: str) -> int:
+    """Return how many tasks nobody has taken from a node's queue yet."""
+    with redis_sync() as client:
+        return cast(int, client.llen(f"recordings.{node}"))
 
 
 def _dead_processes(now: datetime) -> list[IngestProcess]:
@@ -181,12 +208,16 @@ def _journal(socket: Connection) -> Path:
 def _unfinished(now: datetime) -> list[UUID]:
     """Return calls with journals to finish: ended, or long without a socket.
 
+    Not all at once, and first those that have waited for longest to be asked for.
     What failed is tried again after a while, for ever: its audio is in journals, and
     whatever refused it (a storage that was down, a full disk) may have been mended.
     """
     quiet = now - timedelta(seconds=settings.FINISH_GRACE)
     waiting = Call.objects.filter(
-        Q(archive_state__in=(ArchiveState.LIVE, ArchiveState.PENDING))
+        (
+            Q(archive_state__in=(ArchiveState.LIVE, ArchiveState.PENDING))
+            & (Q(archive_retry_at=None) | Q(archive_retry_at__lte=now))
+        )
         | Q(archive_state=ArchiveState.FAILED, archive_retry_at__lte=now)
         | Q(
             archive_state=ArchiveState.FAILED,
@@ -194,10 +225,11 @@ def _unfinished(now: datetime) -> list[UUID]:
             archive_failed_at__lt=now - timedelta(seconds=FAILED_AGAIN_SECONDS),
         )
     )
-    waiting = waiting.exclude(connections__closed_at=None)
-    is_quiet = ~Q(connections__closed_at__gt=quiet)
-    return list(
-        waiting.filter(~Q(state__in=LIVE_STATES) | is_quiet)
-        .values_list("pk", flat=True)
-        .distinct()
+    journals = Connection.objects.filter(
+        call_id=OuterRef("pk"), journal_state__in=UNFINISHED
     )
+    waiting = waiting.exclude(connections__closed_at=None).filter(Exists(journals))
+    is_quiet = ~Q(connections__closed_at__gt=quiet)
+    waiting = waiting.filter(~Q(state__in=LIVE_STATES) | is_quiet)
+    due = waiting.order_by(F("archive_retry_at").asc(nulls_first=True), "pk")
+    return list(due.values_list("pk", flat=True)[:MOST])
