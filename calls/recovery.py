@@ -41,6 +41,8 @@ log = logging.getLogger(__name__)
 FAILED_AGAIN_SECONDS = 600
 # Calls that one sweep asks recordings for, and that may wait in the queue of a node.
 MOST: Final = 200
+# So long a process that ended is listed.
+PROCESSES_KEPT: Final = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,7 @@ def archive_sweep(*, now: datetime) -> None:
     """
     for process in _dead_processes(now):
         sockets_close(process, now=now)
+    IngestProcess.objects.filter(stopped_at__lt=now - PROCESSES_KEPT).delete()
     utterances_sweep(now)
     # Before calls end and are finished: both go by rows.
     strays_adopt(settings.JOURNAL_DIR, now)
@@ -157,7 +160,10 @@ def _dead_processes(now: datetime) -> list[IngestProcess]:
     owners = sockets.order_by("opened_at").values_list(
         "process_id", "node", "opened_at"
     )
-    known = {process.pk: process for process in IngestProcess.objects.all()}
+    of_sockets = IngestProcess.objects.filter(
+        pk__in=sockets.order_by().values("process_id")
+    )
+    known = {process.pk: process for process in of_sockets}
     dead = {process.pk: process for process in silent}
     for process_id, node, opened_at in owners:
         process = known.get(process_id) if process_id else None

@@ -409,6 +409,20 @@ def test_closes_the_sockets_of_a_process_that_never_had_a_row(
     assert new.closed_at is None
 
 
+def test_processes_that_ended_long_ago_are_forgotten(
+    settings: Settings, now: datetime
+) -> None:
+    for days in (29, 31):
+        ended = process(settings, now - timedelta(days=days))
+        process_leave(ended.pk, now - timedelta(days=days))
+    lives = process(settings, now)
+
+    archive_sweep(now=now)
+
+    assert IngestProcess.objects.count() == 2
+    assert IngestProcess.objects.filter(pk=lives.pk).exists()
+
+
 def test_a_node_that_takes_no_tasks_does_not_fill_redis(
     settings: Settings,
     now: datetime,
