@@ -51,28 +51,30 @@ def node_must_be_lost(node: str, now: datetime) -> None:
         node=node, stopped_at=None, renewed_at__gte=since
     )
     if lives.exists():
+        seconds = f"{2 * settings.LEASE_SECONDS:g}"
         raise NodeLivesError(
-            f"an ingest process of {node} renews its lease; if that is a new one of the"
-            f" same name, stop it for {2 * settings.LEASE_SECONDS:g} seconds"
+            f"an ingest process of {node} renews its lease. If it is one that has taken"
+            f" its place and its name, stop its ingest, and try again in {seconds} s"
         )
     if _has_worker(node, now):
         raise NodeLivesError(
-            f"a worker of {node} lives, and finishes what is there; if that is a new"
-            f" one of the same name, stop it for {FRESH_SECONDS:g} seconds"
+            f"a worker of {node} lives, and finishes what is there. If it is one that"
+            f" has taken its place and its name, stop it, and try again in"
+            f" {FRESH_SECONDS:g} s"
         )
 
 
 def _has_worker(node: str, now: datetime) -> bool:
+    """Say whether somebody finishes the calls of a node."""
     try:
         notes = process_notes()
     except (RedisError, OSError) as exc:
         log.warning("nobody can say whether %s has a worker: %s", node, exc)
         return False
     return any(
-        note["kind"] == "worker"
-        and note["node"] == node
-        and is_fresh(note, now.timestamp())
+        is_fresh(note, now.timestamp())
         for note in notes
+        if f"recordings.{node}" in note.get("queues", ())
     )
 
 

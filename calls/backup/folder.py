@@ -46,6 +46,8 @@ class Manifest(msgspec.Struct, frozen=True):
     # False: they were left where they are, in a storage that keeps copies itself.
     has_recordings: bool
     files: list[Kept]
+    # Names of recordings that rows have, and that the storage had not.
+    absent: list[str] = []
 
 
 class BackupFolder:
@@ -60,6 +62,8 @@ class BackupFolder:
             else {}
         )
         self._files: dict[str, Kept] = {}
+        # How many files are the earlier backup's own.
+        self.linked = 0
 
     def add(self, path: str, content: IO[bytes]) -> None:
         """Copy `content`; a file of that path is replaced."""
@@ -91,11 +95,16 @@ class BackupFolder:
             # Another file system, or one without links: copied instead.
             return False
         self._files[path] = known
+        self.linked += 1
         return True
 
     def size_of(self, path: str) -> int | None:
         """Return how long the file is that was added last under that path."""
         return self._files[path].size if path in self._files else None
+
+    def count(self, kind: str) -> int:
+        """Return how many files are in one of the folders of the backup."""
+        return sum(path.startswith(f"{kind}/") for path in self._files)
 
     @property
     def files(self) -> list[Kept]:

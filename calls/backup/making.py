@@ -1,13 +1,14 @@
 """Making a backup while calls run.
 
 The order is what makes it whole. Audio moves one way: from a journal into a recording,
-then a row names the recording, then the journal goes. So journals are copied before the
-database, and recordings after it: whatever the rows say of a call's audio, it is there
-as a journal, as a recording, or as both. Journals that have begun or grown meanwhile
-are copied once more behind the database, so that no row tells of one that is not there.
+then a row names the recording, then the journal goes. And when a socket comes to a call
+that was finished, other recordings take the place of those it had, which go. So
+journals and recordings are copied before the database and again after it: whatever the
+rows say of a call's audio, it is there as a journal, as a recording, or as both. At
+last the rows are asked what they name; what is not there even so is told.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -28,6 +29,8 @@ from calls.backup.folder import (
     Manifest,
 )
 from calls.journal_format import SUFFIX
+from calls.models import Connection, Prompt, Recording
+from calls.rolling import FOLDER
 from calls.software import SOFTWARE
 from calls.storage import recording_open, recording_size, recordings_list
 
@@ -39,20 +42,28 @@ def backup_make(
 ) -> Manifest:
     """Write a backup into `root`, a folder that is empty or not there yet.
 
-    Recordings never change: those that the backup `earlier` has are linked to its
-    copies. Raises `BackupError`; what was written until then has no manifest.
+    A file of recordings never changes: those that the backup `earlier` has are linked
+    to its copies. Raises `BackupError`; what was written until then has no manifest.
     """
     _make_room(root)
     folder = BackupFolder(root, earlier)
     _journals_copy(folder)
+    if has_recordings:
+        # Copies of journals that run are asked for once: those that go are not missed.
+        recorded = (name for name in _listed() if not name.startswith(f"{FOLDER}/"))
+        _files_copy(folder, recorded)
+        _files_copy(folder, _named())
     migrations = _migrations()
     folder.add_written(database.dump(root))
     say(f"Database: {connection.vendor}.")
     _journals_copy(folder)
-    say(f"Journals: {sum(one.path.startswith(JOURNALS) for one in folder.files)}.")
+    say(f"Journals: {folder.count(JOURNALS)}.")
+    absent: list[str] = []
     if has_recordings:
-        linked, copied = _recordings_copy(folder)
-        say(f"Recordings and prompts: {copied} files copied, {linked} linked.")
+        absent = _files_copy(folder, _named())
+        _files_copy(folder, _listed())
+        found = folder.count(RECORDINGS)
+        say(f"Recordings and prompts: {found} files, {folder.linked} of them linked.")
     _key_copy(folder, say)
     manifest = Manifest(
         version=VERSION,
@@ -63,6 +74,7 @@ def backup_make(
         key=key_word(str(settings.SECRET_KEY)),
         has_recordings=has_recordings,
         files=folder.files,
+        absent=absent,
     )
     folder.seal(manifest)
     return manifest
@@ -97,27 +109,46 @@ def _journals_copy(folder: BackupFolder) -> None:
                     folder.add(path, file)
 
 
-def _recordings_copy(folder: BackupFolder) -> tuple[int, int]:
-    """Copy everything in the storage of recordings; return how many were linked."""
-    linked = copied = 0
+def _listed() -> Iterator[str]:
+    """Yield everything in the storage of recordings."""
     try:
-        for name in (name for names in recordings_list() for name in names):
-            path = f"{RECORDINGS}/{name}"
-            # A file that is being written goes, and comes under its own name.
-            with suppress(FileNotFoundError):
-                if folder.link(path, recording_size(name)):
-                    linked += 1
-                    continue
-                with recording_open(name) as file:
-                    folder.add(path, file)
-                copied += 1
+        for names in recordings_list():
+            yield from names
     except NotImplementedError:
         words = (
             "this storage of recordings cannot list what it has: back it up by its own"
             " means, and here use --without-recordings"
         )
         raise BackupError(words) from None
-    return linked, copied
+
+
+def _named() -> Iterator[str]:
+    """Yield every file that a row names."""
+    rows = (
+        Recording.objects.values_list("audio", "peaks", "manifest", "leftovers"),
+        Connection.objects.exclude(leftovers="").values_list("leftovers"),
+        Prompt.objects.values_list("audio_16k", "audio_24k"),
+    )
+    for table in rows:
+        for names in table.order_by().iterator():
+            yield from filter(None, names)
+
+
+def _files_copy(folder: BackupFolder, names: Iterable[str]) -> list[str]:
+    """Copy the stored files that the backup lacks; return those that are not there."""
+    absent = []
+    for name in names:
+        path = f"{RECORDINGS}/{name}"
+        if folder.size_of(path) is not None:
+            continue
+        try:
+            if not folder.link(path, recording_size(name)):
+                with recording_open(name) as file:
+                    folder.add(path, file)
+        except FileNotFoundError:
+            # One that is being written, or was replaced: listed, it is no loss.
+            absent.append(name)
+    return absent
 
 
 def _key_copy(folder: BackupFolder, say: Say) -> None:

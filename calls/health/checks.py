@@ -226,8 +226,9 @@ def check_workers() -> Finding:
     if missing:
         says = _("No worker reads %(queues)s.") % {"queues": ", ".join(missing)}
         do = _(
-            "Start `celery -A acsstream worker` on each node of ingest, with that"
-            " node's ACSSTREAM_NODE. Until then no order is sent and no recording made."
+            "acsstream: start `celery -A acsstream worker -Q acsstream`; until then no"
+            " call is answered. recordings.<node>: start it with `-X acsstream` on that"
+            " node, with its ACSSTREAM_NODE; until then none of its recordings is made."
         )
         return Finding("workers", Level.WARNING, says, do, figures)
     says = _("Every queue has a worker: %(queues)s.") % {"queues": ", ".join(wanted)}

@@ -78,13 +78,15 @@ def check_workers() -> Outcome:
     if not answers:
         return red(
             "No worker answers: no order reaches ACS and no recording is made.",
-            "Start `celery -A acsstream worker`, with the same REDIS_URL.",
+            "Start `celery -A acsstream worker -Q acsstream` for orders, and"
+            " `-X acsstream` on each node of ingest, with the same REDIS_URL.",
         )
     read = {queue["name"] for queues in answers.values() for queue in queues}
     if missing := sorted({settings.CELERY_TASK_DEFAULT_QUEUE, *_queues()} - read):
         return red(
             f"Workers answer, but none reads {', '.join(missing)}.",
-            "Start a worker on each node of ingest, with that node's ACSSTREAM_NODE.",
+            "Start a worker with `-Q acsstream` for orders, and one with"
+            " `-X acsstream` on each node of ingest, with that node's ACSSTREAM_NODE.",
         )
     names = ", ".join(sorted(answers))
     many = "worker answers" if len(answers) == 1 else "workers answer"

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,8 @@ from calls.backup.folder import (
     inside,
     manifest_read,
 )
-from calls.storage import recording_save
+from calls.storage import recording_delete, recording_save
+from tests import factories
 
 
 def written(root: Path, earlier: Path | None = None) -> BackupFolder:
@@ -135,6 +137,54 @@ def test_what_is_finished_or_begins_during_the_dump_is_in_the_backup(
         "journals/second.journal",
         "recordings/first.flac",
     }
+
+
+@pytest.mark.django_db
+def test_a_recording_that_is_replaced_during_the_dump_is_in_the_backup(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.JOURNAL_DIR = tmp_path / "journals"
+    settings.STORAGES = settings.STORAGES | {"recordings": folder_of(tmp_path / "kept")}
+    recording_save("before.flac", io.BytesIO(b"until it was dialled again"))
+
+    def dump(folder: Path) -> str:
+        """Let other recordings take the place of those that the rows name."""
+        (folder / "database.sqlite3").write_bytes(b"rows that name before.flac")
+        recording_save("after.flac", io.BytesIO(b"all of it"))
+        recording_delete("before.flac")
+        return "database.sqlite3"
+
+    monkeypatch.setattr("calls.backup.database.dump", dump)
+
+    call_command("backup", str(tmp_path / "backup"), stdout=io.StringIO())
+
+    kept = {one.path for one in manifest_read(tmp_path / "backup").files}
+    assert kept >= {"recordings/before.flac", "recordings/after.flac"}
+
+
+@pytest.mark.django_db
+def test_a_recording_that_a_row_names_and_the_storage_lacks_is_told(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.JOURNAL_DIR = tmp_path / "journals"
+    settings.STORAGES = settings.STORAGES | {"recordings": folder_of(tmp_path / "kept")}
+    recording = factories.RecordingFactory.create()
+    for name in (recording.peaks, recording.manifest):
+        recording_save(name, io.BytesIO(b"{}"))
+    monkeypatch.setattr("calls.backup.database.dump", rows_written)
+
+    with pytest.raises(CommandError, match=re.escape(recording.audio)) as told:
+        call_command("backup", str(tmp_path / "backup"), stdout=io.StringIO())
+
+    assert told.value.returncode == 1
+    manifest = manifest_read(tmp_path / "backup")
+    assert manifest.absent == [recording.audio]
+    assert list(faults(tmp_path / "backup", manifest)) == []
+
+
+def rows_written(folder: Path) -> str:
+    (folder / "database.sqlite3").write_bytes(b"rows")
+    return "database.sqlite3"
 
 
 def folder_of(path: Path) -> dict[str, object]:

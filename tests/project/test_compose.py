@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from collections.abc import Callable
 from fnmatch import fnmatch
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,7 +10,10 @@ from typing import Any
 
 import pytest
 import yaml
+from celery.app.amqp import Queues
+from celery.bin.worker import worker as celery_worker
 from django.core.management import get_commands
+from kombu import Queue
 
 from acsstream.settings import LONGEST_DRAIN, env
 
@@ -18,7 +22,7 @@ COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
-OURS = ("web", "ingest", "worker", "beat", "migrate")
+OURS = ("web", "ingest", "worker", "recordings", "beat", "migrate")
 # Known to the images of others, or to the emulator.
 FOREIGN = re.compile(r"POSTGRES_(USER|PASSWORD|DB)|ACSEMU_[A-Z_]+")
 
@@ -93,14 +97,60 @@ def test_the_example_holds_no_secret() -> None:
     }
 
 
+def test_no_comment_is_part_of_a_value_to_systemd() -> None:
+    guide = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
+
+    lines = re.findall(r"^(?:    |#)?([A-Z_]+=.*)$", guide + EXAMPLE, re.MULTILINE)
+
+    assert "SECRET_KEY_FILE=/etc/acsstream/secret_key" in lines
+    assert [line for line in lines if " #" in line] == []
+
+
 def test_a_worker_finishes_the_journals_of_its_nodes_ingest() -> None:
-    ingest, worker = SERVICES["ingest"], SERVICES["worker"]
+    ingest, worker = SERVICES["ingest"], SERVICES["recordings"]
 
     shared = set(ingest["volumes"]) & set(worker["volumes"])
     node = "ACSSTREAM_NODE"
 
     assert f"data:{ingest['environment']['ACSSTREAM_DATA_DIR']}" in shared
     assert ingest["environment"][node] == worker["environment"][node]
+
+
+def systemd_command(unit: str) -> list[str]:
+    text = (ROOT / "deploy" / "systemd" / f"acsstream-{unit}.service").read_text()
+    [line] = re.findall(r"^ExecStart=\S+/(celery .+)$", text, flags=re.MULTILINE)
+    # To systemd, %h is somebody's home.
+    return shlex.split(line.replace("%%", "%"))
+
+
+def queues_read(words: list[str]) -> set[str]:
+    """Return the queues that a worker reads, as Celery understands `words`."""
+    parsed = celery_worker.make_context("worker", words[4:], resilient_parsing=True)
+    queues = Queues([Queue("acsstream"), Queue("recordings.here")])
+    queues.select(parsed.params["queues"])
+    queues.deselect(parsed.params["exclude_queues"])
+    return set(queues.consume_from)
+
+
+@pytest.mark.parametrize("command_of", [command, systemd_command])
+def test_no_recording_holds_up_an_order(
+    command_of: Callable[[str], list[str]],
+) -> None:
+    read = {name: queues_read(command_of(name)) for name in ("worker", "recordings")}
+
+    assert read == {"worker": {"acsstream"}, "recordings": {"recordings.here"}}
+
+
+def test_the_workers_of_a_machine_have_names_of_their_own() -> None:
+    commands = [
+        kind(name)
+        for kind in (command, systemd_command)
+        for name in ("worker", "recordings")
+    ]
+
+    names = [words[words.index("--hostname") + 1] for words in commands]
+
+    assert names == ["orders@%h", "recordings@%h"] * 2
 
 
 def test_volumes_outlive_their_containers() -> None:

@@ -9,17 +9,23 @@ from calls import formats
 from calls.backup.folder import BackupError
 from calls.backup.making import backup_make
 
-USAGE = 2
+ABSENT, USAGE = 1, 2
+# So many names are enough to see what is wrong.
+SHOWN = 5
 
 
 class Command(BaseCommand):
-    """Reads, and writes into its folder alone. Exit code 2 if it could not."""
+    """Reads, and writes into its folder alone. Exit code 2 if it could not.
+
+    1 if it could, and the storage lacks files that rows name.
+    """
 
     help = (
         "Write database, journals, recordings, prompts and the generated key into a"
         " folder, while calls run. Journals of this node only: run it on each, with"
-        " --without-recordings on all but one. Exit code 0: the backup is whole; 2: it"
-        " is not, and has no manifest."
+        " --without-recordings on all but one. Exit code 0: the backup is whole; 1: it"
+        " has all that there is, and rows name recordings that there are not; 2: it is"
+        " not whole, and has no manifest."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -49,4 +55,13 @@ class Command(BaseCommand):
         except (BackupError, OSError) as exc:
             raise CommandError(f"No backup: {exc}.", returncode=USAGE) from exc
         size = formats.size(sum(one.size for one in manifest.files))
+        if manifest.absent:
+            names = ", ".join(manifest.absent[:SHOWN])
+            words = (
+                f"{len(manifest.files)} files, {size}, are kept. Rows name"
+                f" {len(manifest.absent)} that the storage of recordings lacks, such as"
+                f" {names}. Replaced at this moment, or lost: make another, and"
+                " manage.py verify_archive."
+            )
+            raise CommandError(words, returncode=ABSENT)
         self.stdout.write(f"Whole: {len(manifest.files)} files, {size}.")
