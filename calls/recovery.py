@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final, cast
 from uuid import UUID
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q
 from redis.exceptions import RedisError
 
@@ -25,6 +27,7 @@ from calls.live import redis_sync
 from calls.losses import call_losses, lost_seconds
 from calls.models import Call, Connection, IngestProcess
 from calls.models.call import LIVE_STATES, ArchiveState
+from calls.processes import is_fresh, process_notes
 from calls.rolling import rolling_sweep
 from calls.services import (
     call_finish_here,
@@ -41,6 +44,8 @@ log = logging.getLogger(__name__)
 FAILED_AGAIN_SECONDS = 600
 # Calls that one sweep asks recordings for, and that may wait in the queue of a node.
 MOST: Final = 200
+# What the queues of nodes are called.
+RECORDINGS: Final = "recordings."
 # So long a process that ended is listed.
 PROCESSES_KEPT: Final = timedelta(days=30)
 
@@ -110,21 +115,47 @@ def _recovered(call_id: UUID, done: Finished) -> Recovered:
 def archive_sweep(*, now: datetime) -> None:
     """Close what dead processes left open, then finish what can be finished.
 
-    What a finisher left on this node's disk is removed by the node itself; on other
-    nodes when the sweep next runs there.
+    What lies on a node's disk is looked after by that node (`node_sweep`).
     """
     for process in _dead_processes(now):
         sockets_close(process, now=now)
     IngestProcess.objects.filter(stopped_at__lt=now - PROCESSES_KEPT).delete()
     utterances_sweep(now)
     # Before calls end and are finished: both go by rows.
-    strays_adopt(settings.JOURNAL_DIR, now)
+    node_sweep(now)
+    for node in _nodes_with_workers(now) - {settings.NODE}:
+        transaction.on_commit(partial(_sweep_on, node))
     calls_end_without_word(now=now)
     _finish_soon(_unfinished(now))
-    for call_id in calls_half_tidied(settings.JOURNAL_DIR):
-        call_finish_here(call_id)
     # Last: it may wait for the storage.
     rolling_sweep(now)
+
+
+def node_sweep(now: datetime) -> None:
+    """Find what lies on this node's disk and no row leads to."""
+    strays_adopt(settings.JOURNAL_DIR, now)
+    for call_id in calls_half_tidied(settings.JOURNAL_DIR):
+        call_finish_here(call_id)
+
+
+def _nodes_with_workers(now: datetime) -> set[str]:
+    """Return the nodes whose recordings somebody makes: others take no tasks."""
+    with suppress(RedisError, OSError):
+        return {
+            queue.removeprefix(RECORDINGS)
+            for note in process_notes()
+            if is_fresh(note, now.timestamp())
+            for queue in note.get("queues", ())
+            if queue.startswith(RECORDINGS)
+        }
+    return set()
+
+
+def _sweep_on(node: str) -> None:
+    from calls.control import task_send  # control imports this module's callers
+    from calls.finishing_tasks import sweep_node
+
+    task_send(sweep_node, queue=f"{RECORDINGS}{node}")
 
 
 def _finish_soon(calls: list[UUID]) -> None:
@@ -145,7 +176,7 @@ def _finish_soon(calls: list[UUID]) -> None:
 def recordings_waiting(node: str) -> int:
     """Return how many tasks nobody has taken from a node's queue yet."""
     with redis_sync() as client:
-        return cast(int, client.llen(f"recordings.{node}"))
+        return cast(int, client.llen(f"{RECORDINGS}{node}"))
 
 
 def _dead_processes(now: datetime) -> list[IngestProcess]:

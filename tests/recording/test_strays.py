@@ -10,11 +10,15 @@ from django.conf import settings as configured
 from django.utils import timezone
 from pytest_django import Settings
 
+from acsstream.celery import app
 from calls.backlog import storage_backlog
 from calls.finishing import call_finish
+from calls.finishing_tasks import sweep_node
 from calls.journal import JournalHeader
+from calls.live import redis_sync
 from calls.metrics.rows import row_metrics
 from calls.models import Alarm, Call, Connection, Recording
+from calls.processes import Noter
 from calls.recovery import archive_sweep
 from calls.strays import strays_adopt
 from tests.recording.bench import OPENED, call_ended, journal, writer
@@ -53,6 +57,31 @@ def test_the_sweep_has_a_journal_without_a_row_made_into_a_recording() -> None:
         1000,
     )
     assert Recording.objects.filter(call_id=call_id).exists()
+
+
+def test_a_node_without_a_worker_for_sweeps_looks_for_itself(
+    settings: Settings, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.REDIS_URL = redis_url
+    monkeypatch.setattr(app.conf, "broker_url", redis_url)
+    monkeypatch.setattr(app.conf, "broker_write_url", redis_url)
+    here, settings.NODE = settings.NODE, f"far-{uuid4()}"
+    queue = f"recordings.{settings.NODE}"
+    worker = Noter("worker")
+    worker.note(queues=[queue])
+    path = aged(journal(uuid4(), FRAMES))
+    elsewhere, settings.JOURNAL_DIR = settings.JOURNAL_DIR, path.parent / "none"
+    settings.NODE = here
+
+    archive_sweep(now=timezone.now())
+
+    worker.leave()
+    with redis_sync() as broker:
+        assert b"calls.sweep_node" in broker.lindex(queue, 0)
+        broker.delete(queue)
+    settings.NODE, settings.JOURNAL_DIR = queue.removeprefix("recordings."), elsewhere
+    sweep_node()
+    assert Connection.objects.get().pk == UUID(path.stem)
 
 
 def test_a_journal_of_a_moment_ago_waits_for_its_row(settings: Settings) -> None:
