@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
@@ -169,6 +170,12 @@ class Assembly:
             ArchiveBatch(connections=connections, subscriptions=subscriptions),
             is_finishing=True,
         )
+        # Their journals are here, whoever wrote them: what fails is tried again here,
+        # and where they were written they are not taken for recorded.
+        rows = Connection.objects.filter(
+            pk__in=[count.header.connection_id for count in self.replay.counts]
+        )
+        rows.exclude(node=settings.NODE).update(node=settings.NODE)
 
     def _leftovers_store(self, drafts: dict[tuple[str, int], TrackDraft]) -> str:
         origin = min(

@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.conf import settings
-from django.db.models import Count, F, Min, Q
+from django.db.models import Count, Exists, F, Min, OuterRef, Q
 from django.db.models.functions import Coalesce
 from django.utils.translation import ngettext
 
-from calls.models import Call
+from calls.batches import UNFINISHED
+from calls.models import Call, Connection
 from calls.models.call import ArchiveState
 
 # No wait is longer: a storage that is back must not be kept waiting.
@@ -33,12 +34,23 @@ class StorageBacklog:
     last_fault: str
 
 
+def nothing_left() -> Q:
+    """Match calls whose last journals are missing: trying again is of no use.
+
+    Each has its alarm, and `verify_archive` names it. If a journal is there again, the
+    sweep finds it (`calls.strays`).
+    """
+    sockets = Connection.objects.filter(call_id=OuterRef("pk"))
+    missing = sockets.filter(journal_state=Connection.JournalState.MISSING)
+    return Q(Exists(missing)) & ~Q(Exists(sockets.filter(journal_state__in=UNFINISHED)))
+
+
 def storage_backlog() -> StorageBacklog:
     """Return what waits to be stored, on all nodes."""
     is_failing = Q(archive_state=ArchiveState.FAILED) | Q(archive_attempts__gt=0)
     waiting = Call.objects.filter(
         archive_state__in=(ArchiveState.PENDING, ArchiveState.FAILED)
-    )
+    ).exclude(nothing_left())
     found = waiting.aggregate(
         calls=Count("pk"),
         oldest=Min(Coalesce("ended_at", "last_packet_at", "rang_at")),

@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from uuid import UUID
 
@@ -23,7 +24,7 @@ from calls.alarms.storing import storage_refused, storage_worked
 from calls.assembly import Assembly, NotYetError
 from calls.backlog import retry_at
 from calls.batches import storable
-from calls.journal import JournalError, JournalHeader, is_live, read
+from calls.journal import JournalError, JournalHeader, Kind, is_live, read
 from calls.locks import LOCK, alone, is_locked
 from calls.models import Call, Connection, Recording
 from calls.models.call import ArchiveState
@@ -131,7 +132,7 @@ def _journals(folder: Path, call_id: UUID) -> dict[UUID, Path]:
     """
     found: dict[UUID, Path] = {}
     headers: dict[UUID, JournalHeader] = {}
-    for path in sorted(folder.glob("*.journal")):
+    for path in _perhaps_of(folder, call_id):
         # Unreadable headers are `recover`'s business; a journal may go meanwhile.
         with suppress(FileNotFoundError, JournalError), read(path) as journal:
             header = journal.header
@@ -147,11 +148,24 @@ def _journals(folder: Path, call_id: UUID) -> dict[UUID, Path]:
     )
     for socket in kept:
         path = found.pop(socket.pk)
-        if is_rescued(socket, headers[socket.pk]):
+        if is_rescued(socket, headers[socket.pk]) or _has_more(path, socket):
             log.error("%s is back, and has been recorded from its copy", path.name)
         else:
             path.unlink(missing_ok=True)
     return found
+
+
+def _perhaps_of(folder: Path, call_id: UUID) -> list[Path]:
+    """Return the journals that may be a call's, in the order of their names.
+
+    Thousands may wait here. Those whose rows are another call's need not be opened;
+    others may have no row, or another name.
+    """
+    paths = sorted(folder.glob("*.journal"))
+    of_others = Connection.objects.filter(pk__in=_ids(path.stem for path in paths))
+    of_others = of_others.exclude(call_id=call_id)
+    names = set(map(str, of_others.order_by().values_list("pk", flat=True)))
+    return [path for path in paths if path.stem not in names]
 
 
 def calls_half_tidied(folder: Path) -> set[UUID]:
@@ -164,23 +178,38 @@ def calls_half_tidied(folder: Path) -> set[UUID]:
         pk__in=_ids(path.stem for path in folder.glob("*.journal")),
         journal_state=Connection.JournalState.KEPT,
     )
-    calls = {
-        socket.call_id
-        for socket in kept
-        if socket.node == settings.NODE or not _is_rescued(socket, folder)
-    }
+    calls = {socket.call_id for socket in kept if not _stays(socket, folder)}
     calls |= _ids(path.name[len(WORK) :] for path in folder.glob(f"{WORK}*"))
     calls |= _ids(path.stem for path in folder.glob(f"*{LOCK}"))
     return {call for call in calls if not is_locked(folder, call)}
 
 
-def _is_rescued(socket: Connection, folder: Path) -> bool:
-    with (
-        suppress(FileNotFoundError, JournalError),
-        read(folder / f"{socket.pk}.journal") as journal,
-    ):
-        return is_rescued(socket, journal.header)
+def _stays(socket: Connection, folder: Path) -> bool:
+    """Say whether the journal of a socket that is recorded is not ours to remove."""
+    path = folder / f"{socket.pk}.journal"
+    with suppress(FileNotFoundError, JournalError), read(path) as journal:
+        return is_rescued(socket, journal.header) or _has_more(path, socket)
     return True
+
+
+def _has_more(path: Path, socket: Connection) -> bool:
+    """Say whether a journal has audio that the recording made of it has not.
+
+    So it is with one that comes back after a copy of it was recorded here, on a node
+    that has the lost one's name.
+    """
+    with suppress(FileNotFoundError):
+        file = path.stat()
+        return _packets_in(path, file.st_size, file.st_mtime_ns) > socket.packets
+    return False
+
+
+# Read once, however often sweeps ask.
+@lru_cache(maxsize=256)
+def _packets_in(path: Path, size: int, mtime_ns: int) -> int:
+    with read(path) as journal:
+        records = journal.records(past_damage=True)
+        return sum(record.kind == Kind.AUDIO for record in records)
 
 
 def _ids(names: Iterable[str]) -> set[UUID]:

@@ -8,15 +8,16 @@ from django.utils import timezone
 
 from calls.finishing import NotYetError, call_finish
 from calls.locks import TakenError
-from calls.recovery import archive_sweep
+from calls.recovery import archive_sweep, node_sweep
 from calls.rolling import journals_roll
+from calls.services import ASKED_SECONDS
 from calls.storage_faults import StorageFaultError
 
 log = logging.getLogger(__name__)
 
 
 # A task that waited so long is dropped: the sweep has sent it again.
-@shared_task(name="calls.finish_call", bind=True, max_retries=30, expires=120)
+@shared_task(name="calls.finish_call", bind=True, max_retries=30, expires=ASKED_SECONDS)
 def finish_call(self: "Task[[str], None]", call_id: str) -> None:
     """Make a call's journals on this node into recordings.
 
@@ -42,6 +43,13 @@ def finish_call(self: "Task[[str], None]", call_id: str) -> None:
 def sweep_calls() -> None:
     """Close what dead processes left open; finish what nobody finished."""
     archive_sweep(now=timezone.now())
+
+
+# Sent every ten seconds, as the next one.
+@shared_task(name="calls.sweep_node", ignore_result=True, expires=30)
+def sweep_node() -> None:
+    """Find what lies on this node's disk and no row leads to."""
+    node_sweep(timezone.now())
 
 
 # Swept every ten seconds: what waited longer has been sent again.

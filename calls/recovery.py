@@ -2,24 +2,32 @@
 
 `journals_recover` needs nothing but the journals: with the database gone it rebuilds
 calls, participants, tracks and chunks from them. `archive_sweep` runs every few
-seconds and needs nobody to call it.
+seconds and needs nobody to call it; it gives journals that have no row one.
 """
 
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
+from typing import Final, cast
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Q
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q
+from redis.exceptions import RedisError
 
+from calls.batches import UNFINISHED
 from calls.finishing import Finished, NotYetError, call_finish, calls_half_tidied
 from calls.journal import is_live, scan
+from calls.live import redis_sync
 from calls.losses import call_losses, lost_seconds
 from calls.models import Call, Connection, IngestProcess
 from calls.models.call import LIVE_STATES, ArchiveState
+from calls.processes import is_fresh, process_notes
 from calls.rolling import rolling_sweep
 from calls.services import (
     call_finish_here,
@@ -27,12 +35,19 @@ from calls.services import (
     calls_end_without_word,
     socket_lose,
 )
+from calls.strays import strays_adopt
 from calls.utterances import utterances_sweep
 
 log = logging.getLogger(__name__)
 
 # For what failed before calls said when to try again.
 FAILED_AGAIN_SECONDS = 600
+# Calls that one sweep asks recordings for, and that may wait in the queue of a node.
+MOST: Final = 200
+# What the queues of nodes are called.
+RECORDINGS: Final = "recordings."
+# So long a process that ended is listed.
+PROCESSES_KEPT: Final = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,19 +115,68 @@ def _recovered(call_id: UUID, done: Finished) -> Recovered:
 def archive_sweep(*, now: datetime) -> None:
     """Close what dead processes left open, then finish what can be finished.
 
-    What a finisher left on this node's disk is removed by the node itself; on other
-    nodes when the sweep next runs there.
+    What lies on a node's disk is looked after by that node (`node_sweep`).
     """
     for process in _dead_processes(now):
         sockets_close(process, now=now)
+    IngestProcess.objects.filter(stopped_at__lt=now - PROCESSES_KEPT).delete()
     utterances_sweep(now)
+    # Before calls end and are finished: both go by rows.
+    node_sweep(now)
+    for node in _nodes_with_workers(now) - {settings.NODE}:
+        transaction.on_commit(partial(_sweep_on, node))
     calls_end_without_word(now=now)
-    for call_id in _unfinished(now):
-        call_finish_soon(call_id)
-    for call_id in calls_half_tidied(settings.JOURNAL_DIR):
-        call_finish_here(call_id)
+    _finish_soon(_unfinished(now))
     # Last: it may wait for the storage.
     rolling_sweep(now)
+
+
+def node_sweep(now: datetime) -> None:
+    """Find what lies on this node's disk and no row leads to."""
+    strays_adopt(settings.JOURNAL_DIR, now)
+    for call_id in calls_half_tidied(settings.JOURNAL_DIR):
+        call_finish_here(call_id)
+
+
+def _nodes_with_workers(now: datetime) -> set[str]:
+    """Return the nodes whose recordings somebody makes: others take no tasks."""
+    with suppress(RedisError, OSError):
+        return {
+            queue.removeprefix(RECORDINGS)
+            for note in process_notes()
+            if is_fresh(note, now.timestamp())
+            for queue in note.get("queues", ())
+            if queue.startswith(RECORDINGS)
+        }
+    return set()
+
+
+def _sweep_on(node: str) -> None:
+    from calls.control import task_send  # control imports this module's callers
+    from calls.finishing_tasks import sweep_node
+
+    task_send(sweep_node, queue=f"{RECORDINGS}{node}")
+
+
+def _finish_soon(calls: list[UUID]) -> None:
+    """Ask for recordings, but not on nodes that do not take what waits for them.
+
+    A node that is lost, or has no worker, must not fill Redis.
+    """
+    sockets = Connection.objects.filter(call_id__in=calls, journal_state__in=UNFINISHED)
+    nodes = set(sockets.order_by().values_list("node", flat=True))
+    full: list[str] = []
+    # Redis is away: then nothing can be sent either.
+    with suppress(RedisError, OSError):
+        full = [node for node in nodes if recordings_waiting(node) >= MOST]
+    for call_id in calls:
+        call_finish_soon(call_id, but_on=full)
+
+
+def recordings_waiting(node: str) -> int:
+    """Return how many tasks nobody has taken from a node's queue yet."""
+    with redis_sync() as client:
+        return cast(int, client.llen(f"{RECORDINGS}{node}"))
 
 
 def _dead_processes(now: datetime) -> list[IngestProcess]:
@@ -127,7 +191,10 @@ def _dead_processes(now: datetime) -> list[IngestProcess]:
     owners = sockets.order_by("opened_at").values_list(
         "process_id", "node", "opened_at"
     )
-    known = {process.pk: process for process in IngestProcess.objects.all()}
+    of_sockets = IngestProcess.objects.filter(
+        pk__in=sockets.order_by().values("process_id")
+    )
+    known = {process.pk: process for process in of_sockets}
     dead = {process.pk: process for process in silent}
     for process_id, node, opened_at in owners:
         process = known.get(process_id) if process_id else None
@@ -178,12 +245,16 @@ def _journal(socket: Connection) -> Path:
 def _unfinished(now: datetime) -> list[UUID]:
     """Return calls with journals to finish: ended, or long without a socket.
 
+    Not all at once, and first those that have waited for longest to be asked for.
     What failed is tried again after a while, for ever: its audio is in journals, and
     whatever refused it (a storage that was down, a full disk) may have been mended.
     """
     quiet = now - timedelta(seconds=settings.FINISH_GRACE)
     waiting = Call.objects.filter(
-        Q(archive_state__in=(ArchiveState.LIVE, ArchiveState.PENDING))
+        (
+            Q(archive_state__in=(ArchiveState.LIVE, ArchiveState.PENDING))
+            & (Q(archive_retry_at=None) | Q(archive_retry_at__lte=now))
+        )
         | Q(archive_state=ArchiveState.FAILED, archive_retry_at__lte=now)
         | Q(
             archive_state=ArchiveState.FAILED,
@@ -191,10 +262,11 @@ def _unfinished(now: datetime) -> list[UUID]:
             archive_failed_at__lt=now - timedelta(seconds=FAILED_AGAIN_SECONDS),
         )
     )
-    waiting = waiting.exclude(connections__closed_at=None)
-    is_quiet = ~Q(connections__closed_at__gt=quiet)
-    return list(
-        waiting.filter(~Q(state__in=LIVE_STATES) | is_quiet)
-        .values_list("pk", flat=True)
-        .distinct()
+    journals = Connection.objects.filter(
+        call_id=OuterRef("pk"), journal_state__in=UNFINISHED
     )
+    waiting = waiting.exclude(connections__closed_at=None).filter(Exists(journals))
+    is_quiet = ~Q(connections__closed_at__gt=quiet)
+    waiting = waiting.filter(~Q(state__in=LIVE_STATES) | is_quiet)
+    due = waiting.order_by(F("archive_retry_at").asc(nulls_first=True), "pk")
+    return list(due.values_list("pk", flat=True)[:MOST])

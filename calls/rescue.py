@@ -15,9 +15,11 @@ from pathlib import Path
 from uuid import UUID
 
 from django.conf import settings
+from redis.exceptions import RedisError
 
 from calls.journal import JournalError, read
 from calls.models import Connection, IngestProcess
+from calls.processes import FRESH_SECONDS, is_fresh, process_notes
 from calls.rolling import FOLDER, Part, in_a_row, parts_of
 from calls.storage import recording_open, recordings_list
 
@@ -27,7 +29,7 @@ HALF = ".rescued"
 
 
 class NodeLivesError(Exception):
-    """The node is not lost: its processes renew their leases."""
+    """The node is not lost: processes of it live."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,10 @@ class Rescued:
 
 
 def node_must_be_lost(node: str, now: datetime) -> None:
-    """Raise `NodeLivesError` unless a node is long silent: its calls are its own."""
+    """Raise `NodeLivesError` unless a node is long silent: its calls are its own.
+
+    A worker may still finish what an ingest that has ended received, and has all of it.
+    """
     since = now - timedelta(seconds=2 * settings.LEASE_SECONDS)
     lives = IngestProcess.objects.filter(
         node=node, stopped_at=None, renewed_at__gte=since
@@ -51,6 +56,26 @@ def node_must_be_lost(node: str, now: datetime) -> None:
             f"an ingest process of {node} renews its lease. If it is one that has taken"
             f" its place and its name, stop its ingest, and try again in {seconds} s"
         )
+    if _has_worker(node, now):
+        raise NodeLivesError(
+            f"a worker of {node} lives, and finishes what is there. If it is one that"
+            f" has taken its place and its name, stop it, and try again in"
+            f" {FRESH_SECONDS:g} s"
+        )
+
+
+def _has_worker(node: str, now: datetime) -> bool:
+    """Say whether somebody finishes the calls of a node."""
+    try:
+        notes = process_notes()
+    except (RedisError, OSError) as exc:
+        log.warning("nobody can say whether %s has a worker: %s", node, exc)
+        return False
+    return any(
+        is_fresh(note, now.timestamp())
+        for note in notes
+        if f"recordings.{node}" in note.get("queues", ())
+    )
 
 
 def journals_rescue(node: str, folder: Path) -> Iterator[Rescued]:

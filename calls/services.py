@@ -9,7 +9,7 @@ import os
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from uuid import UUID
 
@@ -46,6 +46,9 @@ from calls.tones import tones_store
 from calls.utterances import outcomes_store, utterances_store
 
 log = logging.getLogger(__name__)
+
+# A worker that was asked for recordings so long ago is asked again.
+ASKED_SECONDS = 120
 
 
 def call_facts(call_id: UUID) -> CallFacts:
@@ -239,23 +242,25 @@ def socket_lose(socket: Connection, *, at: datetime) -> bool:
     return bool(lost)
 
 
-def call_finish_soon(call_id: UUID) -> None:
+def call_finish_soon(call_id: UUID, *, but_on: Collection[str] = ()) -> None:
     """Have a call's journals made into recordings, on the nodes where they lie.
 
-    Queued after commit. If the broker is down, `calls.sweep_calls` finds the call.
+    Queued after commit. If the broker is down, `calls.sweep_calls` finds the call; so
+    it does what nobody took from the queue, but not every ten seconds. Nodes `but_on`
+    which too much waits already are asked another time.
     """
-    journals = Connection.objects.filter(call_id=call_id).exclude(
-        journal_state__in=(
-            Connection.JournalState.KEPT,
-            Connection.JournalState.MISSING,
-        )
+    journals = Connection.objects.filter(
+        call_id=call_id, journal_state__in=batches.UNFINISHED
     )
     nodes = set(journals.order_by().values_list("node", flat=True))
     if not nodes:
         return
-    Call.objects.filter(pk=call_id).update(archive_state=ArchiveState.PENDING)
-
-    for node in nodes:
+    wait = min(settings.FINISH_GRACE, ASKED_SECONDS)
+    Call.objects.filter(pk=call_id).update(
+        archive_state=ArchiveState.PENDING,
+        archive_retry_at=timezone.now() + timedelta(seconds=wait),
+    )
+    for node in nodes.difference(but_on):
         transaction.on_commit(partial(_finish_on, node, call_id))
 
 
@@ -268,7 +273,10 @@ def _finish_on(node: str, call_id: UUID) -> None:
     from calls.control import task_send  # control imports this module
     from calls.finishing_tasks import finish_call
 
-    task_send(finish_call, str(call_id), queue=f"recordings.{node}")
+    if not task_send(finish_call, str(call_id), queue=f"recordings.{node}"):
+        Call.objects.filter(pk=call_id, archive_state=ArchiveState.PENDING).update(
+            archive_retry_at=None
+        )
 
 
 def calls_end_without_word(*, now: datetime) -> int:

@@ -14,7 +14,7 @@ from django.db.models import Count, Min, QuerySet
 from django.utils import timezone
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from calls.backlog import storage_backlog
+from calls.backlog import nothing_left, storage_backlog
 from calls.metrics.families import by_state, gauge, value
 from calls.models import (
     Alarm,
@@ -63,7 +63,7 @@ def _calls() -> Iterator[GaugeMetricFamily]:
 
 
 def _archive() -> Iterator[GaugeMetricFamily]:
-    waiting = Call.objects.filter(archive_state__in=WAITING)
+    waiting = Call.objects.filter(archive_state__in=WAITING).exclude(nothing_left())
     yield by_state(
         "archive_calls",
         "Calls whose audio is not in the archive yet, by state.",

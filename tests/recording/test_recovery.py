@@ -13,7 +13,9 @@ from django.core.management import call_command
 from django.utils import timezone
 from pytest_django import Settings
 
+from acsstream.celery import app
 from calls.journal import JournalHeader
+from calls.live import redis_sync
 from calls.models import (
     AudioChunk,
     Call,
@@ -405,6 +407,55 @@ def test_closes_the_sockets_of_a_process_that_never_had_a_row(
     new.refresh_from_db()
     assert old.closed_at == old.opened_at
     assert new.closed_at is None
+
+
+def test_processes_that_ended_long_ago_are_forgotten(
+    settings: Settings, now: datetime
+) -> None:
+    for days in (29, 31):
+        ended = process(settings, now - timedelta(days=days))
+        process_leave(ended.pk, now - timedelta(days=days))
+    lives = process(settings, now)
+
+    archive_sweep(now=now)
+
+    assert IngestProcess.objects.count() == 2
+    assert IngestProcess.objects.filter(pk=lives.pk).exists()
+
+
+def test_a_node_that_takes_no_tasks_does_not_fill_redis(
+    settings: Settings,
+    now: datetime,
+    redis_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings.REDIS_URL = redis_url
+    monkeypatch.setattr(app.conf, "broker_url", redis_url)
+    monkeypatch.setattr(app.conf, "broker_write_url", redis_url)
+    monkeypatch.setattr("calls.recovery.MOST", 2)
+    queue = f"recordings.{uuid4()}"
+    for _ in range(3):
+        ConnectionFactory.create(
+            call=CallFactory.create(ended=True),
+            node=queue.removeprefix("recordings."),
+            closed_at=now - timedelta(hours=1),
+            journal_state="sealed",
+        )
+    Call.objects.update(archive_state="live")
+    asked = []
+
+    # Two in one sweep, the third in the next; nobody is asked again so soon.
+    with redis_sync() as broker:
+        for seconds in (0, 10, 20, 140, 280):
+            archive_sweep(now=now + timedelta(seconds=seconds))
+            pending = Call.objects.filter(archive_state="pending").count()
+            asked.append((pending, broker.llen(queue)))
+        broker.delete(queue)
+        Call.objects.update(archive_retry_at=now)
+        archive_sweep(now=now)
+        asked.append((3, broker.llen(queue)))
+
+    assert asked == [(2, 2), (3, 2), (3, 2), (3, 2), (3, 2), (3, 2)]
 
 
 def test_a_lease_is_renewed_and_left(settings: Settings) -> None:

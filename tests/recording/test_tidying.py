@@ -2,15 +2,39 @@
 
 import fcntl
 from pathlib import Path
-from uuid import uuid4
+from typing import Never
+from uuid import UUID, uuid4
 
 import pytest
+from django.core.files.storage import FileSystemStorage
+from django.core.management import call_command
+from django.utils import timezone
+from pytest_django import Settings
 
 from calls.finishing import call_finish, calls_half_tidied
-from tests.recording.bench import call_ended, journal
+from calls.models import Alarm, Call
+from tests.factories import ConnectionFactory
+from tests.recording.bench import OPENED, call_ended, journal
 from tests.streaming.wire import audio
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class UnlistedStorage(FileSystemStorage):
+    """Keeps files, and cannot say which."""
+
+    def listdir(self, path: str) -> Never:
+        raise NotImplementedError("this storage does not list")
+
+
+@pytest.fixture
+def unlisted(folders: Path, settings: Settings) -> None:
+    settings.STORAGES = settings.STORAGES | {
+        "recordings": {
+            "BACKEND": f"{__name__}.UnlistedStorage",
+            "OPTIONS": {"location": str(settings.RECORDINGS_DIR)},
+        }
+    }
 
 
 def test_finds_a_journal_that_is_in_a_recording_already(folders: Path) -> None:
@@ -23,6 +47,20 @@ def test_finds_a_journal_that_is_in_a_recording_already(folders: Path) -> None:
     journal(call_ended().id, [audio(0)])
 
     assert calls_half_tidied(path.parent) == {call.id}
+
+
+def test_keeps_a_journal_that_has_more_than_the_recording(folders: Path) -> None:
+    call = call_ended()
+    path = journal(call.id, [audio(n) for n in range(10)])
+    whole = path.read_bytes()
+    # What was copied of it before its node was lost; the new one has the same name.
+    path.write_bytes(whole[: len(whole) // 2])
+    call_finish(call.id)
+    path.write_bytes(whole)
+
+    assert calls_half_tidied(path.parent) == set()
+    call_finish(call.id)
+    assert path.read_bytes() == whole
 
 
 def test_finds_scratch_folders_and_locks_that_nobody_holds(folders: Path) -> None:
@@ -54,3 +92,34 @@ def test_leaves_alone_what_somebody_else_put_there(folders: Path) -> None:
         (journals / name).touch()
 
     assert calls_half_tidied(journals) == set()
+
+
+def test_what_cannot_be_tidied_up_is_no_failure_of_the_call(unlisted: None) -> None:
+    call = call_ended()
+    path = journal(call.id, [audio(n) for n in range(10)])
+    # Some of it had been copied while the call ran.
+    ConnectionFactory.create(
+        id=UUID(path.stem),
+        call=call,
+        subscription=None,
+        opened_at=OPENED,
+        rolled_at=timezone.now(),
+    )
+
+    call_finish(call.id)
+
+    call.refresh_from_db()
+    assert (call.archive_state, path.exists()) == ("finished", False)
+    assert not Alarm.objects.filter(kind="incomplete", cleared_at=None).exists()
+
+
+def test_one_calls_parts_do_not_keep_others_from_being_recovered(
+    unlisted: None,
+) -> None:
+    calls = [call_ended(), call_ended()]
+    for call in calls:
+        journal(call.id, [audio(n) for n in range(10)])
+
+    call_command("recover", "--json")
+
+    assert set(Call.objects.values_list("archive_state", flat=True)) == {"finished"}

@@ -12,8 +12,10 @@ from pytest_django import Settings
 
 from calls.finishing import call_finish
 from calls.locks import alone
-from calls.models import Alarm, Connection, IngestProcess, Track
+from calls.models import Alarm, Call, Connection, IngestProcess, Track
+from calls.processes import Noter
 from calls.recovery import archive_sweep
+from calls.rescue import journals_rescue
 from calls.rolling import journals_roll, part_name, rolls
 from calls.verification import Scope, Verification
 from calls.verification.findings import Weight
@@ -167,6 +169,42 @@ def test_what_a_lost_node_had_copied_becomes_a_recording_elsewhere(
     archive_sweep(now=timezone.now())
     assert path.read_bytes() == whole
     assert "journal-rescued" in findings()
+
+
+def test_a_rescue_that_was_interrupted_throws_nothing_away_later(
+    container: ContainerClient, settings: Settings
+) -> None:
+    settings.NODE = "lost"
+    row, path = run(uuid4(), "lost")
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    journals_roll(timezone.now())
+    path.unlink()
+    # The database is gone, and the first run dies when it has fetched the journal.
+    Call.objects.all().delete()
+    settings.NODE = "rescuer"
+    assert len(list(journals_rescue("lost", settings.JOURNAL_DIR))) == 1
+
+    call_command("recover", "--from-storage", "lost")
+
+    path.write_bytes(whole)
+    settings.NODE = "lost"
+    call_finish(row.call_id)
+    assert path.read_bytes() == whole
+    assert Connection.objects.get().node == "rescuer"
+
+
+def test_a_node_whose_worker_lives_is_not_taken_for_lost(
+    redis_url: str, settings: Settings
+) -> None:
+    settings.REDIS_URL, settings.NODE = redis_url, "alone"
+    worker = Noter("worker")
+    worker.note(queues=["recordings.alone"])
+
+    with pytest.raises(CommandError, match="a worker of alone lives"):
+        call_command("recover", "--from-storage", "alone")
+    worker.leave()
+    call_command("recover", "--from-storage", "alone")
 
 
 def test_parts_that_overlap_are_put_together_once(

@@ -2,14 +2,12 @@
 
 import json
 from typing import Any
-from uuid import UUID
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from calls.formats import seconds, size
-from calls.models import Connection
 from calls.recovery import Recovered, journals_recover
 from calls.rescue import NodeLivesError, journals_rescue, node_must_be_lost
 from calls.rolling import parts_remove
@@ -31,8 +29,8 @@ class Command(BaseCommand):
             "--from-storage",
             metavar="NODE",
             help="first fetch what this node, which is lost, had copied to the storage"
-            " of its running calls (ACSSTREAM_ROLLING_MINUTES); refused while an ingest"
-            " process of it renews its lease",
+            " of its running calls (ACSSTREAM_ROLLING_MINUTES); refused while a process"
+            " of it lives",
         )
         parser.add_argument(
             "--json", action="store_true", help="one JSON object per call"
@@ -40,9 +38,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         failed = calls = 0
-        rescued: list[UUID] = []
         if node := options["from_storage"]:
-            rescued = self._rescue(node, as_json=options["json"])
+            self._rescue(node, as_json=options["json"])
         for done in journals_recover(settings.JOURNAL_DIR):
             calls += 1
             failed += not done.is_ok
@@ -52,23 +49,18 @@ class Command(BaseCommand):
             self.stdout.write(_as_json(done) if options["json"] else _in_words(done))
         if not calls and not options["json"]:
             self.stdout.write("No journals to recover.")
-        # Should the lost node come back, its journals are not taken for finished.
-        Connection.objects.filter(pk__in=rescued).update(node=settings.NODE)
         if failed:
             raise SystemExit(1)
 
-    def _rescue(self, node: str, *, as_json: bool) -> list[UUID]:
-        rescued = []
+    def _rescue(self, node: str, *, as_json: bool) -> None:
         try:
             node_must_be_lost(node, timezone.now())
         except NodeLivesError as exc:
             raise CommandError(f"not lost: {exc}", returncode=2) from exc
         for found in journals_rescue(node, settings.JOURNAL_DIR):
-            rescued.append(found.connection_id)
             if not as_json:
                 told = f"{found.call_id}: {size(found.size)} of a journal fetched"
                 self.stdout.write(told)
-        return rescued
 
 
 def _as_json(done: Recovered) -> str:
