@@ -154,7 +154,7 @@ class Recorder:
         except TimeoutError:
             log.warning("the last rows were not written: the journals have the facts")
         await self.live.leave(self.process_id)
-        self.archive.close()
+        await asyncio.to_thread(self.archive.close)
 
     async def _last_rows(self) -> None:
         now = time.monotonic()
