@@ -343,6 +343,7 @@ class Recorder:
                 written=self.journals.written_bytes,
                 free=free_bytes(settings.JOURNAL_DIR),
                 streams=self.streams,
+                others=self.live.others_bytes_per_second,
             )
         load = self.load()
         self.guard.weigh(load, self.streams)

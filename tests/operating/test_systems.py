@@ -45,7 +45,9 @@ def shown(client: Client) -> Any:
 
 
 def test_shows_every_process_queue_and_disk(url: str) -> None:
-    publish(url, snapshot(streams=3, limit=4, disk_days=0.5, backlog_hours=2))
+    half = {"disk_free_bytes": 86_400_000_000, "disk_bytes_per_second": 1_000_000}
+    for _ in range(2):
+        publish(url, snapshot(streams=3, limit=4, backlog_hours=2, **half))
     Noter("worker").note(queues=["acsstream", "recordings.recorder-1"], busy=1, slots=2)
     Noter("beat").note()
     with redis.Redis.from_url(url) as client:
@@ -67,7 +69,9 @@ def test_shows_every_process_queue_and_disk(url: str) -> None:
     assert says["Keys of ACS"][0] == "Warning:"
     assert says["Storage"] == ("", "Recordings can be stored.")
     [disk] = found.disks
-    assert (disk.left, disk.is_bad) == ("12.0 hours", True)
+    # What is left is shared by both.
+    assert (disk.left, disk.rate) == ("12.0 hours", "2.0 MB a second")
+    assert disk.is_bad
     assert disk.waiting.startswith("3, 64.0 kB, the oldest for 2:00:0")
     assert 'data-status="warning"' in page.content.decode()
 
