@@ -157,7 +157,7 @@ class LivePublisher:
         # What the other processes of this node write, as last heard.
         self.others_bytes_per_second = 0.0
         # Those of them that have not been heard of any more.
-        self._gone: list[bytes] = []
+        self._gone: list[str] = []
         self.redis: Redis = Redis.from_url(
             settings.REDIS_URL,
             socket_timeout=1,
@@ -193,7 +193,7 @@ class LivePublisher:
         key = f"{RATES_KEY}:{settings.NODE}"
         load = snapshot.get("load")
         rate = load["disk_bytes_per_second"] if load else 0.0
-        told = msgspec.json.encode((snapshot["at"], rate))
+        told = msgspec.json.encode((snapshot["at"], rate)).decode()
         pipe.hset(key, snapshot["process"], told)
         if self._gone:
             pipe.hdel(key, *self._gone)
@@ -202,10 +202,10 @@ class LivePublisher:
 
     def _hear_rates(self, rates: dict[bytes, bytes], snapshot: LiveProcess) -> None:
         told = {
-            name: msgspec.json.decode(one, type=tuple[float, float])
+            name.decode(): msgspec.json.decode(one, type=tuple[float, float])
             for name, one in rates.items()
-            if name.decode() != snapshot["process"]
         }
+        told.pop(snapshot["process"], None)
         # One node, one clock.
         oldest = snapshot["at"] - LIFETIME
         self._gone = [name for name, (at, _) in told.items() if at < oldest]
@@ -216,9 +216,11 @@ class LivePublisher:
     async def leave(self, process_id: UUID) -> None:
         """Take this process out of the live view."""
         try:
-            await self.redis.zrem(LIVE_KEY, str(process_id))
-            await self.redis.delete(process_key(process_id))
-            await self.redis.hdel(f"{RATES_KEY}:{settings.NODE}", str(process_id))
+            async with self.redis.pipeline(transaction=False) as pipe:
+                pipe.zrem(LIVE_KEY, str(process_id))
+                pipe.delete(process_key(process_id))
+                pipe.hdel(f"{RATES_KEY}:{settings.NODE}", str(process_id))
+                await pipe.execute()
         except (RedisError, OSError) as exc:
             self._note(f"{type(exc).__name__}: {exc}")
         await self.redis.aclose()
