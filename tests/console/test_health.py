@@ -302,6 +302,17 @@ def test_measures_what_ingest_bears(db: None, with_redis: str) -> None:
     assert figures["acsstream_streams", "old"] == 1
 
 
+def test_tells_who_refuses_because_it_is_to_end(db: None, with_redis: str) -> None:
+    publish(with_redis, snapshot(node="full", state="full"))
+    draining = snapshot(node="ends", state="full")
+    publish(with_redis, {**draining, "draining": True})
+
+    figures = samples()
+
+    assert figures["acsstream_ingest_draining", "full"] == 0
+    assert figures["acsstream_ingest_draining", "ends"] == 1
+
+
 def test_forgets_processes_that_went_silent(db: None, with_redis: str) -> None:
     process = snapshot()
     with redis.Redis.from_url(with_redis) as client:

@@ -197,7 +197,11 @@ async def test_a_write_that_hangs_is_told_until_it_is_done(
 ) -> None:
     gate = threading.Event()
     monkeypatch.setattr(archive_module, "WRITE_PATIENCE", 0.01)
-    stored.trouble = lambda batch: gate.wait(60)
+
+    def hang(_: ArchiveBatch) -> None:
+        gate.wait(60)
+
+    stored.trouble = hang
     archive.put(ArchiveBatch(connections=[socket(uuid4())]))
 
     writing = asyncio.create_task(archive.flush())
