@@ -32,7 +32,7 @@ test-pure: $(STAMPS)/dev ## Pure code: every branch covered by its own tests alo
 	scripts/covered streaming.protocol tests/protocol
 	scripts/covered calls.audio tests/audio
 
-test-postgres: $(STAMPS)/dev ## The database tests again, on a real PostgreSQL
+test-postgres: $(STAMPS)/dev $(STAMPS)/npm-dev ## The database tests again, on a real PostgreSQL
 	@# --reuse-db: the databases go with their server, while threads still hold them.
 	$(BIN)/python -m tests.postgres $(BIN)/pytest --reuse-db $(WORKERS) -m database $(ARGS)
 
