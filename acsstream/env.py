@@ -239,8 +239,9 @@ def _secrets(told: dict[str, Any]) -> dict[str, Any]:
 def database_from_url(url: str) -> dict[str, Any]:
     """Return the Django settings for `sqlite:///path` or `postgresql://user:pw@host/db`.
 
-    Query parameters become `OPTIONS`. Raises `ValueError` with what is wrong; the
-    message never repeats any of the URL, which holds a password.
+    Query parameters become `OPTIONS`, PostgreSQL's on top of `PATIENCE`. Raises
+    `ValueError` with what is wrong; the message never repeats any of the URL, which
+    holds a password.
     """
     if url.startswith("sqlite://"):
         return sqlite(url.removeprefix("sqlite://"))
@@ -262,9 +263,22 @@ def database_from_url(url: str) -> dict[str, Any]:
 ODD_CHARACTERS = "write odd characters of the password as %40 for @, %23 for #, …"
 
 
+# libpq waits for ever by default. A server that vanishes without a word (a cable, a
+# firewall) is found out by these, in seconds, whether we connect, send or wait.
+PATIENCE = {
+    "connect_timeout": "5",
+    "keepalives": "1",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "4",
+    # Milliseconds.
+    "tcp_user_timeout": "30000",
+}
+
+
 def postgresql(parts: SplitResult, port: int | None) -> dict[str, Any]:
     """Return settings for PostgreSQL; `?host=/folder` names a Unix socket's folder."""
-    options: dict[str, Any] = dict(parse_qsl(parts.query))
+    options: dict[str, Any] = PATIENCE | dict(parse_qsl(parts.query))
     host = options.pop("host", None) or unquote(parts.hostname or "")
     return {
         "ENGINE": "django.db.backends.postgresql",

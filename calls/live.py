@@ -164,6 +164,8 @@ class LiveProcess(TypedDict):
     started_at: NotRequired[float]
     totals: NotRequired[LiveTotals]
     backlog: NotRequired[LiveBacklog]
+    # It has been told to end and lets its sockets finish.
+    draining: NotRequired[bool]
     calls: list[LiveCall]
 
 

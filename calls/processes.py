@@ -2,8 +2,9 @@
 
 Each writes `acsstream:processes:<process>` every few seconds and keeps its name in the
 sorted set `acsstream:processes`, scored by the time it last wrote: as ingest does in
-`calls.live`. A process that is gone stays listed for a while, so that the systems page
-can say since when; its counters go with it, as Prometheus expects.
+`calls.live`. The time is Redis's own: by a clock that is ahead, all others were gone.
+A process that is gone stays listed for a while, so that the systems page can say since
+when; its counters go with it, as Prometheus expects.
 """
 
 import logging
@@ -78,19 +79,20 @@ class Noter:
         if time.monotonic() < self._due:
             return
         self._due = time.monotonic() + EVERY_SECONDS
-        now = time.time()
         said = {
             "process": self._process,
             "kind": self._kind,
             "node": settings.NODE,
             "pid": os.getpid(),
             "started_at": self._started_at,
-            "at": now,
+            "at": 0.0,
             "software": SOFTWARE,
             **facts,
         }
         try:
             with redis_sync() as client, client.pipeline(transaction=False) as pipe:
+                seconds, micros = client.time()
+                said["at"] = now = seconds + micros / 1_000_000
                 pipe.set(
                     f"{KEY}:{self._process}", msgspec.json.encode(said), ex=KEPT_SECONDS
                 )

@@ -187,6 +187,19 @@ FAULTS: list[tuple[type[jwt.InvalidTokenError], str, str]] = [
 ]
 
 
+# What a `TokenRefused` may have for its kind.
+REFUSALS = (
+    "application",
+    "algorithm",
+    "keys",
+    "malformed",
+    "missing",
+    "settings",
+    "unknown_key",
+    *(word for _, _, word in FAULTS),
+)
+
+
 def _fault(exc: Exception) -> TokenRefused:
     for kind, words, word in FAULTS:
         if isinstance(exc, kind):

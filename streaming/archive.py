@@ -9,7 +9,6 @@ said: it must not keep the others waiting.
 import asyncio
 import logging
 from collections.abc import Callable, Collection
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -43,6 +42,7 @@ from calls.drafts import (
     UtteranceDraft,
 )
 from calls.lifecycle import streaming_refused, transcription_refused
+from streaming.daemon_pool import DaemonPool
 
 log = logging.getLogger(__name__)
 K = TypeVar("K")
@@ -57,6 +57,10 @@ MAX_ALARMS = 10_000
 MAX_UTTERANCES = 10_000
 MAX_SEGMENTS = 50_000
 READERS = 2
+# A write that has taken longer is told as a fault. It is waited for all the same.
+WRITE_PATIENCE = 10.0
+# At the end a write may take so much longer.
+LAST_PATIENCE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +78,8 @@ class Archive:
         self.error: str | None = None
         # Drafts that were never written: too many waited, or none takes them.
         self.dropped = 0
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="archive-write")
-        self._reader = ThreadPoolExecutor(READERS, thread_name_prefix="archive-read")
+        self._writer = DaemonPool(1, "archive-write")
+        self._reader = DaemonPool(READERS, "archive-read")
         self._connections: dict[UUID, ConnectionDraft] = {}
         self._subscriptions: dict[tuple[UUID, str], SubscriptionDraft] = {}
         self._tracks: dict[UUID, TrackDraft] = {}
@@ -223,25 +227,39 @@ class Archive:
         await self._write(partial(services.process_leave, process_id, at))
 
     def close(self, *, wait: bool = False) -> None:
-        """End the worker threads; does not `wait` for a database that hangs."""
+        """End the worker threads.
+
+        One that hangs in a database is not waited for, unless `wait`: it ends with
+        the process.
+        """
         for pool, threads in ((self._writer, 1), (self._reader, READERS)):
             # Each thread has a connection of its own, and each must come to close it.
             meeting = Barrier(threads)
             for _ in range(threads):
                 pool.submit(_close_connection, meeting)
             pool.shutdown(wait=wait)
+        for pool in (self._writer, self._reader):
+            pool.join(LAST_PATIENCE)
 
     async def _write(self, work: Callable[[], T]) -> Answer[T]:
-        answer = await _in(self._writer, work)
-        if answer.error and not self.error:
-            log.error("the database does not take our rows: %s", answer.error)
-        if not answer.error and self.error:
-            log.warning("the database takes our rows again")
-        self.error = answer.error
+        hangs = f"it has not answered for {WRITE_PATIENCE:g} s"
+        watch = asyncio.get_running_loop().call_later(WRITE_PATIENCE, self._note, hangs)
+        try:
+            answer = await _in(self._writer, work)
+        finally:
+            watch.cancel()
+        self._note(answer.error)
         return answer
 
+    def _note(self, error: str | None) -> None:
+        if error and not self.error:
+            log.error("the database does not take our rows: %s", error)
+        if not error and self.error:
+            log.warning("the database takes our rows again")
+        self.error = error
 
-async def _in(pool: ThreadPoolExecutor, work: Callable[[], T]) -> Answer[T]:
+
+async def _in(pool: DaemonPool, work: Callable[[], T]) -> Answer[T]:
     return await asyncio.get_running_loop().run_in_executor(pool, _guarded, work)
 
 

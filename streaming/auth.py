@@ -35,6 +35,17 @@ class Refusal:
     status: HTTPStatus = HTTPStatus.FORBIDDEN
 
 
+# What sockets are refused for: of these here, for want of room, and of preflight's.
+KINDS = (
+    "connection",
+    "crowd",
+    "ended",
+    "probe",
+    "room",
+    "secret",
+    *(f"token_{kind}" for kind in tokens.REFUSALS),
+)
+
 CROWDED = Refusal(
     "crowd",
     "its source holds as many sockets as it may",

@@ -89,18 +89,28 @@ class Capacity:
         self.lag = LoopLag()
         self.cpu = 0.0
         self.bytes_per_second = 0.0
+        # Of the other processes that write to this disk.
+        self.others_bytes_per_second = 0.0
         self.free_bytes = 0
         self._limit = limit
         self._cost = decoding_cost() * _WHOLE_PER_DECODING * _PACKETS_PER_SECOND
         self._history: deque[_Reading] = deque(maxlen=WINDOW + 1)
 
     def tick(
-        self, now: float, *, cpu: float, written: int, free: int, streams: int
+        self,
+        now: float,
+        *,
+        cpu: float,
+        written: int,
+        free: int,
+        streams: int,
+        others: float = 0.0,
     ) -> None:
         """Take one second's readings.
 
         `now` is a monotonic time, `cpu` the processor seconds this process has used,
-        `written` the bytes it has written, `free` those its disk has left.
+        `written` the bytes it has written, `free` those its disk has left, `others` the
+        bytes a second that other processes write to that disk.
         """
         self._history.append(_Reading(now, cpu, written, streams))
         oldest = self._history[0]
@@ -109,7 +119,7 @@ class Capacity:
             return
         self.cpu = (cpu - oldest.cpu) / passed
         self.bytes_per_second = (written - oldest.written) / passed
-        self.free_bytes = free
+        self.free_bytes, self.others_bytes_per_second = free, others
         if len(self._history) > WINDOW // 2:
             self._weigh([reading.streams for reading in self._history])
 
@@ -152,11 +162,13 @@ class Capacity:
     def disk_days(self) -> float | None:
         """Return for how many days the disk takes audio at this rate; None: no rate.
 
-        As if nothing were finished and removed meanwhile.
+        The rate is that of all who write to it, as if nothing were finished and
+        removed meanwhile.
         """
-        if self.bytes_per_second < 1:
+        rate = self.bytes_per_second + self.others_bytes_per_second
+        if rate < 1:
             return None
-        return self.free_bytes / self.bytes_per_second / _DAY
+        return self.free_bytes / rate / _DAY
 
     def load(self, streams: int, refuses: str | None) -> LiveLoad:
         """Return the figures for the live view; `refuses` is why no stream is taken."""

@@ -37,10 +37,10 @@ class DrainingServer(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         """Ten times a second: say whether it is time to end."""
         if self._ends_at is not None:
-            left = recorder().streams
+            left = recorder().sockets
             is_late = time.monotonic() >= self._ends_at
             if is_late and left:
-                log.warning("%d media sockets did not end in time", left)
+                log.warning("%d sockets did not end in time", left)
             if is_late or not left:
                 return True
         return await super().on_tick(counter)

@@ -46,7 +46,9 @@ class Outlet:
         self.write_error: str | None = None
         self.drained = False
         self.dirty_since: float | None = None
+        # The last one for good; and what is wrong now.
         self.sync_error: str | None = None
+        self.sync_fault: str | None = None
         self.sync_failures = 0
         self._traffic = traffic
         self._batch: bytes | memoryview = b""
@@ -120,7 +122,7 @@ class Outlet:
             self.file.sync()
         except OSError as error:
             self.sync_failures += 1
-            self.sync_error = _in_words("sync", error)
+            self.sync_error = self.sync_fault = _in_words("sync", error)
             return False
         self.note_synced(started)
         if not drained:
@@ -132,6 +134,7 @@ class Outlet:
 
     def note_synced(self, started: float) -> None:
         """Note that what was written before `started` is confirmed."""
+        self.sync_fault = None
         self.dirty_since = started if self.file.written > self.file.synced else None
 
     def abandon(self) -> bool:

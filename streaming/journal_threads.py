@@ -33,7 +33,8 @@ class WriterHealth:
     `pending_bytes` wait in memory, `write_lag` is how many seconds the oldest of
     them may have waited and `sync_lag` how many seconds the oldest written bytes
     have been unconfirmed (both 0.0 when nothing waits). `errors` are the different
-    troubles the open journals have now. `alive` is False before the first journal
+    troubles the open journals have now: a sync that succeeds ends that of one before,
+    which the journal itself remembers. `alive` is False before the first journal
     and after `close`: in between it means that a thread has died.
     """
 
@@ -115,7 +116,7 @@ class JournalThreads:
         outlets = [outlet for _, outlet in self._snapshot()]
         pending = self._traffic.accepted - self._traffic.written
         waiting = [o.dirty_since for o in outlets if o.dirty_since is not None]
-        errors = {o.write_error for o in outlets} | {o.sync_error for o in outlets}
+        errors = {o.write_error for o in outlets} | {o.sync_fault for o in outlets}
         return WriterHealth(
             journals=len(outlets),
             pending_bytes=pending,

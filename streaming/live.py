@@ -5,6 +5,9 @@ are those of `calls.live`, which reads them:
 
     acsstream:live            sorted set: process ids, scored by when they last wrote
     acsstream:live:<process>  JSON of one process, gone five seconds after it stops
+    acsstream:rates:<node>    hash: what each process of a node writes, and when it did
+
+The last is for the processes of a node themselves: they fill one disk together.
 
 Redis may be absent: the recorder does not notice, and the live view says so.
 """
@@ -17,6 +20,7 @@ from uuid import UUID
 import msgspec
 from django.conf import settings
 from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -44,6 +48,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LIFETIME = 5  # seconds
+RATES_KEY = "acsstream:rates"
 
 
 def process_key(process_id: UUID | str) -> str:
@@ -149,6 +154,10 @@ class LivePublisher:
 
     def __init__(self) -> None:
         self.error: str | None = None
+        # What the other processes of this node write, as last heard.
+        self.others_bytes_per_second = 0.0
+        # Those of them that have not been heard of any more.
+        self._gone: list[str] = []
         self.redis: Redis = Redis.from_url(
             settings.REDIS_URL,
             socket_timeout=1,
@@ -168,21 +177,50 @@ class LivePublisher:
                 pipe.set(key, msgspec.json.encode(snapshot), ex=LIFETIME)
                 pipe.zadd(LIVE_KEY, {snapshot["process"]: snapshot["at"]})
                 pipe.zremrangebyscore(LIVE_KEY, 0, snapshot["at"] - 2 * LIFETIME)
+                self._tell_rate(pipe, snapshot)
                 pipe.zrangebyscore(
                     WATCHED_KEY, snapshot["at"] - WATCHED_SECONDS, "+inf"
                 )
-                *_, watched = await pipe.execute()
+                *_, rates, watched = await pipe.execute()
         except (RedisError, OSError) as exc:
             self._note(f"{type(exc).__name__}: {exc}")
             return []
         self._note(None)
+        self._hear_rates(rates, snapshot)
         return [call_id.decode() for call_id in watched]
+
+    def _tell_rate(self, pipe: Pipeline, snapshot: LiveProcess) -> None:
+        key = f"{RATES_KEY}:{settings.NODE}"
+        load = snapshot.get("load")
+        rate = load["disk_bytes_per_second"] if load else 0.0
+        told = msgspec.json.encode((snapshot["at"], rate)).decode()
+        pipe.hset(key, snapshot["process"], told)
+        if self._gone:
+            pipe.hdel(key, *self._gone)
+        pipe.expire(key, 2 * LIFETIME)
+        pipe.hgetall(key)
+
+    def _hear_rates(self, rates: dict[bytes, bytes], snapshot: LiveProcess) -> None:
+        told = {
+            name.decode(): msgspec.json.decode(one, type=tuple[float, float])
+            for name, one in rates.items()
+        }
+        told.pop(snapshot["process"], None)
+        # One node, one clock.
+        oldest = snapshot["at"] - LIFETIME
+        self._gone = [name for name, (at, _) in told.items() if at < oldest]
+        self.others_bytes_per_second = sum(
+            rate for at, rate in told.values() if at >= oldest
+        )
 
     async def leave(self, process_id: UUID) -> None:
         """Take this process out of the live view."""
         try:
-            await self.redis.zrem(LIVE_KEY, str(process_id))
-            await self.redis.delete(process_key(process_id))
+            async with self.redis.pipeline(transaction=False) as pipe:
+                pipe.zrem(LIVE_KEY, str(process_id))
+                pipe.delete(process_key(process_id))
+                pipe.hdel(f"{RATES_KEY}:{settings.NODE}", str(process_id))
+                await pipe.execute()
         except (RedisError, OSError) as exc:
             self._note(f"{type(exc).__name__}: {exc}")
         await self.redis.aclose()

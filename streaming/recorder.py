@@ -26,6 +26,7 @@ from calls.live import LiveCall, LiveProcess
 from calls.load import LiveLoad
 from calls.software import SOFTWARE
 from streaming.archive import Archive
+from streaming.auth import KINDS
 from streaming.backlog import BacklogWatch
 from streaming.call_audio import CallAudio
 from streaming.call_details import DetailPublisher
@@ -73,7 +74,8 @@ class Recorder:
         self.live = LivePublisher()
         self.details = DetailPublisher(self.process_id)
         self.calls: dict[UUID, CallAudio] = {}
-        self.refused: Counter[str] = Counter()
+        # From nought: what first appears with a count has not risen, for Prometheus.
+        self.refused = Counter(dict.fromkeys(KINDS, 0))
         self.crowd = Crowd(settings.SOURCE_SOCKETS)
         self.capacity = Capacity(settings.MAX_STREAMS)
         self.packets_per_second = 0.0
@@ -110,6 +112,11 @@ class Recorder:
     def streams(self) -> int:
         """Return the number of open media sockets."""
         return sum(len(call.sessions) for call in self.calls.values())
+
+    @property
+    def sockets(self) -> int:
+        """Return the number of open sockets, those of transcription too."""
+        return self.streams + len(self.transcripts.open)
 
     def start(self) -> None:
         """Begin to work, once."""
@@ -154,7 +161,7 @@ class Recorder:
         except TimeoutError:
             log.warning("the last rows were not written: the journals have the facts")
         await self.live.leave(self.process_id)
-        self.archive.close()
+        await asyncio.to_thread(self.archive.close)
 
     async def _last_rows(self) -> None:
         now = time.monotonic()
@@ -343,7 +350,11 @@ class Recorder:
                 written=self.journals.written_bytes,
                 free=free_bytes(settings.JOURNAL_DIR),
                 streams=self.streams,
+                others=self.live.others_bytes_per_second,
             )
+        if self._is_draining:
+            # It refuses because it was told to: nobody need come for that.
+            return
         load = self.load()
         self.guard.weigh(load, self.streams)
         full = load["reason"] or None
@@ -463,6 +474,7 @@ class Recorder:
             "database": self.archive.error,
             "load": self.load(),
             "started_at": self.started_at,
+            "draining": self._is_draining,
             "totals": self.totals.told(
                 self.calls.values(),
                 dropped=health.dropped_records,

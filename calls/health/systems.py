@@ -15,12 +15,14 @@ from calls.health.asking import ask_all
 from calls.health.checks import backlogs, queue_ages, shown_parts
 from calls.health.findings import Finding, Level, report
 from calls.live import LiveBacklog, LiveProcess, live_processes
+from calls.load import LiveLoad
 from calls.metrics.others import queue_depths, queue_names
 from calls.processes import ProcessNote, is_fresh, process_notes
 from calls.software import SOFTWARE
 
 # More than this and workers do not keep up.
 LONG_QUEUE = 100
+DAY_SECONDS = 86_400
 KINDS: dict[str, str | Promise] = {
     "web": gettext_lazy("Console"),
     "ingest": gettext_lazy("Ingest"),
@@ -260,25 +262,33 @@ def _queue_rows(
 
 def _disk_rows(processes: Sequence[LiveProcess], now: float) -> list[DiskRow]:
     waiting = backlogs(processes)
-    loads = {one["node"]: load for one in processes if (load := one.get("load"))}
-    rows = []
-    for node in sorted(waiting.keys() | loads.keys()):
-        load, backlog = loads.get(node), waiting.get(node)
-        days = load["disk_days"] if load else None
-        rows.append(
-            DiskRow(
-                node=node,
-                free=formats.size(load["disk_free_bytes"]) if load else formats.NOTHING,
-                rate=_("%(size)s a second")
-                % {"size": formats.size(load["disk_bytes_per_second"])}
-                if load
-                else formats.NOTHING,
-                left=formats.NOTHING if days is None else _days(days),
-                waiting=_waiting(backlog, now),
-                is_bad=days is not None and days < 1,
-            )
-        )
-    return rows
+    loads: dict[str, list[LiveLoad]] = {}
+    for one in processes:
+        if load := one.get("load"):
+            loads.setdefault(one["node"], []).append(load)
+    return [
+        _disk_row(node, loads.get(node, []), waiting.get(node), now)
+        for node in sorted(waiting.keys() | loads.keys())
+    ]
+
+
+def _disk_row(
+    node: str, loads: Sequence[LiveLoad], backlog: LiveBacklog | None, now: float
+) -> DiskRow:
+    """Return what is told of a node's disk: its processes fill it together."""
+    free = min((load["disk_free_bytes"] for load in loads), default=None)
+    rate = sum(load["disk_bytes_per_second"] for load in loads)
+    days = None if free is None or rate < 1 else free / rate / DAY_SECONDS
+    return DiskRow(
+        node=node,
+        free=formats.NOTHING if free is None else formats.size(free),
+        rate=_("%(size)s a second") % {"size": formats.size(rate)}
+        if loads
+        else formats.NOTHING,
+        left=formats.NOTHING if days is None else _days(days),
+        waiting=_waiting(backlog, now),
+        is_bad=days is not None and days < 1,
+    )
 
 
 def _days(days: float) -> str:

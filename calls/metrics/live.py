@@ -60,6 +60,11 @@ GAUGES: tuple[tuple[str, str, Callable[[LiveProcess], float]], ...] = (
         lambda one: bool(one["journal"]["error"]),
     ),
     (
+        "ingest_draining",
+        "1 while a process that was told to end lets its sockets finish.",
+        lambda one: bool(one.get("draining")),
+    ),
+    (
         "ingest_database_faulty",
         "1 while the database does not take an ingest process's rows.",
         lambda one: bool(one["database"]),

@@ -45,9 +45,13 @@ def row_metrics() -> Iterator[Metric]:
         ]
     except DatabaseError:
         families = []
-    is_up = bool(families)
-    yield value("database_up", "Whether the database answers.", is_up)
+    yield up_metric(is_up=bool(families))
     yield from families
+
+
+def up_metric(*, is_up: bool) -> GaugeMetricFamily:
+    """Return the one figure that there always is."""
+    return value("database_up", "Whether the database answers.", is_up)
 
 
 def _calls() -> Iterator[GaugeMetricFamily]:

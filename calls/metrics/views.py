@@ -1,7 +1,9 @@
 """/metrics itself, and who may read it."""
 
 import hmac
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import Final
 
 import redis
 from django.conf import settings
@@ -12,6 +14,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
+from calls.health.asking import Source, ask_all
 from calls.live import LiveProcess, live_processes
 from calls.metrics.families import value
 from calls.metrics.live import live_metrics
@@ -21,10 +24,12 @@ from calls.metrics.others import (
     queue_names,
     tally_metrics,
 )
-from calls.metrics.rows import row_metrics
+from calls.metrics.rows import row_metrics, up_metric
 from calls.processes import ProcessNote, process_notes
 from calls.tallies import tallies
 
+# Prometheus gives up a scrape after ten seconds.
+PATIENCE: Final = 5.0
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -33,6 +38,8 @@ METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 def metrics(request: HttpRequest) -> HttpResponse:
     """Send the figures in Prometheus' text format.
 
+    It answers within six seconds whatever hangs; what hangs is said to be down.
+
     None tells a name, a number or an id of a call. With `ACSSTREAM_METRICS_TOKEN` set,
     whoever asks must send it as a bearer token.
     """
@@ -40,9 +47,8 @@ def metrics(request: HttpRequest) -> HttpResponse:
         refusal = HttpResponse("This needs its token.\n", status=401)
         refusal["WWW-Authenticate"] = "Bearer"
         return refusal
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(ConsoleCollector())
-    return HttpResponse(generate_latest(registry), content_type=METRICS_TYPE)
+    rows, told = ask_all(sources(), PATIENCE)
+    return HttpResponse(in_text([*rows, *told]), content_type=METRICS_TYPE)
 
 
 def _may_read(request: HttpRequest) -> bool:
@@ -52,20 +58,51 @@ def _may_read(request: HttpRequest) -> bool:
     return not wanted or (scheme.lower() == "bearer" and is_shown)
 
 
-class ConsoleCollector(Collector):
-    """All families; those of a part that is down are left out."""
+@cache
+def sources() -> tuple[Source[list[Metric]], ...]:
+    """Return whom a scrape asks: the database and Redis.
 
-    def collect(self) -> Iterator[Metric]:
-        """Ask database and Redis, each a constant number of times."""
-        yield from row_metrics()
-        told = _told()
-        yield value("redis_up", "Whether Redis answers.", told is not None)
-        if told is None:
-            return
-        processes, notes, queues, counts = told
-        yield from live_metrics(processes)
-        yield from process_metrics(notes, queues)
-        yield from tally_metrics(counts)
+    A scrape that waits for one that hangs would tell nothing of the other, and not
+    even that the one is down.
+    """
+    return (
+        Source("rows", lambda: list(row_metrics()), [up_metric(is_up=False)]),
+        Source("told", lambda: list(told_metrics()), [_redis_up(is_up=False)]),
+    )
+
+
+class Families(Collector):
+    """Families that are there already."""
+
+    def __init__(self, families: Sequence[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Sequence[Metric]:
+        """Return them."""
+        return self._families
+
+
+def in_text(families: Sequence[Metric]) -> bytes:
+    """Return families in Prometheus' text format."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(Families(families))
+    return generate_latest(registry)
+
+
+def told_metrics() -> Iterator[Metric]:
+    """Yield what lies in Redis, or only that Redis does not answer."""
+    told = _told()
+    yield _redis_up(is_up=told is not None)
+    if told is None:
+        return
+    processes, notes, queues, counts = told
+    yield from live_metrics(processes)
+    yield from process_metrics(notes, queues)
+    yield from tally_metrics(counts)
+
+
+def _redis_up(*, is_up: bool) -> Metric:
+    return value("redis_up", "Whether Redis answers.", is_up)
 
 
 Told = tuple[list[LiveProcess], list[ProcessNote], dict[str, int], dict[str, float]]

@@ -4,12 +4,13 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
-from django.test import Client
 
 from calls.alarms.raising import recording_failed, recording_told
 from calls.alarms.sweep import FORGOTTEN, alarms_sweep
 from calls.control import call_over, command_settle
 from calls.history import history_of, rows_of
+from calls.metrics.rows import row_metrics
+from calls.metrics.views import in_text
 from calls.models import (
     Alarm,
     AlarmKind,
@@ -313,7 +314,7 @@ def test_metrics_count_the_alarms_that_last() -> None:
     AlarmFactory.create_batch(2)
     AlarmFactory.create(cleared=True)
 
-    text = Client().get("/metrics").content.decode()
+    text = in_text([*row_metrics()]).decode()
 
     assert 'acsstream_alarms{kind="dead_air",severity="warning"} 2.0' in text
     assert 'acsstream_alarms{kind="gaps",severity="warning"} 0.0' in text

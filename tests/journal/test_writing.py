@@ -2,6 +2,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 from uuid import uuid4
@@ -316,16 +317,9 @@ def test_refused_sync_is_never_forgotten(writer: JournalWriter) -> None:
     journal = writer.open(header())
     until(journal.path.exists)
     until(lambda: not writer.health().sync_lag)
-    # A pipe takes bytes but cannot be synced: the system's own EINVAL.
-    descriptor = descriptor_of(journal.path)
-    kept = os.dup(descriptor)
-    reading, writing = os.pipe()
-    os.dup2(writing, descriptor)
-    journal.audio(0, None, 1, PCM, False)
-    until(lambda: journal.error)
-    os.dup2(kept, descriptor, inheritable=False)
-    for other in (kept, reading, writing):
-        os.close(other)
+    with syncs_refused(journal.path):
+        journal.audio(0, None, 1, PCM, False)
+        until(lambda: journal.error)
 
     path = journal.seal(1000, "", {}).result(timeout=20)
 
@@ -333,6 +327,39 @@ def test_refused_sync_is_never_forgotten(writer: JournalWriter) -> None:
     with read(path) as written:
         assert written.sealed is not None
         assert written.sealed.sync_failures > 0
+
+
+def test_refused_sync_is_no_trouble_once_another_succeeds(
+    writer: JournalWriter,
+) -> None:
+    journal = writer.open(header())
+    until(journal.path.exists)
+    until(lambda: not writer.health().sync_lag)
+    with syncs_refused(journal.path):
+        journal.audio(0, None, 1, PCM, False)
+        until(lambda: writer.health().errors)
+        assert writer.health().errors == ("sync failed: EINVAL (Invalid argument)",)
+
+    # Its socket is open still: others must be let in meanwhile.
+    until(lambda: not writer.health().errors)
+
+    assert writer.health().journals == 1
+    assert journal.error
+
+
+@contextmanager
+def syncs_refused(path: Path) -> Iterator[None]:
+    """A pipe takes bytes but cannot be synced: the system's own EINVAL."""
+    descriptor = descriptor_of(path)
+    kept = os.dup(descriptor)
+    reading, writing = os.pipe()
+    os.dup2(writing, descriptor)
+    try:
+        yield
+    finally:
+        os.dup2(kept, descriptor, inheritable=False)
+        for other in (kept, reading, writing):
+            os.close(other)
 
 
 def descriptor_of(path: Path) -> int:

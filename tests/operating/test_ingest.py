@@ -1,5 +1,6 @@
 """What an ingest process counts and needs."""
 
+import ast
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,12 +9,15 @@ import pytest
 
 from calls.health.findings import report
 from calls.live import LiveTotals
+from calls.load import LiveLoad
 from streaming.ingest import MediaSession
 from streaming.readiness import ingest_findings
 from streaming.recorder import Recorder
 from streaming.totals import Totals
 from tests.streaming.desk import Desk
 from tests.streaming.wire import PACKET_US, audio, metadata
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -97,4 +101,51 @@ async def test_needs_neither_database_nor_redis(settings: Any, tmp_path: Path) -
     assert told["warnings"] == ["database", "redis"]
     house.drain()
     assert report(ingest_findings(house))["critical"] == ["admission"]
+    await house.live.redis.aclose()
+
+
+async def test_a_drain_alarms_nobody(settings: Any, tmp_path: Path) -> None:
+    settings.JOURNAL_DIR = tmp_path
+    house, watched = Recorder(), []
+
+    def weigh(load: LiveLoad, streams: int) -> None:
+        watched.append(load["state"])
+
+    house.guard.weigh = weigh  # type: ignore[method-assign] # who would alarm
+    house._weigh(1.0)
+
+    house.drain()
+    house._weigh(2.0)
+
+    # It refuses, but because it was told to.
+    assert house.load()["state"] == "full"
+    assert watched == ["ok"]
+    assert house.snapshot([])["draining"]
+    await house.live.redis.aclose()
+
+
+def kinds_named(path: str, name: str, position: int) -> set[str]:
+    """Return the words that calls of `name` have at a place."""
+    tree = ast.parse((ROOT / path).read_text())
+    return {
+        word.value
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call) and getattr(call.func, "id", "") == name
+        for argument in call.args[position : position + 1]
+        for word in ast.walk(argument)
+        if isinstance(word, ast.Constant) and isinstance(word.value, str)
+    }
+
+
+async def test_counts_refusals_of_every_kind_from_nought() -> None:
+    house = Recorder()
+    named = kinds_named("streaming/auth.py", "Refusal", 0)
+    of_tokens = kinds_named("calls/tokens.py", "TokenRefused", 1)
+
+    assert {"secret", "ended", "connection", "crowd"} <= named
+    assert {"missing", "keys", "unknown_key"} <= of_tokens
+    wanted = named | {f"token_{kind}" for kind in of_tokens} | {"room", "probe"}
+    assert wanted <= house.refused.keys()
+    assert house.refused["token_expired"] == house.refused.total() == 0
+    assert house.snapshot([])["totals"]["refused"]["crowd"] == 0
     await house.live.redis.aclose()

@@ -11,7 +11,7 @@ from calls.health import checks
 from calls.health.findings import Level
 from calls.health.trust import check_audit
 from calls.models import AuditCheck
-from calls.processes import KEY, Noter
+from calls.processes import KEY, Noter, is_fresh, process_notes
 from tests.console.snapshots import publish, snapshot
 from tests.factories import UserFactory, member_of
 
@@ -45,7 +45,15 @@ def shown(client: Client) -> Any:
 
 
 def test_shows_every_process_queue_and_disk(url: str) -> None:
-    publish(url, snapshot(streams=3, limit=4, disk_days=0.5, backlog_hours=2))
+    for _ in range(2):
+        process = snapshot(
+            streams=3,
+            limit=4,
+            disk_free_bytes=86_400_000_000,
+            disk_bytes_per_second=1_000_000,
+            backlog_hours=2,
+        )
+        publish(url, process)
     Noter("worker").note(queues=["acsstream", "recordings.recorder-1"], busy=1, slots=2)
     Noter("beat").note()
     with redis.Redis.from_url(url) as client:
@@ -67,7 +75,9 @@ def test_shows_every_process_queue_and_disk(url: str) -> None:
     assert says["Keys of ACS"][0] == "Warning:"
     assert says["Storage"] == ("", "Recordings can be stored.")
     [disk] = found.disks
-    assert (disk.left, disk.is_bad) == ("12.0 hours", True)
+    # What is left is shared by both.
+    assert (disk.left, disk.rate) == ("12.0 hours", "2.0 MB a second")
+    assert disk.is_bad
     assert disk.waiting.startswith("3, 64.0 kB, the oldest for 2:00:0")
     assert 'data-status="warning"' in page.content.decode()
 
@@ -87,6 +97,21 @@ def test_says_since_when_a_process_is_gone(url: str) -> None:
     assert (row.state, row.tone) == ("is gone", "bad")
     assert row.heard.startswith("5:0")
     assert {row.worker for row in found.queues} == {"no worker reads it"}
+
+
+def test_a_clock_that_is_ahead_makes_nobody_disappear(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Noter("beat").note()
+    ahead = time.time() + 7200
+    with monkeypatch.context() as patch:
+        patch.setattr("calls.processes.time.time", lambda: ahead)
+        Noter("worker").note(queues=["acsstream"])
+
+    notes = process_notes()
+
+    assert {note["kind"] for note in notes} == {"beat", "worker"}
+    assert all(is_fresh(note, time.time()) for note in notes)
 
 
 def test_says_what_it_cannot_know_without_redis(url: str, settings: Any) -> None:

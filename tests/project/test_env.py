@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from acsstream.env import Env, Variable, database_from_url
+from acsstream.env import PATIENCE, Env, Variable, database_from_url
 
 WHY = "a test"
 SECRET_NAME = re.compile(r"(KEY|SECRET|PASSWORD|TOKEN|CONNECTION_STRING)$")
@@ -237,14 +238,17 @@ def test_reads_port_and_options_of_a_database() -> None:
     )
 
     assert (settings["HOST"], settings["PORT"]) == ("::1", "6432")
-    assert settings["OPTIONS"] == {"sslmode": "require", "connect_timeout": "3"}
+    assert settings["OPTIONS"] == PATIENCE | {
+        "sslmode": "require",
+        "connect_timeout": "3",
+    }
 
 
 def test_reads_the_folder_of_a_databases_socket() -> None:
     settings = database("postgresql://acs@/acs?host=/run/postgresql")
 
     assert settings["HOST"] == "/run/postgresql"
-    assert settings["OPTIONS"] == {}
+    assert settings["OPTIONS"] == PATIENCE
 
 
 @pytest.mark.parametrize(
@@ -291,3 +295,12 @@ def test_collects_a_database_problem_like_any_other() -> None:
     assert env.problems == [
         "DATABASE_URL: the URL must start with sqlite:/// or postgresql://"
     ]
+
+
+def test_a_postgresql_that_vanishes_is_waited_for_in_seconds() -> None:
+    options = database("postgresql://acs@db/acs?keepalives_idle=60")["OPTIONS"]
+
+    assert {"connect_timeout", "keepalives", "tcp_user_timeout"} <= options.keys()
+    assert options["keepalives_idle"] == "60"
+    # As libpq knows them: it refuses a name that it does not.
+    assert conninfo_to_dict(make_conninfo("", **options)) == options

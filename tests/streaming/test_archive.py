@@ -1,5 +1,9 @@
 """Drafts on their way to the database: kept, in order, never in each other's way."""
 
+import asyncio
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -15,6 +19,7 @@ from calls.drafts import AlarmDraft, ArchiveBatch, ChunkDraft
 from streaming import archive as archive_module
 from streaming.archive import Archive
 from tests.recording.test_rows import socket, track
+from tests.streaming.house import PATIENCE, eventually
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -185,6 +190,64 @@ async def test_a_database_that_hangs_is_asked_in_vain_but_not_for_long(
 
     assert answers == [None] * 6
     gate.set()
+
+
+async def test_a_write_that_hangs_is_told_until_it_is_done(
+    archive: Archive, stored: Stored, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = threading.Event()
+    monkeypatch.setattr(archive_module, "WRITE_PATIENCE", 0.01)
+
+    def hang(_: ArchiveBatch) -> None:
+        gate.wait(60)
+
+    stored.trouble = hang
+    archive.put(ArchiveBatch(connections=[socket(uuid4())]))
+
+    writing = asyncio.create_task(archive.flush())
+    await eventually(lambda: archive.error)
+    assert archive.error == "it has not answered for 0.01 s"
+    assert not writing.done()
+    gate.set()
+
+    assert await writing
+    assert archive.error is None
+
+
+def test_a_database_that_hangs_does_not_keep_the_process_from_ending() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", HANGING_AT_THE_END],
+        env=os.environ | {"DJANGO_SETTINGS_MODULE": "tests.settings"},
+        timeout=2 * PATIENCE,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+    assert (ended.returncode, ended.stdout) == (0, "closed\n")
+
+
+HANGING_AT_THE_END = """
+import asyncio, threading, uuid
+import django
+django.setup()
+from calls import services
+from streaming.archive import Archive
+
+async def main():
+    begun = threading.Event()
+    def hang(*_, **__):
+        begun.set()
+        threading.Event().wait()
+    services.process_renew = hang
+    archive = Archive()
+    asyncio.create_task(archive.renew(uuid.uuid4(), streams=0, refused=0))
+    await asyncio.to_thread(begun.wait)
+    await asyncio.to_thread(archive.close)
+    print("closed", flush=True)
+
+asyncio.run(main())
+"""
 
 
 async def test_a_question_that_fails_is_no_answer(

@@ -33,6 +33,7 @@ from streaming.handlers.bench import Bench
 from streaming.handlers.echo import Echo
 from streaming.live import LivePublisher
 from tests.console.conftest import logged_in
+from tests.console.snapshots import snapshot
 from tests.factories import (
     CallFactory,
     ParticipantFactory,
@@ -340,6 +341,28 @@ async def test_the_recorder_learns_who_is_looked_at_with_its_snapshot(
         client.zadd(WATCHED_KEY, {str(call.pk): time.time() - 60})
     assert await live.publish({"process": "p", "at": time.time()}) == []  # type: ignore[typeddict-item] # enough here
     await live.redis.aclose()
+
+
+async def test_a_recorder_learns_what_its_neighbours_write(
+    with_redis: str, settings: Any
+) -> None:
+    settings.NODE = "node-1"
+    ours, theirs = LivePublisher(), LivePublisher()
+    for rate in (2e6, 3e6):
+        await theirs.publish(snapshot(disk_bytes_per_second=rate))
+    settings.NODE = "node-2"
+    await theirs.publish(snapshot(disk_bytes_per_second=7e6))
+    settings.NODE = "node-1"
+    own = snapshot(disk_bytes_per_second=1e6)
+
+    await ours.publish(own)
+    assert ours.others_bytes_per_second == 5e6
+
+    # All the others have fallen silent.
+    await ours.publish({**own, "at": own["at"] + 6})
+    assert ours.others_bytes_per_second == 0
+    await ours.redis.aclose()
+    await theirs.redis.aclose()
 
 
 async def test_says_that_redis_is_down_and_goes_on_with_what_is_stored(

@@ -22,7 +22,13 @@ GB = 1_000_000_000
 
 
 def ticked(
-    capacity: Capacity, *, streams: int, cpu: float, rate: int = 0, free: int = GB
+    capacity: Capacity,
+    *,
+    streams: int,
+    cpu: float,
+    rate: int = 0,
+    free: int = GB,
+    others: float = 0.0,
 ) -> Capacity:
     """A capacity after `WINDOW` seconds at `cpu` cores and `rate` bytes a second."""
     for second in range(WINDOW + 1):
@@ -32,6 +38,7 @@ def ticked(
             written=rate * second,
             free=free,
             streams=streams,
+            others=others,
         )
     return capacity
 
@@ -99,6 +106,15 @@ def test_says_for_how_many_days_the_disk_lasts() -> None:
 
     assert capacity.bytes_per_second == pytest.approx(1_000_000)
     assert capacity.disk_days == pytest.approx(10)
+
+
+def test_shares_its_disk_with_the_processes_beside_it() -> None:
+    capacity = ticked(
+        Capacity(0), streams=1, cpu=0.1, rate=1_000_000, free=864 * GB, others=3e6
+    )
+
+    assert capacity.disk_days == pytest.approx(2.5)
+    assert capacity.load(1, None)["disk_bytes_per_second"] == pytest.approx(1_000_000)
 
 
 def test_knows_no_days_while_nothing_is_written() -> None:

@@ -1,17 +1,20 @@
 """A call of which one ingest process has only the transcription."""
 
+import signal
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
+import uvicorn
 from asgiref.sync import sync_to_async
 from pytest_django import Settings
 
 from calls.alarms.kinds import Kind, call_key
 from calls.drafts import AlarmDraft, ArchiveBatch, CallFacts
 from calls.models import Call
+from streaming.draining import DrainingServer
 from streaming.ingest import Opening
 from streaming.recorder import Recorder
 from streaming.room import NoRoomError
@@ -60,6 +63,21 @@ async def test_alarms_are_kept_up_by_who_hears_the_call_only(house: Recorder) ->
 
     house.open(call_id, opening(), facts, lambda: None)
     assert [alarm.kind for alarm in told(house)] == ["dead_air"]
+
+
+async def test_an_end_waits_for_transcription_too(
+    house: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streaming.draining.recorder", lambda: house)
+    scribe = house.transcripts.take(uuid4(), opening(), None, lambda: None)
+    server = DrainingServer(uvicorn.Config("nothing:here"), drain_seconds=600)
+
+    server.handle_exit(signal.SIGTERM, None)
+    assert house.streams == 0
+    assert not await server.on_tick(1)
+
+    house.transcripts.close(scribe, 1000, "")
+    assert await server.on_tick(1)
 
 
 async def test_a_socket_that_finds_no_room_takes_no_transcript_along(
