@@ -17,6 +17,7 @@ from django.db import DatabaseError
 
 from calls.models import Call
 from calls.transcripts.noting import read_note
+from streaming.tasks import tasks_end
 from streaming.viewing import Recheck, may_go_on, may_still
 from streaming.watch_source import Viewer, WatchSource
 
@@ -52,9 +53,7 @@ class CallWatch:
 
     async def stop(self) -> None:
         """End the work, for good."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await tasks_end(self._task)
 
     def message(self, viewer: Viewer) -> Any:
         """Return what to tell this viewer, see `calls.watched_call.WatchedCall`."""
@@ -138,9 +137,7 @@ class CallConsumer(AsyncJsonWebsocketConsumer):
         """Leave the watch, once."""
         sender, self.sender = self.sender, None
         viewer, self.viewer = self.viewer, None
-        if sender:
-            sender.cancel()
-            await asyncio.gather(sender, return_exceptions=True)
+        await tasks_end(sender)
         if viewer and watches[self.call_id].leave(viewer):
             # At once: who comes while it ends gets a new one.
             await watches.pop(self.call_id).stop()

@@ -11,6 +11,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from calls.board import Picture
 from calls.board_view import View, ViewError, view_read
 from streaming.board_feed import Viewer, feed
+from streaming.tasks import tasks_end
 from streaming.viewing import Recheck, may_go_on, may_still
 
 # A hand on the scroll bar moves many times a second; the last place is what counts.
@@ -54,9 +55,7 @@ class DashboardConsumer(AsyncWebsocketConsumer):
         """Leave the feed, once."""
         sender, self.sender = self.sender, None
         viewer, self.viewer = self.viewer, None
-        if sender:
-            sender.cancel()
-            await asyncio.gather(sender, return_exceptions=True)
+        await tasks_end(sender)
         if viewer:
             await feed.leave(viewer)
 

@@ -35,6 +35,7 @@ from calls.live import redis_async
 from streaming.listen_feed import CallFeed, feed_join, feed_leave
 from streaming.listen_line import Line, Told
 from streaming.listen_rights import CallNow, Rights, call_now, names_of
+from streaming.tasks import tasks_end
 from streaming.viewing import Recheck
 
 log = logging.getLogger(__name__)
@@ -144,14 +145,14 @@ class ListenConsumer(AsyncWebsocketConsumer):
         line, self.line = self.line, None
         feed, self.feed = self.feed, None
         watch, self.watch = self.watch, None
-        if watch and watch is not asyncio.current_task():
-            watch.cancel()
-            await asyncio.gather(watch, return_exceptions=True)
+        if line:
+            # First what others must know of, whatever else takes long.
+            await line.close()
+            await self.note_end(line)
+        await tasks_end(watch)
         if feed:
             await feed_leave(feed, self)
         if line:
-            await line.close()
-            await self.note_end(line)
             with contextlib.suppress(redis.RedisError, OSError):
                 await listener_leave(self.redis, self.listen_id)
             with contextlib.suppress(redis.RedisError, OSError):

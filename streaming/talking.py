@@ -29,6 +29,7 @@ from streaming.talk_press import FRAMES_PER_SECOND, FrameError, Press
 from streaming.talk_rights import MAY_INTERRUPT, TalkNow, TalkRights, outcome_of
 from streaming.talk_speech import Speech
 from streaming.talk_wire import Ping, Pressed, Released, refusal, said_decoder
+from streaming.tasks import tasks_end
 from streaming.viewing import Recheck
 
 log = logging.getLogger(__name__)
@@ -115,10 +116,7 @@ class TalkConsumer(AsyncWebsocketConsumer):
         """Be silent, give the word back and end, once."""
         speech, self.speech = self.speech, None
         client, self.redis = self.redis, None
-        tasks = self.tasks - {asyncio.current_task()}
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await tasks_end(*self.tasks)
         if self.ending:
             await self.ending
         if speech:

@@ -19,9 +19,9 @@ from django.test import Client
 from acsstream.asgi import application
 from calls.listeners import listeners
 from calls.models import AuditAction, AuditEntry, Call, CallState
-from streaming import listening, viewing
+from streaming import listening, tasks, viewing
 from streaming.listen import Desk as Listening
-from streaming.listen_feed import _feeds
+from streaming.listen_feed import CallFeed, _feeds
 from streaming.listen_rights import Rights
 from streaming.listening import ENDED, FORBIDDEN, NOT_NOTED, RUBBISH
 from tests.console.conftest import logged_in
@@ -309,6 +309,22 @@ async def test_ends_when_one_may_no_longer_listen(
         await ear.until(lambda: ear.code)
     assert ear.code == (ENDED if how == "call" else FORBIDDEN)
     assert len(await sync_to_async(entries)()) == 2
+
+
+async def test_a_feed_ends_whenever_it_is_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tasks, "AGAIN_SECONDS", 0.1)
+    # One more step of the loop each time: while it connects, asks, subscribes, waits.
+    for steps in range(40):
+        feed = CallFeed(uuid4())
+        for _ in range(steps):
+            await asyncio.sleep(0)
+
+        async with asyncio.timeout(PATIENCE):
+            await feed.close()
+
+        assert all(task.done() for task in feed._tasks)
 
 
 async def test_others_see_who_listens(desk: Desk) -> None:
