@@ -1,10 +1,16 @@
-"""Tasks beside a socket or a process: how they end."""
+"""Tasks beside a socket or a process: how they end, and what ends with them."""
 
 import asyncio
+import logging
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
+
+log = logging.getLogger(__name__)
 
 # A task that was cancelled has so long to tidy up before it is cancelled again.
 AGAIN_SECONDS: Final = 1.0
+# Something on our side went wrong: dial again. Private, as Daphne sends no other.
+OUR_FAULT: Final = 4011
 
 
 async def tasks_end(*tasks: asyncio.Task[Any] | None) -> None:
@@ -24,3 +30,19 @@ async def tasks_end(*tasks: asyncio.Task[Any] | None) -> None:
         # Looked at, so that asyncio does not complain of it.
         if not task.cancelled():
             task.exception()
+
+
+async def watched(
+    work: Callable[[], Awaitable[None]],
+    close: Callable[..., Awaitable[None]],
+    what: str,
+) -> None:
+    """Do what watches over a socket; should it fail, close the socket.
+
+    Whoever nobody watches any more must not go on.
+    """
+    try:
+        await work()
+    except Exception:
+        log.exception("%s met a fault: its socket is closed", what)
+        await close(code=OUR_FAULT)

@@ -1,4 +1,4 @@
-"""What runs beside a socket ends when it shall."""
+"""What runs beside a socket ends when it shall, and ends the socket when it fails."""
 
 import asyncio
 from contextlib import suppress
@@ -6,7 +6,7 @@ from contextlib import suppress
 import pytest
 
 from streaming import tasks
-from streaming.tasks import tasks_end
+from streaming.tasks import OUR_FAULT, tasks_end, watched
 from tests.streaming.house import PATIENCE
 
 
@@ -45,3 +45,14 @@ async def test_a_task_that_ends_others_goes_on_itself() -> None:
         await tasks_end(other, asyncio.current_task())
 
     assert other.cancelled()
+
+
+async def test_a_watch_that_fails_closes_its_socket() -> None:
+    codes = []
+
+    async def close(code: int) -> None:
+        codes.append(code)
+
+    await watched(falls, close, "a watch")
+
+    assert codes == [OUR_FAULT]
