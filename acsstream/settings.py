@@ -427,7 +427,7 @@ SOURCE_HANDSHAKES = env.whole(
     256,
     least=8,
     purpose="Connections of one source to ingest that have not sent their whole"
-    " request: above it the oldest is closed.",
+    " request: above it the oldest is closed, once it is a second old.",
 )
 
 # --- Ingest -----------------------------------------------------------------------
