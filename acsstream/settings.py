@@ -358,8 +358,8 @@ MEDIA_AUTH = env.choice(
     "required",
     AUTH_MODES,
     purpose="What a media socket must show: ACS's token and a per-call secret"
-    " (required), the secret alone with token faults logged (log_only), nothing (off:"
-    " load tests on loopback).",
+    " (required), the secret alone with all other faults logged (log_only), nothing"
+    " (off: load tests on loopback).",
 )
 CALLBACK_AUTH = env.choice(
     "ACSSTREAM_CALLBACK_AUTH",
