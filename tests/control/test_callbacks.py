@@ -287,6 +287,18 @@ def test_events_of_another_connection_are_refused_and_leave_nothing() -> None:
     assert call.events.count() == 0
 
 
+def test_a_connection_is_the_same_in_whatever_case() -> None:
+    # Learnt from a socket, whose headers ACS may write in another case.
+    call = call_made(connection_id=CONNECTION.upper(), state=CallState.ANSWERING)
+
+    response = post_callback(call, connected(), participants(1, CALLER))
+
+    call.refresh_from_db()
+    assert response.status_code == 200
+    assert call.state == CallState.CONNECTED
+    assert call.connection_id == CONNECTION.upper()
+
+
 def test_a_call_does_not_learn_the_connection_of_another() -> None:
     call_made(connection_id="theirs")
     call = call_made(connection_id=None)
