@@ -328,6 +328,22 @@ def test_a_secret_dies_some_time_after_its_call(settings: Settings) -> None:
     assert call_facts(call.id).is_secret_dead
 
 
+def test_an_answer_that_failed_before_does_not_let_a_secret_die_at_once(
+    settings: Settings,
+) -> None:
+    call = call_made()
+    post_callback(call, cloud_event("AnswerFailed"))
+    long_ago = timezone.now() - timedelta(seconds=settings.SECRET_GRACE + 60)
+    call.events.update(received_at=long_ago)
+    post_callback(call, disconnected())
+
+    late = post_callback(call, cloud_event("RecordingStateChanged"))
+
+    call.refresh_from_db()
+    assert call.state == CallState.ENDED
+    assert late.status_code == 200
+
+
 def test_a_secret_outlives_an_end_that_was_only_concluded() -> None:
     an_hour_ago = timezone.now() - timedelta(hours=1)
     call = call_made(state=CallState.ENDED, ended_at=an_hour_ago)
