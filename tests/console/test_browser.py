@@ -308,11 +308,13 @@ def test_plays_the_mix_and_the_tracks_in_step(page: Page, console: Console) -> N
     page.click("[data-do=all]")
     page.wait_for_function(f"({at})()[1] > 0.5 && ({at})()[2] > 0.5")
     assert page.evaluate(playing)[0] is False
-    later, sooner = page.evaluate(at)[1:]
     by_length = {"0:04": 2.0, "0:05": 1.0}
     lengths = page.locator(".lane .hear .console-dim").all_inner_texts()[1:]
-    offsets = [by_length[length] for length in lengths]
-    assert later + offsets[0] == pytest.approx(sooner + offsets[1], abs=0.2)
+    first, second = (by_length[length] for length in lengths)
+    # A browser that gets no processor puts them in step again when it has one.
+    page.wait_for_function(
+        f"Math.abs(({at})()[1] + {first} - ({at})()[2] - {second}) < 0.2"
+    )
     page.keyboard.press("Space")
     assert page.evaluate(playing) == [False, False, False]
     page.click("[data-speed='2']")
