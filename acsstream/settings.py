@@ -366,8 +366,8 @@ MEDIA_AUTH = env.choice(
     "required",
     AUTH_MODES,
     purpose="What a media socket must show: ACS's token and a per-call secret"
-    " (required), the secret alone with token faults logged (log_only), nothing (off:"
-    " load tests on loopback).",
+    " (required), the secret alone with all other faults logged (log_only), nothing"
+    " (off: load tests on loopback).",
 )
 CALLBACK_AUTH = env.choice(
     "ACSSTREAM_CALLBACK_AUTH",
@@ -435,7 +435,7 @@ SOURCE_HANDSHAKES = env.whole(
     256,
     least=8,
     purpose="Connections of one source to ingest that have not sent their whole"
-    " request: above it the oldest is closed.",
+    " request: above it the oldest is closed, once it is a second old.",
 )
 
 # --- Ingest -----------------------------------------------------------------------

@@ -55,8 +55,8 @@ def open_doors() -> list[str]:
     """Return in words which doors are not shut: for consoles and start-up."""
     said = {
         ("media", "off"): "Sockets are taken without token and secret.",
-        ("media", "log_only"): "Sockets are taken without a token of ACS; its faults"
-        " are only logged.",
+        ("media", "log_only"): "Sockets are taken without a token of ACS; all faults"
+        " but a wrong secret are only logged.",
         ("callback", "off"): "Callbacks are taken without a token of ACS.",
         ("callback", "log_only"): "Callbacks are taken without a token of ACS; its"
         " faults are only logged.",

@@ -142,13 +142,17 @@ def _store(
 
 
 def _are_of(call: Call, events: Sequence[Event]) -> bool:
-    """Say whether events are of this call's connection, and learn its id from them."""
-    named = {event.text("callConnectionId", 128) for event in events} - {""}
+    """Say whether events are of this call's connection, and learn its id from them.
+
+    In whatever case: the call may know the id from a socket's header.
+    """
+    ids = [event.text("callConnectionId", 128) for event in events]
+    named = {each.lower(): each for each in ids if each}
     if not named:
         return True
     if call.connection_id:
-        return named == {call.connection_id}
-    [first, *others] = named
+        return set(named) == {call.connection_id.lower()}
+    [first, *others] = named.values()
     if others or Call.objects.filter(connection_id=first).exists():
         return False
     lifecycle.connection_learn(call.id, first)

@@ -108,10 +108,21 @@ def connection_fault(
     """Say if a handshake comes after its call, or names another than ACS told us of.
 
     Unknown (the answer's response is not in yet, or the database is silent) is no
-    fault: secret and token have proved enough.
+    fault: secret and token have proved enough. With `log_only` a fault is logged, and
+    none to refuse for.
     """
     if settings.MEDIA_AUTH == "off" or facts is None:
         return None
+    fault = _connection_fault(caller, call_id, facts)
+    if fault is None or settings.MEDIA_AUTH != "log_only":
+        return fault
+    log.warning("call %s: media socket taken although %s", call_id, fault.reason)
+    return None
+
+
+def _connection_fault(
+    caller: Caller, call_id: UUID, facts: CallFacts
+) -> Refusal | None:
     if facts.is_secret_dead:
         return Refusal("ended", "its call has ended; the secret died with it", call_id)
     named = {

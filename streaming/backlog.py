@@ -7,6 +7,7 @@ from typing import Final
 
 from calls.journal_backlog import journal_backlog
 from calls.live import LiveBacklog
+from streaming.tasks import tasks_end
 
 EVERY: Final = 10.0
 
@@ -27,9 +28,7 @@ class BacklogWatch:
 
     async def stop(self) -> None:
         """Look no more."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await tasks_end(self._task)
 
     async def _look(self) -> None:
         while True:

@@ -34,6 +34,7 @@ from calls.live import (
     redis_async,
 )
 from calls.trend import trend_async
+from streaming.tasks import tasks_end
 
 SNAPSHOT_SECONDS = 1.0
 # However much changes: a bulk order must not make a web process do nothing else.
@@ -101,8 +102,7 @@ class Feed:
         task = self._task
         if not self._viewers and task is not None:
             self._task = None
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await tasks_end(task)
 
     async def _run(self) -> None:
         source = Source()

@@ -8,16 +8,17 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
-from django.db import DatabaseError
 
 from calls.models import Call
 from calls.transcripts.noting import read_note
-from streaming.viewing import Recheck, may_go_on, may_still
+from streaming.tasks import tasks_end, watched
+from streaming.viewing import DATABASE_AWAY, Recheck, may_go_on, may_still
 from streaming.watch_source import Viewer, WatchSource
 
 LOOK_SECONDS = 1.0
@@ -52,9 +53,7 @@ class CallWatch:
 
     async def stop(self) -> None:
         """End the work, for good."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await tasks_end(self._task)
 
     def message(self, viewer: Viewer) -> Any:
         """Return what to tell this viewer, see `calls.watched_call.WatchedCall`."""
@@ -122,7 +121,10 @@ class CallConsumer(AsyncJsonWebsocketConsumer):
         self.viewer = Viewer(may_read=await self.may_read())
         watch = watches.setdefault(self.call_id, CallWatch(self.call_id))
         look = watch.join(self.viewer)
-        self.sender = asyncio.create_task(self.send_looks(watch, self.viewer, look))
+        looks = partial(self.send_looks, watch, self.viewer, look)
+        self.sender = asyncio.create_task(
+            watched(looks, self.close, "telling a page of its call")
+        )
 
     @property
     def call_id(self) -> UUID:
@@ -138,9 +140,7 @@ class CallConsumer(AsyncJsonWebsocketConsumer):
         """Leave the watch, once."""
         sender, self.sender = self.sender, None
         viewer, self.viewer = self.viewer, None
-        if sender:
-            sender.cancel()
-            await asyncio.gather(sender, return_exceptions=True)
+        await tasks_end(sender)
         if viewer and watches[self.call_id].leave(viewer):
             # At once: who comes while it ends gets a new one.
             await watches.pop(self.call_id).stop()
@@ -182,7 +182,7 @@ class CallConsumer(AsyncJsonWebsocketConsumer):
                     address=str(client[0] or ""),
                     call=watch.call,
                 )
-            except DatabaseError:
+            except DATABASE_AWAY:
                 log.warning("reading captions cannot be noted: the database is down")
                 return False
             self.is_noted = True

@@ -15,6 +15,7 @@ from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
 from calls.transcripts.wire import KEPT, Caption, captions_last, channel, decode
+from streaming.tasks import tasks_end
 
 RETRY_SECONDS = 1.0
 # Guesses come several times a second; nobody reads faster than this.
@@ -48,9 +49,7 @@ class CaptionFeed:
         """End it."""
         if self._timer:
             self._timer.cancel()
-        if self._task:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await tasks_end(self._task)
 
     def since(self, number: int) -> Sequence[Caption]:
         """Return what came after that number, in the order in which it came."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -11,6 +12,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from calls.board import Picture
 from calls.board_view import View, ViewError, view_read
 from streaming.board_feed import Viewer, feed
+from streaming.tasks import tasks_end, watched
 from streaming.viewing import Recheck, may_go_on, may_still
 
 # A hand on the scroll bar moves many times a second; the last place is what counts.
@@ -44,7 +46,10 @@ class DashboardConsumer(AsyncWebsocketConsumer):
             return
         await self.accept()
         self.viewer = feed.join()
-        self.sender = asyncio.create_task(self.send_snapshots(self.viewer))
+        snapshots = partial(self.send_snapshots, self.viewer)
+        self.sender = asyncio.create_task(
+            watched(snapshots, self.close, "telling a dashboard")
+        )
 
     async def disconnect(self, code: int) -> None:
         """Let go of the feed."""
@@ -54,9 +59,7 @@ class DashboardConsumer(AsyncWebsocketConsumer):
         """Leave the feed, once."""
         sender, self.sender = self.sender, None
         viewer, self.viewer = self.viewer, None
-        if sender:
-            sender.cancel()
-            await asyncio.gather(sender, return_exceptions=True)
+        await tasks_end(sender)
         if viewer:
             await feed.leave(viewer)
 

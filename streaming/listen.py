@@ -39,6 +39,7 @@ from streaming.listen_wire import (
     web_channel,
 )
 from streaming.subscribing import RETRY_SECONDS, take_messages
+from streaming.tasks import tasks_end
 
 log = logging.getLogger(__name__)
 
@@ -88,10 +89,7 @@ class Desk:
 
     async def stop(self) -> None:
         """Let go of everybody."""
-        tasks = [*self._tasks, *self._reads]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await tasks_end(*self._tasks, *self._reads)
         for call in self._calls.values():
             call.tap = None
         self._past.close()

@@ -33,6 +33,7 @@ from streaming.listen_wire import (
     told_decoder,
     web_channel,
 )
+from streaming.tasks import tasks_end
 
 log = logging.getLogger(__name__)
 
@@ -140,9 +141,7 @@ class CallFeed:
 
     async def close(self) -> None:
         """Let the call go."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await tasks_end(*self._tasks)
         with suppress(RedisError, OSError):
             await self.ask(Leave(self.id, str(self.call_id)))
         with suppress(RedisError, OSError):

@@ -18,6 +18,7 @@ from calls.audio.pcm import samples_to_us
 from streaming.listen_rewind import NothingThereError, Rewind, Source
 from streaming.listen_track import Arrived, Runs, Sequencer, frame
 from streaming.listen_wire import Batch
+from streaming.tasks import tasks_end
 
 # How far ahead of what is played the past is sent; at 1.5 times the speed two seconds.
 AHEAD_US = 3_000_000
@@ -65,10 +66,7 @@ class Line:
 
     async def close(self) -> None:
         """Stop at once."""
-        tasks = [task for task in (self._pump, self._sender) if task]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await tasks_end(self._pump, self._sender)
 
     # What the browser says.
 
@@ -93,9 +91,7 @@ class Line:
 
     async def _hold(self) -> None:
         pump, self._pump = self._pump, None
-        if pump:
-            pump.cancel()
-            await asyncio.gather(pump, return_exceptions=True)
+        await tasks_end(pump)
 
     def played(self, at_us: int, frames: int) -> None:
         """Take note of what the browser plays now, and how many messages it has."""

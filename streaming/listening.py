@@ -27,7 +27,6 @@ import msgspec
 import redis
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
-from django.db import DatabaseError
 
 from calls.formats import party
 from calls.listeners import Listener, listener_leave, listener_tell, listeners_async
@@ -35,7 +34,8 @@ from calls.live import redis_async
 from streaming.listen_feed import CallFeed, feed_join, feed_leave
 from streaming.listen_line import Line, Told
 from streaming.listen_rights import CallNow, Rights, call_now, names_of
-from streaming.viewing import Recheck
+from streaming.tasks import tasks_end, watched
+from streaming.viewing import DATABASE_AWAY, Recheck
 
 log = logging.getLogger(__name__)
 
@@ -133,7 +133,8 @@ class ListenConsumer(AsyncWebsocketConsumer):
         self.line = Line(self.give, now.origin_us)
         self.feed = feed_join(self.call_id, self, self.line.take)
         await self.tell({"type": "facts", **self.state(now)})
-        self.watch = asyncio.create_task(self.keep_watch(), name="listen-watch")
+        watch = watched(self.keep_watch, self.close, "a watch over a listener")
+        self.watch = asyncio.create_task(watch, name="listen-watch")
 
     async def disconnect(self, code: int) -> None:
         """Let go of everything."""
@@ -144,14 +145,14 @@ class ListenConsumer(AsyncWebsocketConsumer):
         line, self.line = self.line, None
         feed, self.feed = self.feed, None
         watch, self.watch = self.watch, None
-        if watch and watch is not asyncio.current_task():
-            watch.cancel()
-            await asyncio.gather(watch, return_exceptions=True)
+        if line:
+            # First what others must know of, whatever else takes long.
+            await line.close()
+            await self.note_end(line)
+        await tasks_end(watch)
         if feed:
             await feed_leave(feed, self)
         if line:
-            await line.close()
-            await self.note_end(line)
             with contextlib.suppress(redis.RedisError, OSError):
                 await listener_leave(self.redis, self.listen_id)
             with contextlib.suppress(redis.RedisError, OSError):
@@ -166,7 +167,7 @@ class ListenConsumer(AsyncWebsocketConsumer):
         note_ended = database_sync_to_async(self.rights.note_ended)
         try:
             await note_ended(self.call_id, self.listen_id, seconds, heard)
-        except DatabaseError:
+        except DATABASE_AWAY:
             log.exception("call %s: the end of listening is not noted", self.call_id)
 
     # What the browser says.
@@ -213,7 +214,7 @@ class ListenConsumer(AsyncWebsocketConsumer):
         try:
             note_started = database_sync_to_async(self.rights.note_started)
             await note_started(self.call_id, self.listen_id)
-        except DatabaseError:
+        except DATABASE_AWAY:
             log.exception("call %s: nobody listens: it cannot be noted", self.call_id)
             await self.tell({"type": "error", "error": "not_noted"})
             await self.close(code=NOT_NOTED)
@@ -241,7 +242,7 @@ class ListenConsumer(AsyncWebsocketConsumer):
     async def name(self, raw_id: str) -> str:
         """Return what to call a participant."""
         names: dict[str, str] = {}
-        with contextlib.suppress(DatabaseError):
+        with contextlib.suppress(*DATABASE_AWAY):
             names = await database_sync_to_async(names_of)(self.call_id)
         return names.get(raw_id) or party(raw_id) or raw_id
 
@@ -289,7 +290,7 @@ class ListenConsumer(AsyncWebsocketConsumer):
             await self.tell_others()
             try:
                 code = await self.look(recheck=recheck.is_due())
-            except DatabaseError:
+            except DATABASE_AWAY:
                 # Who listens goes on listening; the next look is soon.
                 log.exception("call %s: a listener cannot be checked", self.call_id)
                 continue
@@ -300,7 +301,7 @@ class ListenConsumer(AsyncWebsocketConsumer):
     async def look(self, *, recheck: bool) -> int | None:
         """Tell how the call is; return the code to close with, if it is to be closed.
 
-        Raises DatabaseError.
+        Raises what a database raises that is away.
         """
         if recheck and await database_sync_to_async(self.rights.user)() is None:
             return FORBIDDEN

@@ -44,6 +44,7 @@ from streaming.outbound.desk import SpeakingDesk
 from streaming.outbound.voice import Told
 from streaming.resume import call_of, call_resume, is_behind, windows
 from streaming.room import NoRoomError
+from streaming.tasks import tasks_end
 from streaming.totals import Totals
 from streaming.transcription.desk import TranscriptDesk
 
@@ -140,9 +141,7 @@ class Recorder:
         """Seal what is open, write what waits, leave the live view. Once, for good."""
         self._is_ending = True
         self.capacity.lag.stop()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await tasks_end(*self._tasks)
         await self.speaking.stop()
         await self.keys.stop()
         await self.backlog.stop()

@@ -12,12 +12,12 @@ from typing import Final
 import redis
 from channels.db import database_sync_to_async
 from django.core.exceptions import ObjectDoesNotExist
-from django.db import DatabaseError
 
 from calls.speaking import Spoken, StopAudio, speak_async
 from calls.talkers import Talker, word_leave, word_take
 from streaming.talk_press import Press
 from streaming.talk_rights import TalkRights
+from streaming.viewing import DATABASE_AWAY
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ class Speech:
         self._is_noted = True
         try:
             await database_sync_to_async(self._rights.note_press)(self.press)
-        except DatabaseError:
+        except DATABASE_AWAY:
             self._is_noted = False
             call_id = self.press.call_id
             log.exception("call %s: nobody speaks: it cannot be noted", call_id)
@@ -105,7 +105,7 @@ class Speech:
     async def _note_end(self, why: str) -> None:
         try:
             await database_sync_to_async(self._rights.note_release)(self.press, why)
-        except (DatabaseError, ObjectDoesNotExist):
+        except (*DATABASE_AWAY, ObjectDoesNotExist):
             log.exception(
                 "call %s: the end of speaking is not noted", self.press.call_id
             )

@@ -10,6 +10,8 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -18,7 +20,6 @@ import redis
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
-from django.db import DatabaseError
 from redis.asyncio import Redis
 
 from calls.live import redis_async
@@ -29,7 +30,8 @@ from streaming.talk_press import FRAMES_PER_SECOND, FrameError, Press
 from streaming.talk_rights import MAY_INTERRUPT, TalkNow, TalkRights, outcome_of
 from streaming.talk_speech import Speech
 from streaming.talk_wire import Ping, Pressed, Released, refusal, said_decoder
-from streaming.viewing import Recheck
+from streaming.tasks import tasks_end, watched
+from streaming.viewing import DATABASE_AWAY, Recheck
 
 log = logging.getLogger(__name__)
 
@@ -94,14 +96,16 @@ class TalkConsumer(AsyncWebsocketConsumer):
         if await self.is_over(self.user, now):
             return
         await self.tell_state("facts", self.user, now)
-        self.begin_task(self.keep_watch(), "talk-watch")
+        self.begin_task("talk-watch", self.keep_watch)
 
-    def begin_task(self, work: Any, name: str) -> "asyncio.Task[None]":
-        """Do something beside the socket, until that is done or the socket is gone."""
-        task: asyncio.Task[None] = asyncio.create_task(work, name=name)
+    def begin_task(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Do something beside the socket, until that is done or the socket is gone.
+
+        Should it fail, the socket is closed.
+        """
+        task = asyncio.create_task(watched(work, self.close, name), name=name)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
-        return task
 
     async def ready(self) -> tuple[Any, TalkNow | None]:
         """Return the user if they may speak now, and what the call is like."""
@@ -115,10 +119,7 @@ class TalkConsumer(AsyncWebsocketConsumer):
         """Be silent, give the word back and end, once."""
         speech, self.speech = self.speech, None
         client, self.redis = self.redis, None
-        tasks = self.tasks - {asyncio.current_task()}
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await tasks_end(*self.tasks)
         if self.ending:
             await self.ending
         if speech:
@@ -174,7 +175,7 @@ class TalkConsumer(AsyncWebsocketConsumer):
         """Begin to speak; return why not, and who else does."""
         try:
             user, now = await self.ready()
-        except DatabaseError:
+        except DATABASE_AWAY:
             log.exception("call %s: nobody speaks: nobody can be asked", self.call_id)
             return "not_noted", None
         if now is None or await self.is_over(user, now):
@@ -196,8 +197,8 @@ class TalkConsumer(AsyncWebsocketConsumer):
             self.speech = None
             return why, speech.other
         await self.tell({"type": "open", "press": said.press})
-        self.begin_task(self.hold(speech), "talk-hold")
-        self.begin_task(self.follow(press), "talk-follow")
+        self.begin_task("talk-hold", partial(self.hold, speech))
+        self.begin_task("talk-follow", partial(self.follow, press))
         return "", None
 
     async def give(self, message: bytes) -> None:
@@ -241,7 +242,7 @@ class TalkConsumer(AsyncWebsocketConsumer):
         """Return why the call hears no more; close who may speak no more."""
         try:
             user, now = await self.ready()
-        except DatabaseError:
+        except DATABASE_AWAY:
             # It was noted that they speak, and it ends soon by itself.
             log.exception("call %s: who speaks cannot be checked", self.call_id)
             return ""
@@ -256,7 +257,7 @@ class TalkConsumer(AsyncWebsocketConsumer):
             await asyncio.sleep(FOLLOW_SECONDS)
             is_held = self.speech is not None and self.speech.press is press
             ended = None if is_held else ended or time.monotonic()
-            with contextlib.suppress(DatabaseError):
+            with contextlib.suppress(*DATABASE_AWAY):
                 outcome = await database_sync_to_async(outcome_of)(press.utterance)
                 if outcome and outcome != told:
                     told = outcome
@@ -280,7 +281,7 @@ class TalkConsumer(AsyncWebsocketConsumer):
                 continue
             try:
                 user, now = await self.ready()
-            except DatabaseError:
+            except DATABASE_AWAY:
                 log.exception("call %s: a speaker cannot be checked", self.call_id)
                 continue
             if await self.is_over(user, now) or now is None:

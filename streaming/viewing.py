@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import HASH_SESSION_KEY, get_user_model
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError
 from django.utils.crypto import constant_time_compare
 
 from calls.sign_in.sessions import is_over
@@ -16,6 +16,9 @@ from calls.sign_in.sessions import is_over
 # Who may no longer look is cut off so soon, and a second or five later where a socket
 # has other things to do as well.
 RECHECK_SECONDS = 8.0
+
+# What a database raises that is away: `InterfaceError` is no `DatabaseError`.
+DATABASE_AWAY = (DatabaseError, InterfaceError)
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +73,6 @@ async def may_go_on(asked: Callable[[], Awaitable[bool]]) -> bool:
     """
     try:
         return await asked()
-    except DatabaseError:
+    except DATABASE_AWAY:
         log.warning("a viewer cannot be checked: the database does not answer")
         return True

@@ -334,12 +334,13 @@ class Call(models.Model):
     def is_secret_dead(self, now: datetime) -> bool:
         """Say whether the call is over for so long that its secret opens nothing.
 
-        Counted from when we learned of it: what ACS says of times may be anything.
+        Counted from when we last heard of it: what ACS says of times may be anything,
+        and an answer that failed long before may have ended nothing.
         """
         if self.ended_at is None:
             return False
         ends = self.events.filter(kind__in=END_EVENTS)
-        heard = ends.aggregate(at=models.Min("received_at"))["at"]
+        heard = ends.aggregate(at=models.Max("received_at"))["at"]
         is_told = self.end_code is not None
         return is_dead(ended_at=heard or self.ended_at, is_told=is_told, now=now)
 

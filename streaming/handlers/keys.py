@@ -15,6 +15,7 @@ from calls.pressing import KEYS, key_decoder
 from streaming.call_audio import CallAudio
 from streaming.protocol import MIXED
 from streaming.subscribing import take_messages
+from streaming.tasks import tasks_end
 
 log = logging.getLogger(__name__)
 
@@ -37,9 +38,7 @@ class KeyDesk:
 
     async def stop(self) -> None:
         """Hear of no further key: the process ends."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await tasks_end(self._task)
         if self._redis is not None:
             with suppress(RedisError, OSError):
                 await self._redis.aclose()

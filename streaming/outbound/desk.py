@@ -40,6 +40,7 @@ from streaming.outbound.speaker import NO_SOCKET_SECONDS, Speaker
 from streaming.outbound.talking import Talking
 from streaming.outbound.voice import Told
 from streaming.subscribing import take_messages
+from streaming.tasks import tasks_end
 
 log = logging.getLogger(__name__)
 
@@ -73,10 +74,7 @@ class SpeakingDesk:
 
     async def stop(self) -> None:
         """Fall silent in all calls: the process ends."""
-        tasks = [*self._tasks, *([self._task] if self._task else [])]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await tasks_end(*self._tasks, self._task)
         self._talking.end()
         for call in self._calls.values():
             if call.speaker is not None:

@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 
 from calls.transcripts.hearing import Piece
 from calls.transcripts.wire import KEPT, LONGEST, Caption, captions_tell
+from streaming.tasks import tasks_end
 
 log = logging.getLogger(__name__)
 
@@ -55,9 +56,7 @@ class Captions:
 
     async def stop(self) -> None:
         """Tell no more."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await tasks_end(self._task)
 
     async def _run(self) -> None:
         while True:

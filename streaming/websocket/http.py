@@ -1,38 +1,66 @@
 """uvicorn's HTTP class, for a port that strangers can reach."""
 
 import asyncio
+import logging
+import time
 from collections import OrderedDict, defaultdict
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from calls.networks import group_of
 
+log = logging.getLogger(__name__)
+
+# Who sends a request sends it at once: a loop that was held up reads it within a second
+# of taking the connection.
+YOUNG_SECONDS: Final = 1.0
+CROWD: Final = 8
+TELL_SECONDS: Final = 10.0
+
 
 class Unasked:
     """Connections that have not sent a whole request, by source, oldest first.
 
-    A source has `most` of them at most: one more, and its oldest is closed. So silent
-    connections never keep out one that says at once what it wants.
+    A source has `most` of them that are older than a second: one more, and its oldest
+    is closed. So silent connections never keep out one that says at once what it wants.
+    Younger ones are let be, up to `CROWD` times as many: what a burst sent is read only
+    after all of it was accepted, and behind a proxy all callers are one source.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(
+        self,
+        most: int,
+        note: Callable[[], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._most = most
-        self._waiting: defaultdict[str, OrderedDict[IngestHttpProtocol, None]] = (
+        self._note = note
+        self._clock = clock
+        # With the time at which each came.
+        self._waiting: defaultdict[str, OrderedDict[IngestHttpProtocol, float]] = (
             defaultdict(OrderedDict)
         )
+        self._untold = 0
+        self._tell_at = 0.0
 
     def __len__(self) -> int:
         return sum(map(len, self._waiting.values()))
 
     def add(self, source: str, connection: "IngestHttpProtocol") -> None:
         """Take a connection in; the oldest of its source may have to go."""
+        now = self._clock()
         waiting = self._waiting[source]
-        waiting[connection] = None
-        if len(waiting) > self._most:
-            oldest, _ = waiting.popitem(last=False)
+        waiting[connection] = now
+        while len(waiting) > self._most:
+            oldest, since = next(iter(waiting.items()))
+            if now - since < YOUNG_SECONDS and len(waiting) <= CROWD * self._most:
+                break
+            del waiting[oldest]
             oldest.abandon()
+            self._closed(source, now)
 
     def discard(self, source: str, connection: "IngestHttpProtocol") -> None:
         """Forget a connection: it has asked, or is gone."""
@@ -40,6 +68,19 @@ class Unasked:
             waiting.pop(connection, None)
         if not waiting:
             self._waiting.pop(source, None)
+
+    def _closed(self, source: str, now: float) -> None:
+        """Count it; tell of it, but not of each."""
+        self._untold += 1
+        if self._note is not None:
+            self._note()
+        if now >= self._tell_at:
+            log.warning(
+                "%d connections that had not sent a whole request were closed to make"
+                " room, the last of source %s",
+                *(self._untold, source or "unknown"),
+            )
+            self._untold, self._tell_at = 0, now + TELL_SECONDS
 
 
 class IngestHttpProtocol(H11Protocol):

@@ -287,6 +287,18 @@ def test_events_of_another_connection_are_refused_and_leave_nothing() -> None:
     assert call.events.count() == 0
 
 
+def test_a_connection_is_the_same_in_whatever_case() -> None:
+    # Learnt from a socket, whose headers ACS may write in another case.
+    call = call_made(connection_id=CONNECTION.upper(), state=CallState.ANSWERING)
+
+    response = post_callback(call, connected(), participants(1, CALLER))
+
+    call.refresh_from_db()
+    assert response.status_code == 200
+    assert call.state == CallState.CONNECTED
+    assert call.connection_id == CONNECTION.upper()
+
+
 def test_a_call_does_not_learn_the_connection_of_another() -> None:
     call_made(connection_id="theirs")
     call = call_made(connection_id=None)
@@ -314,6 +326,22 @@ def test_a_secret_dies_some_time_after_its_call(settings: Settings) -> None:
     assert response.status_code == 403
     assert call.events.count() == 2
     assert call_facts(call.id).is_secret_dead
+
+
+def test_an_answer_that_failed_before_does_not_let_a_secret_die_at_once(
+    settings: Settings,
+) -> None:
+    call = call_made()
+    post_callback(call, cloud_event("AnswerFailed"))
+    long_ago = timezone.now() - timedelta(seconds=settings.SECRET_GRACE + 60)
+    call.events.update(received_at=long_ago)
+    post_callback(call, disconnected())
+
+    late = post_callback(call, cloud_event("RecordingStateChanged"))
+
+    call.refresh_from_db()
+    assert call.state == CallState.ENDED
+    assert late.status_code == 200
 
 
 def test_a_secret_outlives_an_end_that_was_only_concluded() -> None:

@@ -12,6 +12,7 @@ import pytest
 from benchmarks.fuzz_bodies import Target, fuzz_bodies
 from benchmarks.fuzz_frames import fuzz_frames, true_stream
 from calls.capability import call_secret
+from streaming.websocket.http import CROWD
 from tests.doors.installation import (
     FAILURES,
     UNASKED,
@@ -162,7 +163,7 @@ def test_silent_connections_make_room_for_who_speaks(site: Installation) -> None
     with ExitStack() as stack:
         silent = [
             stack.enter_context(socket.create_connection(address, 60))
-            for _ in range(UNASKED + 1)
+            for _ in range(CROWD * UNASKED + 1)
         ]
 
         status, _ = site.knock("media", call_secret(site.calls[6]), token(), number=6)

@@ -13,17 +13,18 @@ import redis
 from asgiref.sync import sync_to_async
 from channels.testing import WebsocketCommunicator
 from django.contrib.auth.models import User
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError
 from django.test import Client
 
 from acsstream.asgi import application
 from calls.listeners import listeners
 from calls.models import AuditAction, AuditEntry, Call, CallState
-from streaming import listening, viewing
+from streaming import listening, tasks, viewing
 from streaming.listen import Desk as Listening
-from streaming.listen_feed import _feeds
+from streaming.listen_feed import CallFeed, _feeds
 from streaming.listen_rights import Rights
 from streaming.listening import ENDED, FORBIDDEN, NOT_NOTED, RUBBISH
+from streaming.tasks import OUR_FAULT
 from tests.console.conftest import logged_in
 from tests.factories import CallFactory, UserFactory, member_of
 from tests.listen.bench import START_US
@@ -309,6 +310,43 @@ async def test_ends_when_one_may_no_longer_listen(
         await ear.until(lambda: ear.code)
     assert ear.code == (ENDED if how == "call" else FORBIDDEN)
     assert len(await sync_to_async(entries)()) == 2
+
+
+@pytest.mark.parametrize("fault", [InterfaceError, ValueError])
+async def test_nobody_listens_on_whom_nobody_watches(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, fault: type[Exception]
+) -> None:
+    monkeypatch.setattr(listening, "FIRST_TELL_SECONDS", 0.05)
+    call, looks = await live_call(desk), []
+
+    def falls(_: object) -> Any:
+        looks.append(1)
+        raise fault
+
+    async with listener(call.pk, await browser_of(operator)) as ear:
+        monkeypatch.setattr(listening, "call_now", falls)
+        if fault is InterfaceError:
+            # A database that is away is asked again.
+            await eventually(lambda: len(looks) > 2)
+        else:
+            await ear.until(lambda: ear.code)
+    assert ear.code == (None if fault is InterfaceError else OUR_FAULT)
+
+
+async def test_a_feed_ends_whenever_it_is_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tasks, "AGAIN_SECONDS", 0.1)
+    # One more step of the loop each time: while it connects, asks, subscribes, waits.
+    for steps in range(40):
+        feed = CallFeed(uuid4())
+        for _ in range(steps):
+            await asyncio.sleep(0)
+
+        async with asyncio.timeout(PATIENCE):
+            await feed.close()
+
+        assert all(task.done() for task in feed._tasks)
 
 
 async def test_others_see_who_listens(desk: Desk) -> None:

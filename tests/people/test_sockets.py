@@ -1,5 +1,6 @@
 """Sockets of browsers: who may open which, and what ends one that is open."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -78,6 +79,21 @@ async def test_a_socket_opens_for_whom_its_rule_names(
     for one in open_ones:
         assert await code_of(one) == FORBIDDEN
     assert opened == {who: may(who, SOCKETS[path]) for who in WHO}
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_who_leaves_right_after_coming_has_left_at_once(path: str) -> None:
+    call = await sync_to_async(live_call)()
+    client = await sync_to_async(lambda: logged_in(member_of("operator")))()
+    one = socket(path, call, client.cookies["sessionid"].value)
+    accepted, _ = await one.connect(timeout=PATIENCE)
+    assert accepted
+
+    await one.send_input({"type": "websocket.disconnect", "code": 1001})
+
+    # Not the communicator's own wait: that hides a socket which does not end.
+    _, pending = await asyncio.wait({one.future}, timeout=PATIENCE)
+    assert not pending
 
 
 def signed_out(client: Client, _: User) -> None:

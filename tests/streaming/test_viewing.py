@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError
 from django.test import Client
 from django.utils import timezone
 
@@ -61,9 +61,12 @@ def test_nobody_is_no_viewer(session: Any) -> None:
     assert viewer_of(session, None) is None
 
 
-async def test_who_looks_goes_on_while_the_database_is_down() -> None:
+@pytest.mark.parametrize("fault", [DatabaseError, InterfaceError])
+async def test_who_looks_goes_on_while_the_database_is_down(
+    fault: type[Exception],
+) -> None:
     async def fails() -> bool:
-        raise DatabaseError
+        raise fault
 
     async def refuses() -> bool:
         return False

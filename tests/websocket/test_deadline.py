@@ -1,6 +1,7 @@
 """Who connects to ingest and never sends a whole request is closed."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 import uvicorn
 
-from streaming.websocket.http import IngestHttpProtocol
+from streaming.websocket.http import CROWD, IngestHttpProtocol, Unasked
 from streaming.websocket.protocol import PicowsProtocol
 
 PATIENCE = 20.0
@@ -94,3 +95,59 @@ async def test_a_request_in_pieces_is_answered() -> None:
         assert b"204" in await reader.readline()
 
         writer.close()
+
+
+async def answers(port: int, count: int) -> list[bytes]:
+    """Send so many requests before any can be read; return the first bytes of answers.
+
+    Blocking on purpose: the loop that serves finds all of them waiting.
+    """
+    asking = [socket.create_connection(("127.0.0.1", port)) for _ in range(count)]
+    for one in asking:
+        one.sendall(UPGRADE)
+        one.setblocking(False)
+    loop = asyncio.get_running_loop()
+    try:
+        told = [loop.sock_recv(one, 12) for one in asking]
+        return await asyncio.gather(*told)
+    finally:
+        for one in asking:
+            one.close()
+
+
+async def test_a_burst_of_one_source_is_served_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(IngestHttpProtocol, "unasked", Unasked(16))
+    async with serving() as (_, port), asyncio.timeout(PATIENCE):
+        assert await answers(port, 100) == [b"HTTP/1.1 101"] * 100
+
+
+class Silent:
+    """A connection that never asks for anything."""
+
+    is_closed = False
+
+    def abandon(self) -> None:
+        self.is_closed = True
+
+
+def test_connections_that_stay_silent_make_room_and_are_counted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    closed, now = [], [0.0]
+    unasked = Unasked(4, lambda: closed.append(now[0]), lambda: now[0])
+    silent: list[Any] = [Silent() for _ in range(CROWD * 4 + 2)]
+
+    # Young ones are let be, but not without end.
+    for one in silent[:-1]:
+        unasked.add("192.0.2.1", one)
+    assert [one.is_closed for one in silent].count(True) == 1
+
+    now[0] = 1.0
+    unasked.add("192.0.2.1", silent[-1])
+
+    assert [one.is_closed for one in silent] == [True] * (len(silent) - 4) + [False] * 4
+    assert len(unasked) == 4
+    assert len(closed) == len(silent) - 4
+    assert "192.0.2.1" in caplog.text

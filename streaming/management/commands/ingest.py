@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from calls.doors import off_fault, open_doors
 from streaming.draining import DrainingServer
+from streaming.recorder import recorder
 from streaming.websocket.http import IngestHttpProtocol, Unasked
 
 # Seconds: a peer that has vanished is noticed within a minute, whether we only listen
@@ -52,7 +53,7 @@ class Command(BaseCommand):
             raise CommandError(fault)
         for warning in open_doors():
             self.stderr.write(self.style.WARNING(warning))
-        IngestHttpProtocol.unasked = Unasked(settings.SOURCE_HANDSHAKES)
+        IngestHttpProtocol.unasked = Unasked(settings.SOURCE_HANDSHAKES, _note_unasked)
         config = uvicorn.Config(
             "acsstream.asgi_ingest:application",
             ws=options["ws"],
@@ -119,6 +120,10 @@ def listening_socket(host: str, port: int) -> socket.socket:
         listener.close()
         raise
     return listener
+
+
+def _note_unasked() -> None:
+    recorder().refused["unasked"] += 1
 
 
 def _without_peer_traceback(record: logging.LogRecord) -> bool:

@@ -1,0 +1,48 @@
+"""Tasks beside a socket or a process: how they end, and what ends with them."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+log = logging.getLogger(__name__)
+
+# A task that was cancelled has so long to tidy up before it is cancelled again.
+AGAIN_SECONDS: Final = 1.0
+# Something on our side went wrong: dial again. Private, as Daphne sends no other.
+OUR_FAULT: Final = 4011
+
+
+async def tasks_end(*tasks: asyncio.Task[Any] | None) -> None:
+    """Cancel tasks until they are done; what they raised is not raised here.
+
+    Once is not enough: before Python 3.12 `asyncio.wait_for`, in which redis-py writes,
+    swallows a cancellation that comes as the write ends. The task that asks is left.
+    """
+    here = asyncio.current_task()
+    pending = {task for task in tasks if task is not None and task is not here}
+    ended = set(pending)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=AGAIN_SECONDS)
+    for task in ended:
+        # Looked at, so that asyncio does not complain of it.
+        if not task.cancelled():
+            task.exception()
+
+
+async def watched(
+    work: Callable[[], Awaitable[None]],
+    close: Callable[..., Awaitable[None]],
+    what: str,
+) -> None:
+    """Do what watches over a socket; should it fail, close the socket.
+
+    Whoever nobody watches any more must not go on.
+    """
+    try:
+        await work()
+    except Exception:
+        log.exception("%s met a fault: its socket is closed", what)
+        await close(code=OUR_FAULT)

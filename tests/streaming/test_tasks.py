@@ -1,0 +1,58 @@
+"""What runs beside a socket ends when it shall, and ends the socket when it fails."""
+
+import asyncio
+from contextlib import suppress
+
+import pytest
+
+from streaming import tasks
+from streaming.tasks import OUR_FAULT, tasks_end, watched
+from tests.streaming.house import PATIENCE
+
+
+async def for_ever() -> None:
+    await asyncio.Event().wait()
+
+
+async def deaf_once() -> None:
+    """Swallow one cancellation, as `asyncio.wait_for` may before Python 3.12."""
+    with suppress(asyncio.CancelledError):
+        await for_ever()
+    await for_ever()
+
+
+async def falls() -> None:
+    raise ValueError
+
+
+async def test_tasks_end_that_swallow_a_cancellation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tasks, "AGAIN_SECONDS", 0.01)
+    begun = [asyncio.create_task(work()) for work in (for_ever, deaf_once, falls)]
+    await asyncio.sleep(0)
+
+    async with asyncio.timeout(PATIENCE):
+        await tasks_end(*begun, None)
+
+    assert [task.done() for task in begun] == [True, True, True]
+
+
+async def test_a_task_that_ends_others_goes_on_itself() -> None:
+    other = asyncio.create_task(for_ever())
+
+    async with asyncio.timeout(PATIENCE):
+        await tasks_end(other, asyncio.current_task())
+
+    assert other.cancelled()
+
+
+async def test_a_watch_that_fails_closes_its_socket() -> None:
+    codes = []
+
+    async def close(code: int) -> None:
+        codes.append(code)
+
+    await watched(falls, close, "a watch")
+
+    assert codes == [OUR_FAULT]
