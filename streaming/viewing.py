@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import HASH_SESSION_KEY, get_user_model
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError
 from django.utils.crypto import constant_time_compare
 
 from calls.sign_in.sessions import is_over
@@ -38,13 +38,14 @@ class Recheck:
 def viewer_of(session: Any, user_key: Any) -> Any:
     """Return a socket's user as they are now, or None if they are signed in no more.
 
-    As the middleware asks at each request: the session lives and has not run out, and
-    the password is the one it was begun with. A fresh row: permissions are cached on
+    As the middleware asks at each request: the session lives and has not run out, the
+    password is the one it was begun with, and the user is active staff. A fresh row: permissions are cached on
     the one that came with the handshake.
     """
     if user_key is None or not session.session_key:
         return None
-    user = get_user_model().objects.filter(pk=user_key, is_active=True).first()
+    users = get_user_model().objects.filter(is_active=True, is_staff=True)
+    user = users.filter(pk=user_key).first()
     if user is None:
         return None
     engine = import_module(settings.SESSION_ENGINE)
@@ -70,6 +71,6 @@ async def may_go_on(asked: Callable[[], Awaitable[bool]]) -> bool:
     """
     try:
         return await asked()
-    except DatabaseError:
+    except (DatabaseError, InterfaceError):
         log.warning("a viewer cannot be checked: the database does not answer")
         return True

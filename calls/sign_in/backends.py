@@ -53,13 +53,20 @@ class LocalBackend(ModelBackend):
         """Do the same: Django's own would not ask whether somebody has to wait."""
         return await sync_to_async(self.authenticate)(request, username, password)
 
+    def user_can_authenticate(self, user: Any) -> bool:
+        """Say whether a user may be signed in; asked anew at each request.
+
+        Every page and socket is for staff, whatever else a user's groups allow.
+        """
+        return super().user_can_authenticate(user) and bool(user.is_staff)
+
 
 class SingleSignOnBackend(BaseBackend):
     """Finds the user of a session that single sign-on began. Rights are the other's."""
 
     def get_user(self, user_id: int) -> User | None:
-        """Return the user, if they are still active."""
-        return User.objects.filter(pk=user_id, is_active=True).first()
+        """Return the user, if they are still active staff."""
+        return User.objects.filter(pk=user_id, is_active=True, is_staff=True).first()
 
 
 def password_counts(username: str) -> bool:

@@ -199,7 +199,7 @@ def _user(claims: Claims) -> tuple[User | None, str]:
             " connect it to you: add the identity %(subject)s on the account's page."
         ) % {"name": claims.name, "subject": claims.subject}
     user = identity.user if identity else _user_make(claims)
-    if not user.is_active:
+    if not (user.is_active and user.is_staff):
         return None, _("Your account is switched off. Ask an administrator.")
     SsoIdentity.objects.update_or_create(
         issuer=claims.issuer,

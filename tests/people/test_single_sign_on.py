@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import requests
+from django.contrib.auth import get_user
 from django.contrib.auth.models import Group, User
 from django.core.checks import Error
 from django.test import Client
@@ -119,11 +120,13 @@ def test_a_name_does_not_open_a_local_account(op: Provider) -> None:
     assert User.objects.get() == local
 
 
-def test_who_was_switched_off_stays_out(op: Provider) -> None:
-    signs_in(Client())
-    User.objects.update(is_active=False)
-    client = Client()
+@pytest.mark.parametrize("status", ["is_active", "is_staff"])
+def test_who_was_switched_off_stays_out(op: Provider, status: str) -> None:
+    inside, client = Client(), Client()
+    signs_in(inside)
+    User.objects.update(**{status: False})
 
+    assert get_user(inside).is_anonymous  # type: ignore[arg-type]
     assert signs_in(client).status_code == 403
     assert not is_in(client)
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError
 from django.test import Client
 from django.utils import timezone
 
@@ -51,8 +51,11 @@ def test_a_session_that_was_signed_out_is_nobodys(user: User, session: Any) -> N
     assert viewer_of(session, user.pk) is None
 
 
-def test_who_was_made_inactive_looks_no_more(user: User, session: Any) -> None:
-    User.objects.update(is_active=False)
+@pytest.mark.parametrize("status", ["is_active", "is_staff"])
+def test_who_is_active_staff_no_more_looks_no_more(
+    user: User, session: Any, status: str
+) -> None:
+    User.objects.update(**{status: False})
 
     assert viewer_of(session, user.pk) is None
 
@@ -61,9 +64,12 @@ def test_nobody_is_no_viewer(session: Any) -> None:
     assert viewer_of(session, None) is None
 
 
-async def test_who_looks_goes_on_while_the_database_is_down() -> None:
+@pytest.mark.parametrize("fault", [DatabaseError, InterfaceError])
+async def test_who_looks_goes_on_while_the_database_is_down(
+    fault: type[Exception],
+) -> None:
     async def fails() -> bool:
-        raise DatabaseError
+        raise fault
 
     async def refuses() -> bool:
         return False
