@@ -39,8 +39,8 @@ def viewer_of(session: Any, user_key: Any) -> Any:
     """Return a socket's user as they are now, or None if they are signed in no more.
 
     As the middleware asks at each request: the session lives and has not run out, the
-    password is the one it was begun with, and the user is active staff. A fresh row: permissions are cached on
-    the one that came with the handshake.
+    password is the one it was begun with, and the user is active staff. A fresh
+    row: permissions are cached on the one that came with the handshake.
     """
     if user_key is None or not session.session_key:
         return None

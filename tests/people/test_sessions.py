@@ -66,11 +66,11 @@ def test_a_page_that_polls_is_nobody_who_works(browser: Client) -> None:
 def test_who_is_staff_no_more_is_nobody_on_every_page(
     user: User, browser: Client
 ) -> None:
-    assert get_user(browser) == user  # type: ignore[arg-type]
+    assert get_user(browser) == user
 
     User.objects.update(is_staff=False)
 
-    assert get_user(browser).is_anonymous  # type: ignore[arg-type]
+    assert get_user(browser).is_anonymous
 
 
 def test_signing_in_makes_a_new_key() -> None:
