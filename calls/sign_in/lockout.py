@@ -144,6 +144,14 @@ def is_refusal_noted(name: str, address: str) -> bool:
     return any(row is not None and LOCKED in row["details"] for row in newest)
 
 
+def unlock(request: HttpRequest, user: Any) -> None:
+    """Let a user try again at once, from everywhere; on the audit log."""
+    second_factor.let_try(user)
+    audit_log.note_request(
+        AuditAction.USER_CHANGED, request, obj=user, details={"how": UNLOCKED}
+    )
+
+
 # --- Tries at the same time -----------------------------------------------------------
 
 _under_way: Counter[tuple[str | None, str]] = Counter()
@@ -179,11 +187,3 @@ def _others(name: str | None, address: str) -> int:
     """Return how many tries are under way beside the one that asks."""
     with _guard:
         return max(0, _under_way[name, group_of(address)] - 1)
-
-
-def unlock(request: HttpRequest, user: Any) -> None:
-    """Let a user try again at once, from everywhere; on the audit log."""
-    second_factor.let_try(user)
-    audit_log.note_request(
-        AuditAction.USER_CHANGED, request, obj=user, details={"how": UNLOCKED}
-    )
