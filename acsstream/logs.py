@@ -108,6 +108,11 @@ def logging_config(*, level: str, style: str, node: str = "") -> dict[str, Any]:
             # One line for every run of a sweep; failures come at ERROR.
             "celery.app.trace": {"level": "WARNING"},
             "celery.worker.strategy": {"level": "WARNING"},
+            # At DEBUG: the verifier and the token of a single sign-on.
+            "authlib": {"level": "WARNING"},
+            # At DEBUG: handshakes with their API keys, and frames with what was said.
+            "openai": {"level": "WARNING"},
+            "websockets": {"level": "WARNING"},
             "daphne.http_protocol": {"level": "WARNING"},
             "django.channels.server": {"level": "WARNING"},
         },

@@ -43,11 +43,15 @@ def sign_in_failed(
 ) -> None:
     """Note the name that was tried, nothing else that was typed.
 
+    `step` says that the password was right, and the code behind it was not.
+
     Of the tries that were refused unread since the last one, the first.
     """
     name = name_of(credentials.get("username", ""))
     address = address_of(request)
-    details = {"by": credentials["by"]} if "by" in credentials else {}
+    details: dict[str, Any] = {
+        key: credentials[key] for key in ("by", "step") if key in credentials
+    }
     if hasattr(request, WAIT):
         if is_refusal_noted(name, address):
             return

@@ -41,13 +41,14 @@ class Recheck:
 def viewer_of(session: Any, user_key: Any) -> Any:
     """Return a socket's user as they are now, or None if they are signed in no more.
 
-    As the middleware asks at each request: the session lives and has not run out, and
-    the password is the one it was begun with. A fresh row: permissions are cached on
-    the one that came with the handshake.
+    As the middleware asks at each request: the session lives and has not run out, the
+    password is the one it was begun with, and the user is active staff. A fresh
+    row: permissions are cached on the one that came with the handshake.
     """
     if user_key is None or not session.session_key:
         return None
-    user = get_user_model().objects.filter(pk=user_key, is_active=True).first()
+    users = get_user_model().objects.filter(is_active=True, is_staff=True)
+    user = users.filter(pk=user_key).first()
     if user is None:
         return None
     engine = import_module(settings.SESSION_ENGINE)

@@ -37,29 +37,39 @@ class AuditedAdmin(BoundedSearch):
         """Note a new row and what it was made with."""
         entry = super().log_addition(request, obj, message)
         changes = {name: after for name, (_, after) in self._changes(request).items()}
-        change_note(request, obj, {"how": "added", "fields": changes})
+        details = {"how": "added", "fields": changes} | _inlines(message)
+        change_note(request, obj, details)
         return entry
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """Note a changed row, each changed field before and after."""
         entry = super().log_change(request, obj, message)
         details = {"how": "changed", "fields": self._changes(request)}
-        if inlines := [part for part in message if "name" in _only(part)]:
-            details["inlines"] = inlines
-        change_note(request, obj, details)
+        change_note(request, obj, details | _inlines(message))
         return entry
 
     def log_deletions(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
         """Note each row that is about to go, with what was in it."""
         entries = super().log_deletions(request, queryset)
         for obj in queryset:
-            change_note(request, obj, {"how": "deleted", "fields": fields_of(obj)})
+            details = {"how": "deleted", "fields": fields_of(obj)}
+            change_note(request, obj, details | self.goes_with(obj))
         return entries
+
+    def goes_with(self, obj: Any) -> dict[str, Any]:
+        """Return what the entry of a deletion says of rows that go with this one."""
+        return {}
 
     @staticmethod
     def _changes(request: HttpRequest) -> dict[str, list[Any]]:
         changes: dict[str, list[Any]] = request.__dict__.pop(CHANGES, {})
         return changes
+
+
+def _inlines(message: Any) -> dict[str, Any]:
+    """Return what a change message tells of rows that were changed beside the one."""
+    inlines = [part for part in message if "name" in _only(part)]
+    return {"inlines": inlines} if inlines else {}
 
 
 def _only(part: dict[str, Any]) -> dict[str, Any]:

@@ -72,6 +72,11 @@ class ConsoleUserAdmin(UserAdmin, AuditedAdmin):  # type: ignore[misc,type-arg] 
             unlock(request, user)
         self.message_user(request, _("%d unlocked.") % len(chosen))
 
+    def goes_with(self, obj: Any) -> dict[str, Any]:
+        """Return who the user was at the identity provider."""
+        identities = [str(one) for one in SsoIdentity.objects.filter(user=obj)]
+        return {"identities": identities} if identities else {}
+
     def _within_reach(self, request: HttpRequest, users: QuerySet[User]) -> list[User]:
         return [user for user in users if self._may_touch(request, user)]
 

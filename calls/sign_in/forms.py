@@ -10,7 +10,7 @@ from django.utils.translation import ngettext
 from unfold.forms import AuthenticationForm
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from calls.sign_in.backends import WAIT
+from calls.sign_in.backends import ELSEWHERE, WAIT
 
 
 class LoginForm(AuthenticationForm):
@@ -21,6 +21,9 @@ class LoginForm(AuthenticationForm):
         wait = getattr(self.request, WAIT, 0)
         if wait:
             return ValidationError(wait_words(wait), code="locked")
+        if hasattr(self.request, ELSEWHERE):
+            words = _("This account signs in by single sign-on, not by a password.")
+            return ValidationError(words, code="elsewhere")
         error: ValidationError = super().get_invalid_login_error()
         return error
 

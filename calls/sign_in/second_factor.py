@@ -6,11 +6,13 @@ Recovery codes are random, long and used once; they are kept as keyed hashes.
 import base64
 import io
 import secrets
+from datetime import timedelta
 from typing import Any, Final
 
 import segno
 from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -18,6 +20,8 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from calls.groups import ADMINISTRATOR
 
 RECOVERY_CODES: Final = 10
+# Wrong codes of an app or of a recovery code make it wait 1, 2, 4 … 512 s.
+MOST_DOUBLINGS: Final = 10
 # 49 bits; and who guesses has to wait.
 CODE_LETTERS: Final = 10
 ALPHABET: Final = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -50,8 +54,11 @@ def draft_of(user: Any, key: int | None) -> TOTPDevice:
 
 
 def confirm(draft: TOTPDevice, code: str) -> list[str] | None:
-    """Take an app whose code this is; return recovery codes, None if it is not."""
-    if not draft.verify_token(_digits(code)):
+    """Take an app whose code this is; return recovery codes, None if it is not.
+
+    Raises `MustWaitError`.
+    """
+    if not _verifies(draft, _digits(code)):
         return None
     with transaction.atomic():
         TOTPDevice.objects.filter(user=draft.user).exclude(pk=draft.pk).delete()
@@ -60,19 +67,55 @@ def confirm(draft: TOTPDevice, code: str) -> list[str] | None:
         return recovery_make(draft.user)
 
 
+class MustWaitError(Exception):
+    """Too many wrong codes: no code is looked at, for so long."""
+
+    def __init__(self, wait: timedelta) -> None:
+        super().__init__(wait)
+        self.wait = wait
+
+
 def accepts(user: Any, code: str) -> bool:
-    """Say whether a code lets a user in; each does once."""
-    digits = _digits(code)
-    is_from_app = digits.isascii() and digits.isdigit()
+    """Say whether a code lets a user in; each does once. Raises `MustWaitError`."""
+    kind: Any = StaticDevice if is_recovery(code) else TOTPDevice
+    typed = _kept(user, code) if is_recovery(code) else _digits(code)
     # Of two requests with one code, one comes first.
     with transaction.atomic():
-        if is_from_app:
-            apps = TOTPDevice.objects.select_for_update()
-            app = apps.filter(user=user, confirmed=True).first()
-            return app is not None and bool(app.verify_token(digits))
-        spares = StaticDevice.objects.select_for_update()
-        spare = spares.filter(user=user, confirmed=True).first()
-        return spare is not None and bool(spare.verify_token(_kept(user, code)))
+        devices = kind.objects.select_for_update()
+        device = devices.filter(user=user, confirmed=True).first()
+        return device is not None and _verifies(device, typed)
+
+
+def _verifies(device: Any, typed: str) -> bool:
+    """Say whether a device knows a code. Each wrong one makes it wait, in bounds.
+
+    By itself the library doubles the wait for a hundred years.
+    """
+    most = MOST_DOUBLINGS
+    device.throttling_failure_count = min(device.throttling_failure_count, most)
+    may, why = device.verify_is_allowed()
+    if not may:
+        raise MustWaitError(why["locked_until"] - timezone.now())
+    return bool(device.verify_token(typed))
+
+
+def is_recovery(code: str) -> bool:
+    """Say whether a code is none from an app, so a recovery code if any."""
+    digits = _digits(code)
+    return not (digits.isascii() and digits.isdigit())
+
+
+def let_try(user: Any) -> None:
+    """Let a user's codes be looked at again at once."""
+    for kind in (TOTPDevice, StaticDevice):
+        for device in kind.objects.filter(user=user):
+            device.throttle_reset(commit=False)
+            device.save(
+                update_fields=[
+                    "throttling_failure_count",
+                    "throttling_failure_timestamp",
+                ]
+            )
 
 
 def recovery_make(user: Any) -> list[str]:

@@ -21,9 +21,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from joserfc.errors import JoseError
 
+from calls import audit_log
 from calls.batches import storable
 from calls.groups import RIGHTS
-from calls.models import SsoIdentity
+from calls.models import AuditAction, SsoIdentity
+from calls.strikes import Strikes
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +34,8 @@ ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES25
 LEEWAY_SECONDS: Final = 60
 PATIENCE_SECONDS: Final = 10
 LONGEST_NAME: Final = 150
+# Of what led to nobody, so many a minute and source are on the audit log.
+NOTED_FAILURES: Final = 10
 
 
 class NotSignedInError(Exception):
@@ -99,6 +103,12 @@ def provider() -> Any:
     )
 
 
+@cache
+def failures() -> Strikes:
+    """Return this process's count of sign-ins that led to nobody."""
+    return Strikes(NOTED_FAILURES)
+
+
 def is_on() -> bool:
     """Say whether single sign-on is configured."""
     return bool(settings.OIDC_ISSUER and settings.OIDC_CLIENT_ID)
@@ -115,9 +125,20 @@ def begin(request: HttpRequest, back_to: str) -> HttpResponse:
     return answer
 
 
+def is_awaited(request: HttpRequest) -> bool:
+    """Say whether this session has begun what comes back from the provider here."""
+    kept = provider().framework.get_state_data(request.session, _state(request))
+    return kept is not None
+
+
+def _state(request: HttpRequest) -> str:
+    return str(request.GET.get("state", ""))
+
+
 def claims_of(request: HttpRequest) -> Claims:
     """Return who comes back from the provider. Raises `NotSignedInError`."""
     if request.GET.get("error"):
+        provider().framework.clear_state_data(request.session, _state(request))
         raise NotSignedInError(_("The identity provider did not let you in."))
     expected = {
         "iss": {"essential": True, "value": settings.OIDC_ISSUER},
@@ -172,23 +193,28 @@ def _roles(told: Any) -> frozenset[str]:
     return frozenset(roles)
 
 
-def user_of(claims: Claims) -> User:
-    """Return the user with the roles of this sign-in. Raises `NotSignedInError`."""
+def user_of(claims: Claims, address: str = "") -> User:
+    """Return the user with the roles of this sign-in. Raises `NotSignedInError`.
+
+    What it makes of the user is on the audit log, or is not done.
+    """
     with transaction.atomic():
-        user, refusal = _user(claims)
+        user, refusal = _user(claims, address)
     # Outside: who lost the last role keeps none, though they are refused.
     if refusal or user is None:
         raise NotSignedInError(refusal)
     return user
 
 
-def _user(claims: Claims) -> tuple[User | None, str]:
+def _user(claims: Claims, address: str) -> tuple[User | None, str]:
     known = SsoIdentity.objects.select_related("user").filter(
         issuer=claims.issuer, subject=claims.subject
     )
     identity = known.select_for_update(of=("self",)).first()
     if identity is not None:
-        _roles_set(identity.user, claims.roles)
+        before, after = _roles_set(identity.user, claims.roles)
+        if before != after:
+            _note(identity.user, "changed", {"groups": [before, after]}, address)
     if not claims.roles:
         return None, _(
             "You are known, but you have no role here. Ask an administrator for one."
@@ -198,8 +224,8 @@ def _user(claims: Claims) -> tuple[User | None, str]:
             "There is a local account with your name, %(name)s. An administrator can"
             " connect it to you: add the identity %(subject)s on the account's page."
         ) % {"name": claims.name, "subject": claims.subject}
-    user = identity.user if identity else _user_make(claims)
-    if not user.is_active:
+    user = identity.user if identity else _user_make(claims, address)
+    if not (user.is_active and user.is_staff):
         return None, _("Your account is switched off. Ask an administrator.")
     SsoIdentity.objects.update_or_create(
         issuer=claims.issuer,
@@ -209,7 +235,7 @@ def _user(claims: Claims) -> tuple[User | None, str]:
     return user, ""
 
 
-def _user_make(claims: Claims) -> User:
+def _user_make(claims: Claims, address: str) -> User:
     user = User(
         username=claims.name,
         email=claims.email,
@@ -219,15 +245,38 @@ def _user_make(claims: Claims) -> User:
     )
     user.set_unusable_password()
     user.save()
-    _roles_set(user, claims.roles)
+    _, groups = _roles_set(user, claims.roles)
+    made = {"username": user.username, "subject": claims.subject, "groups": groups}
+    _note(user, "added", made, address)
     return user
 
 
-def _roles_set(user: User, roles: frozenset[str]) -> None:
-    """Give a user these roles and no other; groups of the site's own stay."""
+def _note(user: User, how: str, fields: dict[str, Any], address: str) -> None:
+    """Put on the audit log what the provider's word made of a user."""
+    details = {"how": how, "by": "single sign-on", "fields": fields}
+    audit_log.note(
+        AuditAction.USER_CHANGED,
+        actor=None,
+        obj=user,
+        details=details,
+        address=address,
+    )
+
+
+def _roles_set(user: User, roles: frozenset[str]) -> tuple[list[str], list[str]]:
+    """Give a user these roles and no other; groups of the site's own stay.
+
+    Returns the names of the user's groups before and after.
+    """
+    before = _groups(user)
     gone = user.groups.filter(name__in=set(RIGHTS) - roles)
     user.groups.remove(*gone)
     user.groups.add(*Group.objects.filter(name__in=roles))
+    return before, _groups(user)
+
+
+def _groups(user: User) -> list[str]:
+    return sorted(user.groups.values_list("name", flat=True))
 
 
 def leave_url(back_to: str) -> str:

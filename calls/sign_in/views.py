@@ -16,12 +16,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from calls.audit_log import address_of
 from calls.sign_in import second_factor, single_sign_on
 from calls.sign_in.backends import SINGLE_SIGN_ON
 from calls.sign_in.forms import CodeForm, LoginForm, wait_words
-from calls.sign_in.lockout import wait_for
+from calls.sign_in.lockout import trying, wait_for
 from calls.sign_in.pending import complete, pend, pending
 from calls.sign_in.sessions import EXPIRED
 
@@ -46,6 +47,14 @@ class Login(LoginView):
         if admin.site.has_permission(request):
             return redirect(self.get_success_url())
         return super().get(request, *args, **kwargs)
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Try what was typed; until the outcome is noted, the try counts."""
+        typed = request.POST.get("username", "")
+        # As the form reads it, and so as the try is judged.
+        name = LoginForm.base_fields["username"].to_python(typed)
+        with trying(str(name), address_of(request)):
+            return super().post(request, *args, **kwargs)
 
     def form_valid(self, form: Any) -> HttpResponse:
         """Sign in, or ask for the code first."""
@@ -106,6 +115,7 @@ def code(request: HttpRequest) -> HttpResponse:
     form = CodeForm(request.POST or None)
     if form.is_valid() and _is_right(request, user, form):
         complete(request, user)
+        _recovery_note(request, user, form)
         return redirect(next_page)
     return page(request, "code.html", _("Code"), form=form)
 
@@ -117,10 +127,17 @@ def _is_right(request: HttpRequest, user: Any, form: CodeForm) -> bool:
     if wait:
         form.add_error("code", wait_words(wait.total_seconds()))
         return False
-    if second_factor.accepts(user, form.cleaned_data["code"]):
-        return True
+    try:
+        if second_factor.accepts(user, form.cleaned_data["code"]):
+            return True
+    except second_factor.MustWaitError as refusal:
+        # Unread, so no failure: it may well have been the right one.
+        form.add_error("code", wait_words(refusal.wait.total_seconds()))
+        return False
     user_login_failed.send(
-        sender=__name__, credentials={"username": name}, request=request
+        sender=__name__,
+        credentials={"username": name, "step": "code"},
+        request=request,
     )
     form.add_error("code", _("That code is not right, or was used before."))
     return False
@@ -142,14 +159,13 @@ def enrol(request: HttpRequest) -> HttpResponse:
     request.session[DRAFT] = draft.pk
     form = CodeForm(request.POST or None)
     if form.is_valid():
-        codes = second_factor.confirm(draft, form.cleaned_data["code"])
+        codes = _confirmed(draft, form)
         if codes:
             del request.session[DRAFT]
             if is_pending:
                 complete(request, who)
             _note(request, who, "second factor added")
             return _recovery(request, codes, next_page)
-        form.add_error("code", _("That code is not right. Is the phone's clock?"))
     return page(
         request,
         "enrol.html",
@@ -159,6 +175,18 @@ def enrol(request: HttpRequest) -> HttpResponse:
         qr=second_factor.qr_svg(draft),
         secret=second_factor.secret_text(draft),
     )
+
+
+def _confirmed(draft: TOTPDevice, form: CodeForm) -> list[str] | None:
+    """Return the recovery codes of an app whose code is right; else the form says."""
+    try:
+        codes = second_factor.confirm(draft, form.cleaned_data["code"])
+    except second_factor.MustWaitError as refusal:
+        form.add_error("code", wait_words(refusal.wait.total_seconds()))
+        return None
+    if not codes:
+        form.add_error("code", _("That code is not right. Is the phone's clock?"))
+    return codes
 
 
 @sensitive_post_parameters()
@@ -171,6 +199,7 @@ def own_second_factor(request: HttpRequest) -> HttpResponse:
     is_required = second_factor.is_required(user)
     form = CodeForm(request.POST or None)
     if is_enrolled and form.is_valid() and _is_right(request, user, form):
+        _recovery_note(request, user, form)
         if "recovery" in request.POST:
             _note(request, user, "recovery codes renewed")
             return _recovery(request, second_factor.recovery_make(user), "")
@@ -194,6 +223,11 @@ def _recovery(request: HttpRequest, codes: list[str], next_page: str) -> HttpRes
     onward = next_page or reverse("sign_in:second_factor")
     title = _("Recovery codes")
     return page(request, "recovery.html", title, codes=codes, onward=onward)
+
+
+def _recovery_note(request: HttpRequest, user: Any, form: CodeForm) -> None:
+    if second_factor.is_recovery(form.cleaned_data["code"]):
+        _note(request, user, "recovery code used")
 
 
 def _note(request: HttpRequest, user: Any, how: str) -> None:
@@ -229,21 +263,27 @@ def sso_callback(request: HttpRequest) -> HttpResponseBase:
     """Take who comes back from the identity provider, or say why not."""
     if not single_sign_on.is_on():
         return redirect("admin:login")
-    name = ""
+    name, is_awaited = "", single_sign_on.is_awaited(request)
     try:
         claims = single_sign_on.claims_of(request)
         name = claims.name
-        user = single_sign_on.user_of(claims)
+        user = single_sign_on.user_of(claims, address_of(request))
     except single_sign_on.NotSignedInError as refusal:
-        user_login_failed.send(
-            sender=__name__,
-            credentials={"username": name, "by": "single sign-on"},
-            request=request,
-        )
+        if name or (is_awaited and _is_news(request)):
+            user_login_failed.send(
+                sender=__name__,
+                credentials={"username": name, "by": "single sign-on"},
+                request=request,
+            )
         return _refused(request, str(refusal))
     wanted = request.session.pop(NEXT, "") or reverse("admin:index")
     login(request, user, backend=SINGLE_SIGN_ON)
     return redirect(wanted)
+
+
+def _is_news(request: HttpRequest) -> bool:
+    """Say whether one more that led to nobody is worth a row that stays for ever."""
+    return not single_sign_on.failures().strike(address_of(request))
 
 
 def _refused(request: HttpRequest, why: str) -> HttpResponse:

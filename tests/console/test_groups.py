@@ -70,14 +70,19 @@ def test_an_administrator_makes_nobody_a_superuser_and_touches_none() -> None:
     browser = logged_in(ada)
     page = f"/admin/auth/user/{ada.pk}/change/"
     form = {"username": "ada", "is_active": "on", "is_staff": "on"}
-    when = {"date_joined_0": "2026-01-01", "date_joined_1": "12:00:00"}
+    form |= {"date_joined_0": "2026-01-01", "date_joined_1": "12:00:00"}
+    form |= {f"sso_identities-{name}_FORMS": "0" for name in ("TOTAL", "INITIAL")}
+    passwords = {"password1": "another one 17", "password2": "another one 17"}
 
-    browser.post(page, form | when | {"is_superuser": "on", "groups": []})
-    refused = browser.post(f"/admin/auth/user/{root.pk}/password/", {})
+    changed = browser.post(page, form | {"is_superuser": "on", "groups": []})
+    refused = browser.post(f"/admin/auth/user/{root.pk}/password/", passwords)
 
+    # The form was taken, without what only a superuser may give.
+    assert changed.status_code == 302
     ada = User.objects.get(pk=ada.pk)
     assert (ada.username, ada.is_superuser) == ("ada", False)
     assert refused.status_code == 403
+    assert User.objects.get(pk=root.pk).check_password("secret")
 
 
 def test_the_page_of_groups_shows_what_each_role_is_made_with() -> None:

@@ -1,15 +1,17 @@
 """Who guesses has to wait; who waits learns nothing; and nobody waits for ever."""
 
+from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.contrib.auth.signals import user_login_failed
 from django.test import Client
 from django.utils import timezone
 
 from calls.models import AuditEntry
-from calls.sign_in.lockout import LONGEST_WAIT, wait_for
+from calls.sign_in.lockout import LONGEST_WAIT, SOURCE_TRIES, trying, wait_for
 from tests.console.conftest import logged_in
 from tests.factories import UserFactory, member_of
 
@@ -98,3 +100,64 @@ def test_an_administrator_unlocks(ada: User) -> None:
     assert tries("ada", "secret").status_code == 302
     noted = AuditEntry.objects.get(action="user_changed")
     assert (noted.details, noted.object_title) == ({"how": "unlocked"}, "ada")
+
+
+def test_the_addresses_of_one_ipv6_network_are_one_source(ada: User) -> None:
+    for host in ("::1", "::2", ":a:b:c:d"):
+        tries("ada", address=f"2001:db8:0:1{host}")
+
+    assert WAITS in words(tries("ada", "secret", "2001:db8:0:1:1::"))
+    assert WAITS in words(tries("ada", "secret", "2001:db8:0:1:2::"))
+    assert not wait_for("ada", "2001:db8:0:2::1")
+    assert AuditEntry.objects.filter(details={"locked": True}).count() == 1
+
+
+def test_a_source_that_fails_under_many_names_waits_under_any(ada: User) -> None:
+    for number in range(3 * SOURCE_TRIES):
+        AuditEntry.objects.create(
+            action="sign_in_failed", actor=f"name{number}", address="10.0.0.1"
+        )
+
+    assert WAITS in words(tries("ada", "secret"))
+    assert WAITS in words(tries("another name"))
+    assert not wait_for("ada", "10.0.0.2")
+    # A new name at each try writes nothing.
+    assert AuditEntry.objects.filter(details={"locked": True}).count() == 1
+
+
+def test_tries_at_the_same_time_count_before_their_outcome_is_known(ada: User) -> None:
+    with ExitStack() as others:
+        for _ in range(3):
+            others.enter_context(trying("ada", "10.0.0.1"))
+        assert WAITS in words(tries("ada", "secret"))
+
+    assert tries("ada", "secret").status_code == 302
+
+
+def test_a_try_counts_until_its_failure_is_on_the_log(ada: User, settings: Any) -> None:
+    settings.SIGN_IN_TRIES, seen = 2, []
+
+    def look(**_: Any) -> None:
+        with trying("ada", "10.0.0.1"):
+            seen.append(bool(wait_for("ada", "10.0.0.1")))
+
+    user_login_failed.connect(look)
+    try:
+        tries(" ada ")
+    finally:
+        user_login_failed.disconnect(look)
+
+    # One on the log, and one that is still at it.
+    assert seen == [True]
+    assert not wait_for("ada", "10.0.0.1")
+
+
+def test_names_without_a_password_that_counts_do_not_fill_the_log(
+    ada: User, settings: Any
+) -> None:
+    settings.SSO_ONLY = True
+
+    for _ in range(9):
+        tries("ada", "secret")
+
+    assert AuditEntry.objects.filter(action="sign_in_failed").count() == 3 + 1

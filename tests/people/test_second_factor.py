@@ -1,11 +1,13 @@
 """A code beside the password: who needs one, what it takes, how one gets rid of it."""
 
 import time
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils import timezone
 from django_otp.oath import TOTP
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -17,6 +19,7 @@ from tests.factories import UserFactory, member_of
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
+HOUR = timedelta(hours=1)
 CODE, ENROL = "/admin/login/code/", "/admin/login/enrol/"
 
 
@@ -107,6 +110,8 @@ def test_a_recovery_code_is_good_once_and_stored_as_a_hash(codes: list[str]) -> 
     stored = set(StaticToken.objects.values_list("token", flat=True))
     assert len(stored) == len(codes) - 1
     assert not stored & {code.replace("-", "") for code in codes}
+    noted = AuditEntry.objects.get(action="user_changed")
+    assert (noted.actor, noted.details) == ("ada", {"how": "recovery code used"})
 
 
 @pytest.mark.usefixtures("codes")
@@ -116,12 +121,58 @@ def test_who_guesses_codes_waits_like_who_guesses_passwords(settings: Any) -> No
     with_password(client)
     for _ in range(2):
         client.post(CODE, {"code": "000000"})
-    patient()
+        patient()
 
     locked = client.post(CODE, {"code": shown_by(TOTPDevice.objects.get())})
 
     assert "Too many attempts" in locked.content.decode()
     assert not is_in(client)
+
+
+@pytest.mark.usefixtures("codes")
+def test_who_types_a_code_too_soon_is_told_to_wait_and_has_not_failed() -> None:
+    client = Client()
+    with_password(client)
+    client.post(CODE, {"code": "000000"})
+    TOTPDevice.objects.update(throttling_failure_timestamp=timezone.now() + HOUR)
+
+    early = client.post(CODE, {"code": shown_by(TOTPDevice.objects.get())})
+
+    assert "Too many attempts" in early.content.decode()
+    failed = AuditEntry.objects.get(action="sign_in_failed")
+    # The password was right, and the auditor can see that it was.
+    assert failed.details == {"step": "code"}
+
+
+def test_wrong_codes_keep_an_owner_out_for_minutes_not_for_years(
+    ada: User, codes: list[str]
+) -> None:
+    long_ago = timezone.now() - timedelta(minutes=15)
+    wrong = {"throttling_failure_count": 60, "throttling_failure_timestamp": long_ago}
+    for devices in (TOTPDevice.objects, StaticDevice.objects):
+        devices.update(**wrong)
+
+    assert second_factor.accepts(ada, shown_by(TOTPDevice.objects.get()))
+    assert second_factor.accepts(ada, codes[0])
+
+
+def test_unlocking_lets_codes_be_tried_at_once(ada: User, codes: list[str]) -> None:
+    wrong = {
+        "throttling_failure_count": 10,
+        "throttling_failure_timestamp": timezone.now(),
+    }
+    for devices in (TOTPDevice.objects, StaticDevice.objects):
+        devices.update(**wrong)
+    with pytest.raises(second_factor.MustWaitError):
+        second_factor.accepts(ada, codes[0])
+
+    logged_in(member_of("administrator")).post(
+        "/admin/auth/user/",
+        {"action": "sign_in_unlock", "_selected_action": [str(ada.pk)]},
+    )
+
+    assert second_factor.accepts(ada, shown_by(TOTPDevice.objects.get()))
+    assert second_factor.accepts(ada, codes[0])
 
 
 @pytest.mark.usefixtures("codes")

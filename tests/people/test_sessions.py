@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 import pytest
+from django.contrib.auth import get_user
 from django.contrib.auth.models import User
 from django.contrib.sessions.backends.db import SessionStore
 from django.test import Client
@@ -62,6 +63,16 @@ def test_a_page_that_polls_is_nobody_who_works(browser: Client) -> None:
     assert browser.session[USED] == used
     browser.get("/admin/", headers={"Sec-Fetch-Mode": "navigate"})
     assert browser.session[USED] > used + sessions.GRAIN_SECONDS
+
+
+def test_who_is_staff_no_more_is_nobody_on_every_page(
+    user: User, browser: Client
+) -> None:
+    assert get_user(browser) == user
+
+    User.objects.update(is_staff=False)
+
+    assert get_user(browser).is_anonymous
 
 
 def test_signing_in_makes_a_new_key() -> None:

@@ -3,15 +3,19 @@
 import time
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
+from django.contrib.auth import get_user
 from django.contrib.auth.models import Group, User
 from django.core.checks import Error
 from django.test import Client
 
 from calls.models import AuditEntry, SsoIdentity
+from calls.sign_in import single_sign_on
 from calls.sign_in.checks import check_single_sign_on
+from tests.console.conftest import logged_in
 from tests.factories import UserFactory
 from tests.people.provider import CLIENT, SECRET, Key, Provider, provider
 
@@ -62,7 +66,11 @@ def test_who_has_a_mapped_group_comes_in_with_its_role(op: Provider) -> None:
     assert user.is_staff
     assert not user.is_superuser
     assert not user.has_usable_password()
-    assert AuditEntry.objects.get().details == {"by": "single sign-on"}
+    made, came_in = AuditEntry.objects.order_by("id")
+    assert (made.action, made.object_title) == ("user_changed", "ada@example.com")
+    assert (made.details["how"], made.details["by"]) == ("added", "single sign-on")
+    assert made.details["fields"]["groups"] == ["operator"]
+    assert came_in.details == {"by": "single sign-on"}
 
 
 def test_app_roles_count_as_well_and_roles_are_those_of_the_last_time(
@@ -77,6 +85,15 @@ def test_app_roles_count_as_well_and_roles_are_those_of_the_last_time(
 
     user = User.objects.get()
     assert {group.name for group in user.groups.all()} == {"auditor", "Night shift"}
+    noted = AuditEntry.objects.filter(action="user_changed").latest("id")
+    assert noted.details == {
+        "how": "changed",
+        "by": "single sign-on",
+        "fields": {"groups": [["Night shift", "operator"], ["Night shift", "auditor"]]},
+    }
+    # The same roles once more are no change.
+    signs_in(Client())
+    assert AuditEntry.objects.filter(action="user_changed").latest("id") == noted
     # A new name there is no new user here.
     assert SsoIdentity.objects.get().user == user
 
@@ -119,11 +136,13 @@ def test_a_name_does_not_open_a_local_account(op: Provider) -> None:
     assert User.objects.get() == local
 
 
-def test_who_was_switched_off_stays_out(op: Provider) -> None:
-    signs_in(Client())
-    User.objects.update(is_active=False)
-    client = Client()
+@pytest.mark.parametrize("status", ["is_active", "is_staff"])
+def test_who_was_switched_off_stays_out(op: Provider, status: str) -> None:
+    inside, client = Client(), Client()
+    signs_in(inside)
+    User.objects.update(**{status: False})
 
+    assert get_user(inside).is_anonymous
     assert signs_in(client).status_code == 403
     assert not is_in(client)
 
@@ -190,6 +209,42 @@ def test_an_answer_to_somebody_else_or_given_twice_is_refused(op: Provider) -> N
     assert mine.get(back.replace("state=", "state=x")).status_code == 403
     assert mine.get(back).status_code == 302
     assert Client().get(back).status_code == 403
+
+
+def test_strangers_write_nothing_and_those_who_began_little(op: Provider) -> None:
+    single_sign_on.failures.cache_clear()
+    client, failed = Client(), AuditEntry.objects.filter(action="sign_in_failed")
+    for address in ("error=x", "state=made-up&code=y", ""):
+        client.get(f"/sso/callback?{address}")
+    assert not failed.exists()
+
+    state = parse_qs(urlsplit(client.get("/sso/begin")["Location"]).query)["state"][0]
+    for _ in range(2):
+        client.get(f"/sso/callback?error=x&state={state}")
+    assert failed.count() == 1
+
+    for _ in range(2 * single_sign_on.NOTED_FAILURES):
+        sent = urlsplit(client.get("/sso/begin")["Location"])
+        client.get(f"/sso/callback?error=x&state={parse_qs(sent.query)['state'][0]}")
+    assert failed.count() <= single_sign_on.NOTED_FAILURES + 2
+
+
+def test_whom_the_provider_vouches_for_has_no_password_that_counts(
+    op: Provider, settings: Any
+) -> None:
+    settings.BREAK_GLASS = "glass"
+    for name, is_superuser in (("ada", False), ("glass", False), ("root", True)):
+        user = UserFactory.create(username=name, is_superuser=is_superuser)
+        SsoIdentity.objects.create(user=user, issuer=op.url, subject=name)
+
+    def tries(name: str) -> Any:
+        form = {"username": name, "password": "secret"}
+        return Client().post("/admin/login/", form)
+
+    assert "by single sign-on" in tries("ada").content.decode()
+    assert [tries(name).status_code for name in ("glass", "root")] == [302, 302]
+    settings.OIDC_ISSUER = ""
+    assert tries("ada").status_code == 302
 
 
 def test_a_provider_that_is_down_is_said_to_be(settings: Any) -> None:
@@ -260,3 +315,27 @@ def test_checks_name_what_is_wrong_with_the_settings(settings: Any) -> None:
     assert ids(OIDC_ROLES={GROUP: "boss"}) == ["acsstream.E032"]
     assert ids(OIDC_ISSUER="", SSO_ONLY=True) == ["acsstream.E033"]
     assert ids(TOTP_ROLES=["boss"]) == ["acsstream.E034"]
+
+
+def test_who_may_sign_in_as_a_new_user_or_could_as_a_deleted_one_is_noted() -> None:
+    browser = logged_in(UserFactory.create(is_superuser=True))
+    form = {
+        "username": "ada",
+        "usable_password": "true",
+        "password1": "another one 17",
+        "password2": "another one 17",
+        "sso_identities-TOTAL_FORMS": "1",
+        "sso_identities-INITIAL_FORMS": "0",
+        "sso_identities-0-issuer": "https://login.example.com",
+        "sso_identities-0-subject": "subject-1",
+    }
+    told = "subject-1 at https://login.example.com"
+
+    added = browser.post("/admin/auth/user/add/", form)
+    assert added.status_code == 302
+    key = User.objects.get(username="ada").pk
+    browser.post(f"/admin/auth/user/{key}/delete/", {"post": "yes"})
+
+    made, gone = AuditEntry.objects.filter(action="user_changed").order_by("id")
+    assert made.details["inlines"][0]["added"]["object"] == told
+    assert gone.details["identities"] == [told]

@@ -113,6 +113,18 @@ def test_keeps_the_azure_sdk_from_logging_requests() -> None:
     assert logged('logging.getLogger("azure.core").info("to: +1206555")') == ""
 
 
+def test_keeps_libraries_from_logging_keys_and_speech_at_any_level() -> None:
+    lines = "; ".join(
+        f'logging.getLogger("{name}").debug("a secret")'
+        for name in ("websockets.client", "authlib.integrations", "openai._client")
+    )
+
+    told = logged(f'logging.root.setLevel("DEBUG"); {lines}; logging.debug("detail")')
+
+    assert "detail" in told
+    assert "secret" not in told
+
+
 RAISE = (
     "number = '+1206' + '5550100'\n"
     "try:\n    int(number + 'x')\n"

@@ -51,8 +51,11 @@ def test_a_session_that_was_signed_out_is_nobodys(user: User, session: Any) -> N
     assert viewer_of(session, user.pk) is None
 
 
-def test_who_was_made_inactive_looks_no_more(user: User, session: Any) -> None:
-    User.objects.update(is_active=False)
+@pytest.mark.parametrize("status", ["is_active", "is_staff"])
+def test_who_is_active_staff_no_more_looks_no_more(
+    user: User, session: Any, status: str
+) -> None:
+    User.objects.update(**{status: False})
 
     assert viewer_of(session, user.pk) is None
 
