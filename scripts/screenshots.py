@@ -102,11 +102,17 @@ def take(page: Page, path: Path) -> bool:
     """Take a page light and dark: calls whole, lists as a window shows them."""
     page.wait_for_timeout(1_500)
     is_whole = path.name.startswith("call-")
+    if is_whole:
+        # What is out of sight is not drawn (content-visibility).
+        height = page.evaluate("document.documentElement.scrollHeight")
+        page.set_viewport_size({"width": WIDE["width"], "height": height})
+        page.wait_for_timeout(1_000)
     page.screenshot(path=path.with_suffix(".png"), full_page=is_whole)
     page.evaluate("document.documentElement.classList.add('dark')")
     page.wait_for_timeout(600)
     page.screenshot(path=path.with_name(f"{path.name}-dark.png"), full_page=is_whole)
     page.evaluate("document.documentElement.classList.remove('dark')")
+    page.set_viewport_size(WIDE)  # type: ignore[arg-type] # a plain dict
     return True
 
 
