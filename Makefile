@@ -7,10 +7,10 @@ STAMPS := .venv/stamps
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 # Extra arguments: `make demo ARGS="--once --calls 3"`, `make test ARGS="-k journal"`.
 ARGS ?=
-# Test processes: one more than cores, because tests wait for what they started, but five
-# at most, because many run whole installations. The tests of a file stay together: they
-# share theirs. Long files come first.
-WORKERS ?= --numprocesses $$($(PYTHON) -c 'import os; print(min(os.cpu_count() + 1, 5))') --dist loadfile --no-loadscope-reorder
+# Test processes: as many as cores, four at most: many tests run whole installations with
+# a browser, and get in their own way. The tests of a file stay together: they share
+# theirs.
+WORKERS ?= --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:

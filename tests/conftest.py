@@ -20,8 +20,6 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("patient")
 expect.set_options(timeout=60_000)
 
-# In seconds of this suite: they begin first, so that no process is left alone with one.
-LONG = ("faults", "demo", "benchmarks", "e2e", "realtime", "websocket", "outbound")
 DATABASE_FIXTURES = {"db", "transactional_db", "live_server"}
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
@@ -97,25 +95,17 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what uses the database; skip browser tests where there is no browser.
 
-    Files of long tests come first. The mark `database` cannot be forgotten: those
-    tests run again on PostgreSQL.
+    The mark `database` cannot be forgotten: those tests run again on PostgreSQL.
     """
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         if item.get_closest_marker("django_db") or fixtures & DATABASE_FIXTURES:
             item.add_marker(pytest.mark.database)
-    items.sort(key=is_short)
     if chromium_executable() is None:
         skip = pytest.mark.skip(reason="no Chromium here: apt-get install chromium")
         for item in items:
             if item.get_closest_marker("browser"):
                 item.add_marker(skip)
-
-
-def is_short(item: pytest.Item) -> bool:
-    """Say whether a test's file can wait until those of long tests have begun."""
-    folder = item.path.parent.name
-    return folder not in LONG and not item.get_closest_marker("browser")
 
 
 def skipped_tests(config: pytest.Config) -> list[str]:

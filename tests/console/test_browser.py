@@ -337,6 +337,7 @@ def test_pauses_and_resumes_a_call_by_keyboard_and_tells_the_outcome(
     pause.focus()
     page.keyboard.press("Enter")
     dialog = page.locator("#order-dialog")
+    expect(dialog.locator("input")).to_be_focused()
     page.keyboard.press("Enter")
     expect(dialog.locator("[role=alert]")).to_contain_text("Say why")
     page.keyboard.press("Tab")

@@ -62,7 +62,7 @@ class Demo:
 
     def console(self) -> str:
         """Return the console's address, once it is up."""
-        return self.await_line(r"(http://127\.0\.0\.1:\d+)/admin/", 90).group(1)
+        return self.await_line(r"(http://127\.0\.0\.1:\d+)/admin/", 180).group(1)
 
     def emulator(self) -> str:
         """Return the address of the emulator: it is in the demo's environment."""
@@ -72,7 +72,7 @@ class Demo:
 
     def operator(self) -> tuple[str, str]:
         """Return the name and password that the demo made for the console."""
-        signed = self.await_line(r"sign in as (\w+), password ([\w-]+)", 30)
+        signed = self.await_line(r"sign in as (\w+), password ([\w-]+)", 180)
         return signed.group(1), signed.group(2)
 
 
