@@ -48,6 +48,7 @@ class Console:
 
     def sign_in(self) -> None:
         self.press("/admin/login/", username="root", password="of the tests")
+        assert "sessionid" in self.session.cookies
 
     def get(self, path: str) -> str:
         answer = self.session.get(f"{self.url}{path}", timeout=PATIENCE)
@@ -98,6 +99,7 @@ def house(
         ACSSTREAM_EVENTGRID_SECRET=SECRET,
         ACSSTREAM_ACS_RATE=str(RATE),
         ACSSTREAM_COMMAND_TIMEOUT="60",
+        ACSSTREAM_TOTP_ROLES="none",
     ).start()
     house.env["ACSSTREAM_MEDIA_URL"] = f"ws://127.0.0.1:{house.port}"
     with (tmp_path / "web.log").open("wb") as log:
