@@ -55,12 +55,15 @@ class Peer:
 
     async def receive(self) -> bytes:
         """Return the PCM of the next message."""
-        head = await self._exactly(2)
-        size = head[1]
-        if size == 126:
-            size = int.from_bytes(await self._exactly(2), "big")
-        message = json.loads(await self._exactly(size))
-        return base64.b64decode(message["AudioData"]["Data"])
+        while True:
+            head = await self._exactly(2)
+            size = head[1]
+            if size == 126:
+                size = int.from_bytes(await self._exactly(2), "big")
+            payload = await self._exactly(size)
+            # Pings measure the round trip: nobody has to answer.
+            if not head[0] & 0x08:
+                return base64.b64decode(json.loads(payload)["AudioData"]["Data"])
 
     async def _exactly(self, size: int) -> bytes:
         loop = asyncio.get_running_loop()
