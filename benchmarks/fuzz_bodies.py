@@ -1,8 +1,6 @@
 """Hostile bodies, with true secrets and true tokens, at a real web process."""
 
 import http.client
-import threading
-import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,7 +14,6 @@ RINGING = 4
 # 429: refused so often that the source is to wait.
 ALLOWED = {"200", "400", "403", "413", "429"}
 SECONDS = 60.0
-EVERY = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,27 +82,15 @@ def fuzz_bodies(
 ) -> Seen:
     """Post so many bodies to the web process on `port`; return what became of it."""
     seen = Seen("bodies", bodies)
-    seen.descriptors = (process.descriptors() + SPARE, 0)
-    began = time.monotonic()
     share = -(-bodies // LINES)
     parts = [targets[number::LINES] for number in range(LINES)]
     lines = [
         Line(port, share, seed + number, part, eventgrid, token)
         for number, part in enumerate(parts)
     ]
-    threads = [threading.Thread(target=line.run, daemon=True) for line in lines]
-    for thread in threads:
-        thread.start()
-    while any(thread.is_alive() for thread in threads):
-        time.sleep(min(EVERY, 0.1 + bodies / 5_000))
-        seen.taken = sum(line.taken for line in lines)
-        if process.is_alive():
-            seen.samples.append(process.sample(seen.taken))
-    seen.taken = sum(line.taken for line in lines)
-    seen.seconds = time.monotonic() - began
+    seen.watch(process, lines, spare=SPARE, fast=5_000)
     for line in lines:
         seen.answers.update(line.answers)
-        seen.faults += [line.fault] if line.fault else []
     strange = {status: n for status, n in seen.answers.items() if status not in ALLOWED}
     if strange:
         seen.faults.append(f"answers that must not be: {strange}")

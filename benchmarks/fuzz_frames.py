@@ -8,7 +8,6 @@ was in its last batch does not count.
 import random
 import secrets
 import socket
-import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -33,16 +32,14 @@ LINES = 4
 BINARY, RESERVED = 2, 3
 KILLER_SHARE = 0.0005
 SECONDS = 60.0
-EVERY = 2.0
 
 
-class Line(threading.Thread):
-    """One peer: dials, sends hostile frames, dials again; until `enough`."""
+class Line:
+    """One peer: dials, sends hostile frames, dials again; until its share is taken."""
 
     def __init__(
         self, number: int, port: int, share: int, seed: int, token: str
     ) -> None:
-        super().__init__(daemon=True)
         self.taken = self.dials = 0
         self.fault = ""
         self._port, self._share, self._token = port, share, token
@@ -163,23 +160,12 @@ def fuzz_frames(
 ) -> Seen:
     """Send so many frames at the ingest process on `port`; return what became of it."""
     seen = Seen("frames", frames)
-    seen.descriptors = (process.descriptors() + SPARE, 0)
-    began = time.monotonic()
     share = -(-frames // LINES)
     lines = [
         Line(number, port, share, seed + number, token()) for number in range(LINES)
     ]
-    for line in lines:
-        line.start()
-    while any(line.is_alive() for line in lines):
-        time.sleep(min(EVERY, 0.1 + frames / 50_000))
-        seen.taken = sum(line.taken for line in lines)
-        if process.is_alive():
-            seen.samples.append(process.sample(seen.taken))
-    seen.taken = sum(line.taken for line in lines)
-    seen.seconds = time.monotonic() - began
+    seen.watch(process, lines, spare=SPARE, fast=50_000)
     seen.answers["sockets"] = sum(line.dials for line in lines)
-    seen.faults += [line.fault for line in lines if line.fault]
     _await_rest(process, seen.descriptors[0])
     seen.judge(process)
     return seen

@@ -16,9 +16,9 @@ Document = dict[str, Any]
 BINARY_SHARE = 0.01
 SPEAKERS = ("8:acs:alice", "4:+12065550100", "4:+12065550101", None)
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
-NOISE = base64.b64encode(random.Random(1).randbytes(640)).decode()  # noqa: S311
+NOISE = base64.b64encode(random.Random(1).randbytes(640)).decode()  # noqa: S311 noise
 NOISES = [
-    random.Random(number).randbytes(17 * number * number)  # noqa: S311
+    random.Random(number).randbytes(17 * number * number)  # noqa: S311 noise
     for number in range(16)
 ]
 

@@ -1,10 +1,13 @@
 """What a process was like while it was fuzzed, and whether it grew."""
 
 import statistics
+import threading
+import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import psutil  # type: ignore[import-untyped,unused-ignore] # no py.typed marker
 
@@ -12,6 +15,19 @@ import psutil  # type: ignore[import-untyped,unused-ignore] # no py.typed marker
 MAX_BYTES_EACH = 64.0
 # A shorter run says nothing of a slope: pools and caches fill first.
 JUDGED = 50_000
+
+
+EVERY = 2.0
+
+
+class Line(Protocol):
+    """One peer that sends its share, and stops over a fault."""
+
+    taken: int
+    fault: str
+
+    def run(self) -> None:
+        """Send until the share is taken; note why, if that cannot be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +62,28 @@ class Seen:
             [one.taken for one in half], [one.rss for one in half]
         )
         return fit.slope
+
+    def watch(
+        self, process: "Watched", lines: Sequence[Line], *, spare: int, fast: int
+    ) -> None:
+        """Let lines run to their end, and note meanwhile what the process is like.
+
+        `spare`: how many descriptors it may open for good. `fast`: how many it takes
+        in a second at best, so that a short run is looked at often enough.
+        """
+        self.descriptors = (process.descriptors() + spare, 0)
+        began = time.monotonic()
+        threads = [threading.Thread(target=line.run, daemon=True) for line in lines]
+        for thread in threads:
+            thread.start()
+        while any(thread.is_alive() for thread in threads):
+            time.sleep(min(EVERY, 0.1 + self.asked / fast))
+            self.taken = sum(line.taken for line in lines)
+            if process.is_alive():
+                self.samples.append(process.sample(self.taken))
+        self.taken = sum(line.taken for line in lines)
+        self.seconds = time.monotonic() - began
+        self.faults += [line.fault for line in lines if line.fault]
 
     def judge(self, process: "Watched") -> None:
         """Note what is wrong, now that all is done."""

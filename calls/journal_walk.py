@@ -106,16 +106,8 @@ class JournalCount:
 
     def draft(self) -> ConnectionDraft:
         """Return the socket's row."""
-        header = self.header
-        return ConnectionDraft(
-            id=header.connection_id,
-            call_id=header.call_id,
-            call_connection_id=header.call_connection_id,
-            correlation_id=header.correlation_id or "",
-            process_id=None,
-            node=header.node,
-            remote_address="",
-            opened_at=header.opened_at,
+        return replace(
+            header_draft(self.header),
             subscription_id=next(reversed(self.subscriptions), None),
             messages=self.messages,
             # What came, as ingest counts it: also what the disk did not take.
@@ -130,7 +122,6 @@ class JournalCount:
             if self.is_sealed
             else self.damage or "the ingest process ended without sealing it",
             is_torn=not self.is_sealed,
-            kind=header.socket,
         )
 
     def subscription_drafts(self) -> Iterator[SubscriptionDraft]:
@@ -138,6 +129,21 @@ class JournalCount:
         mixed = self.has_mixed if self.packets else None
         for draft in self.subscriptions.values():
             yield replace(draft, is_mixed=mixed, ended_at=self.closed_at)
+
+
+def header_draft(header: JournalHeader) -> ConnectionDraft:
+    """Return what a journal's header alone tells of its socket."""
+    return ConnectionDraft(
+        id=header.connection_id,
+        call_id=header.call_id,
+        call_connection_id=header.call_connection_id,
+        correlation_id=header.correlation_id or "",
+        process_id=None,
+        node=header.node,
+        remote_address="",
+        opened_at=header.opened_at,
+        kind=header.socket,
+    )
 
 
 class Walk:

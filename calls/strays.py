@@ -8,6 +8,7 @@ could not be found (a disk that was not mounted) may be there again.
 import logging
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -15,8 +16,9 @@ from uuid import UUID
 
 from django.conf import settings
 
-from calls.drafts import ArchiveBatch, ConnectionDraft
+from calls.drafts import ArchiveBatch
 from calls.journal import JournalError, JournalHeader, is_live, read
+from calls.journal_walk import header_draft
 from calls.models import Call, Connection
 from calls.models.call import ArchiveState
 from calls.services import batch_store
@@ -79,18 +81,10 @@ def _adopt(path: Path) -> bool:
     written_at = datetime.fromtimestamp(path.stat().st_mtime, tz=UTC)
     log.warning("call %s: %s had no row", header.call_id, path.name)
     # What came over it is told when it is read: a journal is long.
-    draft = ConnectionDraft(
-        id=header.connection_id,
-        call_id=header.call_id,
-        call_connection_id=header.call_connection_id,
-        correlation_id=header.correlation_id or "",
-        process_id=None,
-        node=header.node,
-        remote_address="",
-        opened_at=header.opened_at,
+    draft = replace(
+        header_draft(header),
         closed_at=max(written_at, header.opened_at),
         close_reason="nobody wrote down how it ended",
-        kind=header.socket,
         is_torn=True,
     )
     batch_store(ArchiveBatch(connections=[draft]))

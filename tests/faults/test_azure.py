@@ -14,7 +14,7 @@ from azure.storage.blob import ContainerClient
 from celery import Celery
 
 from calls.processes import KEY
-from tests.azurite import Azurite, azurite_server
+from tests.azurite import Azurite
 from tests.faults.archive import assert_archive_is_clean, losses, unfinished
 from tests.faults.door import Door
 from tests.faults.line import (
@@ -27,6 +27,8 @@ from tests.faults.line import (
     streaming,
 )
 from tests.faults.places import Crew, Redis
+from tests.storage.conftest import azurite as azurite
+from tests.storage.conftest import door as door
 from tests.streaming.house import House, eventually
 
 PATIENCE = 60.0
@@ -41,19 +43,6 @@ OPTIONS = {
         "retry_total": 0,
     }
 }
-
-
-@pytest.fixture(scope="module")
-def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
-    with azurite_server(tmp_path_factory.mktemp("azure")) as server:
-        yield server
-
-
-@pytest.fixture
-def door(azurite: Azurite) -> Iterator[Door]:
-    door = Door(azurite.port)
-    yield door
-    door.close()
 
 
 @pytest.fixture
