@@ -12,7 +12,7 @@ from django.conf import settings
 from kombu.exceptions import OperationalError
 
 from calls import formats
-from calls.checks import write_fault
+from calls.checks.places import write_fault
 from calls.health import database_fault, redis_fault
 from calls.heartbeat import swept_at
 from calls.live import LiveProcess, live_processes

@@ -7,7 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
-from calls.checks import check_bind, check_event_grid
+from calls.checks.doors import check_bind, check_event_grid
 from calls.doors import bound_host, open_doors
 from calls.entrance import Entrance
 from calls.envelopes import MAX_BYTES

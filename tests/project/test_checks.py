@@ -10,7 +10,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import FileSystemStorage
 from pytest_django import Settings
 
-from calls.checks import check_storage, enforce
+from calls.checks import enforce
+from calls.checks.places import check_storage
 
 
 def ids(*, deploy: bool = False) -> set[str]:

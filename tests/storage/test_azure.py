@@ -13,7 +13,7 @@ from azure.storage.blob import ContainerClient
 from django.test import Client
 from pytest_django import Settings
 
-from calls.checks import check_storage_answers
+from calls.checks.places import check_storage_answers
 from calls.models import AuditEntry
 from calls.preflight import Status, parts
 from calls.storage import (
