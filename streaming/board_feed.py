@@ -87,37 +87,40 @@ class Feed:
     def __init__(self) -> None:
         self._viewers: set[Viewer] = set()
         self._task: asyncio.Task[None] | None = None
+        self._source: Source | None = None
 
     def join(self) -> Viewer:
         """Return a new viewer; the first one starts the work."""
         viewer = Viewer()
         self._viewers.add(viewer)
         if self._task is None:
-            self._task = asyncio.create_task(self._run())
+            self._source = Source()
+            self._task = asyncio.create_task(self._run(self._source))
         return viewer
 
     async def leave(self, viewer: Viewer) -> None:
         """Forget a viewer; with the last one the work ends."""
         self._viewers.discard(viewer)
-        task = self._task
-        if not self._viewers and task is not None:
-            self._task = None
-            await tasks_end(task)
-
-    async def _run(self) -> None:
-        source = Source()
-        try:
-            while True:
-                started = time.monotonic()
-                try:
-                    views = [viewer.view for viewer in self._viewers]
-                    self._hand_out(await source.picture(views))
-                except Exception:
-                    # One snapshot that fails must not blind every viewer for good.
-                    log.exception("a dashboard snapshot failed")
-                await self._rest(source, taken=time.monotonic() - started)
-        finally:
+        if self._viewers:
+            return
+        # At once: who comes while it ends gets new ones.
+        task, self._task = self._task, None
+        source, self._source = self._source, None
+        await tasks_end(task)
+        if source is not None:
+            # Here, not in the task: that may be cancelled while it closes.
             await source.close()
+
+    async def _run(self, source: "Source") -> None:
+        while True:
+            started = time.monotonic()
+            try:
+                views = [viewer.view for viewer in self._viewers]
+                self._hand_out(await source.picture(views))
+            except Exception:
+                # One snapshot that fails must not blind every viewer for good.
+                log.exception("a dashboard snapshot failed")
+            await self._rest(source, taken=time.monotonic() - started)
 
     async def _rest(self, source: "Source", *, taken: float) -> None:
         """Wait for the next snapshot: a second, less if something changes."""

@@ -54,6 +54,8 @@ class CallWatch:
     async def stop(self) -> None:
         """End the work, for good."""
         await tasks_end(self._task)
+        # Here, not in the task: that may be cancelled while it closes.
+        await self._source.close()
 
     def message(self, viewer: Viewer) -> Any:
         """Return what to tell this viewer, see `calls.watched_call.WatchedCall`."""
@@ -69,19 +71,16 @@ class CallWatch:
             look.set()
 
     async def _run(self) -> None:
-        try:
-            while True:
-                started = time.monotonic()
-                try:
-                    self.exists = await self._source.look(at=time.time())
-                except Exception:
-                    # One look that fails must not blind the page for good.
-                    log.exception("a look at a call failed")
-                self._look_again()
-                taken = time.monotonic() - started
-                await asyncio.sleep(max(LOOK_SECONDS - taken, LOOK_SECONDS / 5))
-        finally:
-            await self._source.close()
+        while True:
+            started = time.monotonic()
+            try:
+                self.exists = await self._source.look(at=time.time())
+            except Exception:
+                # One look that fails must not blind the page for good.
+                log.exception("a look at a call failed")
+            self._look_again()
+            taken = time.monotonic() - started
+            await asyncio.sleep(max(LOOK_SECONDS - taken, LOOK_SECONDS / 5))
 
 
 # By call: who looks at the same call shares a watch.

@@ -15,13 +15,13 @@ from django.test import Client
 from acsstream.asgi import application
 from calls.models import Call, StreamingState
 from calls.sign_in.sessions import BEGAN
-from streaming import viewing
+from streaming import tasks, viewing
 from streaming.routing import browser_urlpatterns
 from tests.console.conftest import logged_in
 from tests.factories import CallFactory, ProfileFactory, member_of
 from tests.people.roles import ANONYMOUS, WHO, may, sessions_make
 from tests.people.rules import SOCKETS
-from tests.streaming.house import PATIENCE
+from tests.streaming.house import PATIENCE, eventually
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 
@@ -94,6 +94,33 @@ async def test_who_leaves_right_after_coming_has_left_at_once(path: str) -> None
     # Not the communicator's own wait: that hides a socket which does not end.
     _, pending = await asyncio.wait({one.future}, timeout=PATIENCE)
     assert not pending
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_a_task_that_is_cancelled_again_leaves_no_connection_to_redis(
+    path: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As on a machine so loaded that tidying up takes longer than the first wait for it.
+    monkeypatch.setattr(tasks, "AGAIN_SECONDS", 0)
+    with redis.Redis.from_url(redis_url) as client:
+        before = connections(client)
+        call = await sync_to_async(live_call)()
+        user = await sync_to_async(lambda: logged_in(member_of("operator")))()
+        one = socket(path, call, user.cookies["sessionid"].value)
+        accepted, _ = await one.connect(timeout=PATIENCE)
+        assert accepted
+        await eventually(lambda: connections(client) - before)
+
+        await one.send_input({"type": "websocket.disconnect", "code": 1001})
+        await asyncio.wait({one.future}, timeout=PATIENCE)
+
+        await eventually(lambda: not connections(client) - before)
+
+
+def connections(client: redis.Redis) -> set[str]:
+    # redis-py types the answers of its two clients as one.
+    listed: Any = client.client_list()
+    return {one["id"] for one in listed}
 
 
 def signed_out(client: Client, _: User) -> None:
