@@ -63,7 +63,7 @@ async def health(path: str, send: Any) -> None:
     facts: dict[str, Any] = {
         "streams": house.streams,
         "database": house.archive.error,
-        "load": house.load(),
+        "load": house.showing.load(),
         "tasks": len(asyncio.all_tasks()),
     }
     status = 200

@@ -13,7 +13,7 @@ FORGET_AFTER = 2.0
 
 if __name__ == "__main__":
     django.setup()
-    from streaming import recorder
+    from streaming import rows
 
-    recorder.FORGET_AFTER = FORGET_AFTER
+    rows.FORGET_AFTER = FORGET_AFTER
     execute_from_command_line(["manage.py", "ingest", *sys.argv[1:]])

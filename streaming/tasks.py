@@ -46,3 +46,12 @@ async def watched(
     except Exception:
         log.exception("%s met a fault: its socket is closed", what)
         await close(code=OUR_FAULT)
+
+
+async def outlive(work: Awaitable[None]) -> None:
+    """Await `work`; recording must go on whatever fault is in it."""
+    try:
+        await work
+    except Exception:
+        # The recorder's tasks are a process edge: nobody else would hear of it.
+        log.exception("the recorder met a fault and goes on")

@@ -74,13 +74,13 @@ class TranscriptDesk:
         session.superseded = superseded
         call.idle_since = None
         self._put([session])
-        house.wake()
+        house.rows.wake()
         return session
 
     def _heard(self, session: TranscriptionSession, piece: Piece) -> None:
         self.captions.tell(piece)
         if piece.is_final:
-            self._house.wake()
+            self._house.rows.wake()
 
     def close(
         self, session: TranscriptionSession, code: int | None, reason: str
@@ -90,7 +90,7 @@ class TranscriptDesk:
             return
         self._ended.append(session)
         self._house.call_left(session.call)
-        self._house.wake()
+        self._house.rows.wake()
 
     async def end_over(self, now: float) -> None:
         """Have sockets closed that ACS left open although their calls are over.

@@ -112,15 +112,15 @@ async def test_a_drain_alarms_nobody(settings: Any, tmp_path: Path) -> None:
         watched.append(load["state"])
 
     house.guard.weigh = weigh  # type: ignore[method-assign] # who would alarm
-    house._weigh(1.0)
+    house.showing.weigh(1.0)
 
     house.drain()
-    house._weigh(2.0)
+    house.showing.weigh(2.0)
 
     # It refuses, but because it was told to.
-    assert house.load()["state"] == "full"
+    assert house.showing.load()["state"] == "full"
     assert watched == ["ok"]
-    assert house.snapshot([])["draining"]
+    assert house.showing.snapshot([])["draining"]
     await house.live.redis.aclose()
 
 
@@ -147,5 +147,5 @@ async def test_counts_refusals_of_every_kind_from_nought() -> None:
     wanted = named | {f"token_{kind}" for kind in of_tokens} | {"room", "probe"}
     assert wanted <= house.refused.keys()
     assert house.refused["token_expired"] == house.refused.total() == 0
-    assert house.snapshot([])["totals"]["refused"]["crowd"] == 0
+    assert house.showing.snapshot([])["totals"]["refused"]["crowd"] == 0
     await house.live.redis.aclose()

@@ -187,7 +187,7 @@ async def test_ends_although_news_came_just_then() -> None:
     recorder.start()
     # By now its task for rows waits for news.
     await asyncio.sleep(1.0)
-    recorder._wake.set()
+    recorder.rows.wake()
 
     async with asyncio.timeout(20):
         await recorder.stop()

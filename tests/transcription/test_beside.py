@@ -56,9 +56,9 @@ async def test_alarms_are_kept_up_by_who_hears_the_call_only(house: Recorder) ->
     facts = CallFacts(True, alarms=[dead_air(call_id)])
 
     scribe = house.transcripts.take(call_id, opening(), facts, lambda: None)
-    house._put(scribe.call, (), 0.0)
+    house.rows.put(scribe.call, (), 0.0)
     house.transcripts.close(scribe, 1000, "")
-    house._put(scribe.call, (), 0.0)
+    house.rows.put(scribe.call, (), 0.0)
     assert told(house) == []
 
     house.open(call_id, opening(), facts, lambda: None)

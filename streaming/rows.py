@@ -1,0 +1,157 @@
+"""The rows that an ingest process writes: what its sockets brought.
+
+A database that is away holds up no packet: rows wait in `streaming.archive`.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from django.conf import settings
+
+from calls.drafts import ArchiveBatch
+from streaming.call_audio import CallAudio
+from streaming.ingest import MediaSession
+from streaming.late_facts import ask_again
+from streaming.resume import windows
+from streaming.tasks import outlive
+
+if TYPE_CHECKING:
+    from streaming.recorder import Recorder
+
+# Figures and index rows go to the database this often; openings and ends at once.
+ROWS_EVERY: Final = 5.0
+# Openings and ends come in crowds; each crowd is one transaction.
+CROWD: Final = 0.05
+# Calls settled in one go: see `streaming.showing`.
+AT_ONCE: Final = 8
+# A call without sockets is forgotten after this long: a redial then goes on from rows.
+FORGET_AFTER = 900.0
+STOPS_TIMEOUT: Final = 1.0
+
+
+class Rows:
+    """Writes a recorder's rows: each few seconds, and soon after `wake`."""
+
+    def __init__(self, house: "Recorder") -> None:
+        self._house = house
+        self._ended: list[MediaSession] = []
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        """Have what is new written soon."""
+        self._wake.set()
+
+    def opened(self, session: MediaSession) -> None:
+        """Have it written soon that a socket opened, or was heard first."""
+        self.put(session.call, [session], time.monotonic())
+        self._wake.set()
+
+    def closed(self, session: MediaSession) -> None:
+        """Have a socket's last figures written soon."""
+        self._ended.append(session)
+        self._wake.set()
+
+    async def last(self) -> None:
+        """Write all there is, and that the process has left."""
+        house, now = self._house, time.monotonic()
+        for call in house.calls.values():
+            call.settle()
+            self.put(call, (), now)
+        self._put_ended()
+        house.guard.end()
+        # A process whose sockets are still open in the database has not left: the
+        # sweep that finds its lease run out closes them.
+        if await house.archive.flush():
+            await house.archive.leave(house.process_id, datetime.now(UTC))
+
+    async def run(self) -> None:
+        """Write what there is, until this is cancelled."""
+        due = 0.0
+        while True:
+            now = time.monotonic()
+            if now >= due:
+                due = now + ROWS_EVERY
+                await outlive(self._rows(now))
+            else:
+                await outlive(self._news())
+            await self._woken(due - time.monotonic())
+
+    async def _woken(self, patience: float) -> None:
+        try:
+            async with asyncio.timeout(max(patience, CROWD)):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+        await asyncio.sleep(CROWD)
+        self._wake.clear()
+
+    async def _rows(self, now: float) -> None:
+        """Send what changed to the database; forget calls long without sockets."""
+        house = self._house
+        await house.archive.renew(
+            house.process_id, streams=house.streams, refused=house.refused.total()
+        )
+        await self._stops()
+        await ask_again(house)
+        await house.guard.learn(list(house.calls.values()), is_first=False)
+        await house.guard.learn_transcripts(list(house.calls.values()))
+        house.guard.tell()
+        await house.transcripts.end_over(now)
+        house.transcripts.put(everything=True)
+        self._put_ended()
+        for number, call in enumerate(list(house.calls.values()), 1):
+            call.settle()
+            self.put(call, call.sessions, now)
+            idle = call.idle_since
+            if idle is not None and now - idle > FORGET_AFTER:
+                del house.calls[call.call_id]
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)
+        await house.archive.flush()
+
+    async def _stops(self) -> None:
+        """Learn which of the pauses were ordered: a stop is no loss."""
+        paused = [
+            call.call_id
+            for call in self._house.calls.values()
+            if any(track.audio.pauses for track in call.tracks.values())
+        ]
+        stops = await self._house.archive.stops(paused, STOPS_TIMEOUT) if paused else {}
+        for call_id, ordered in stops.items():
+            if call := self._house.calls.get(call_id):
+                call.stops = windows(ordered)
+
+    async def _news(self) -> None:
+        """Send openings, ends and alarms to the database."""
+        await self._house.guard.learn(self._house.calls.values(), is_first=True)
+        self._put_ended()
+        await self._house.archive.flush()
+
+    def _put_ended(self) -> None:
+        self._house.transcripts.put()
+        ended, self._ended = self._ended, []
+        for session in ended:
+            self.put(session.call, [session], time.monotonic())
+        self._house.archive.put(self._house.told.batch())
+
+    def put(
+        self, call: CallAudio, sessions: Iterable[MediaSession], now: float
+    ) -> None:
+        """Give the archive what changed of a call, and of these sockets of it."""
+        batch = ArchiveBatch(
+            connections=[
+                session.draft(process_id=self._house.process_id, node=settings.NODE)
+                for session in sessions
+            ],
+            subscriptions=[
+                draft for session in sessions for draft in session.subscription_drafts()
+            ],
+            tracks=list(call.drafts(now)),
+            chunks=[draft for session in sessions for draft in session.chunk_drafts()],
+            tones=[draft for session in sessions for draft in session.tone_drafts()],
+            alarms=call.watch.drafts(),
+        )
+        self._house.archive.put(batch)
