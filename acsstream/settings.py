@@ -381,6 +381,14 @@ EVENTGRID_SECRET = env.secret(
     " are not signed by ACS.",
 )
 
+# --- Azure AI: what ACS transcribes with --------------------------------------------
+COGNITIVE_ENDPOINT = env.text(
+    "ACSSTREAM_COGNITIVE_ENDPOINT",
+    purpose="Endpoint of the Azure AI services (Cognitive Services) resource by which"
+    " ACS transcribes, https://name.cognitiveservices.azure.com. Empty: no call is"
+    " transcribed.",
+)
+
 # --- Doors for machines -----------------------------------------------------------
 EVENTGRID_AUDIENCE = env.text(
     "ACSSTREAM_EVENTGRID_AUDIENCE",

@@ -152,6 +152,8 @@ def environment(folder: Path, ports: Ports, audio: Path | None) -> dict[str, str
             "ACSSTREAM_ACS_RESOURCE_ID": (resource := str(uuid.uuid4())),
             "ACSSTREAM_ACS_OPENID_URL": f"http://127.0.0.1:{ports.emulator}"
             "/calling/.well-known/acsopenidconfiguration",
+            # The emulator wants one to be named, and nobody dials it.
+            "ACSSTREAM_COGNITIVE_ENDPOINT": "https://cognitive.example.com",
             "ACSSTREAM_EVENTGRID_SECRET": secret,
             # A stand-in as well; it takes any key.
             "ACSSTREAM_REALTIME_URL": f"http://127.0.0.1:{ports.realtime}/v1",

@@ -143,6 +143,7 @@ class Call:
     operation: Operation | None = None
     media_options: MediaOptions | None = None
     transcription_options: TranscriptionOptions | None = None
+    cognitive_endpoint: str = ""
     timeline: Timeline | None = None
     lasted: float | None = None
     line: "Line | None" = None
@@ -221,6 +222,7 @@ class Call:
             "muted": line.people.muted if line else [],
             "on_hold": line.people.on_hold if line else [],
             "transcription": line.transcription.report() if line else None,
+            "cognitive_endpoint": self.cognitive_endpoint,
             "recognised": line.recognition.report() if line else [],
         }
 

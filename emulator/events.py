@@ -82,6 +82,14 @@ NO_URL = {
     "subCode": 8522,
     "message": "Action failed, streaming url was not set during call setup.",
 }
+NO_COGNITIVE = {
+    "code": 405,
+    "subCode": 8522,
+    "message": (
+        "Request not allowed when Cognitive Service Configuration not set during call "
+        "setup."
+    ),
+}
 
 _random = random.SystemRandom()
 

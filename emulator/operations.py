@@ -11,6 +11,7 @@ from emulator.restbodies import (
     Request,
     RestError,
     answer_of,
+    cognitive_endpoint_of,
     media_of,
     transcription_of,
 )
@@ -165,6 +166,7 @@ def _setup(request: Request) -> Setup:
         operation=answer_of(request),
         media=media_of(request),
         transcription=transcription_of(request),
+        cognitive_endpoint=cognitive_endpoint_of(request),
         version=request.api_version,
     )
 

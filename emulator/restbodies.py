@@ -128,6 +128,24 @@ def transcription_of(request: Request) -> TranscriptionOptions | None:
             raise RestError(400, "InvalidRequest", text)
 
 
+def cognitive_endpoint_of(request: Request) -> str:
+    """Return the Azure AI resource named for a new call, "" if none is.
+
+    It is not asked whether it exists. Raises `RestError`.
+    """
+    options = request.body.get("callIntelligenceOptions")
+    if isinstance(options, dict):
+        options = options.get("cognitiveServicesEndpoint")
+    match options:
+        case None:
+            return ""
+        case str(url) if url.startswith("https://"):
+            return url
+        case _:
+            text = "The field callIntelligenceOptions is invalid."
+            raise RestError(400, "InvalidRequest", text)
+
+
 def media_of(request: Request) -> MediaOptions | None:
     """Return the media options of a new call. Raises `RestError`."""
     options = request.body.get("mediaStreamingOptions")

@@ -46,6 +46,7 @@ class Setup:
     operation: Operation
     media: MediaOptions | None
     transcription: TranscriptionOptions | None
+    cognitive_endpoint: str
     version: str
 
 
@@ -176,6 +177,7 @@ class Switchboard:
         call.operation = setup.operation
         call.media_options = setup.media
         call.transcription_options = setup.transcription
+        call.cognitive_endpoint = setup.cognitive_endpoint
         self._by_connection[call.connection_id] = call
         call.line = Line(call, setup.operation, setup.version, self._exchange)
         call.line.connect(setup.media)

@@ -31,8 +31,11 @@ Spawn = Callable[[Coroutine[Any, Any, None]], None]
 class Transcription:
     """One call's transcription subscription: inactive or active, in one language.
 
-    Without `options` it was not set up with the call, and every order fails. `present`
-    says who is heard now.
+    Without `options` it was not set up with the call, and every order fails. Without an
+    Azure AI resource, named with the call, every start fails with 405/8522: so says the
+    how-to on real-time transcription, in its table of event codes. Its status details
+    are a guess, and so is that the request itself is accepted: users tell of requests
+    to play that were refused with these words. `present` says who is heard now.
     """
 
     def __init__(
@@ -110,6 +113,9 @@ class Transcription:
             return False
         if self._options is None:
             self._fail(events.NO_URL, "streamUrlMissing", operation)
+            return True
+        if not self._call.cognitive_endpoint:
+            self._fail(events.NO_COGNITIVE, "unspecifiedError", operation)
             return True
         if self._faults.transcription == "8581":
             self._give_up(operation)

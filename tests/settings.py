@@ -20,6 +20,8 @@ os.environ.setdefault(
 )
 os.environ.setdefault("ACSSTREAM_PUBLIC_URL", "http://127.0.0.1:9")
 os.environ.setdefault("ACSSTREAM_MEDIA_URL", "ws://127.0.0.1:9")
+# ACS would transcribe with it. The emulator wants one to be named, and nobody dials it.
+os.environ.setdefault("ACSSTREAM_COGNITIVE_ENDPOINT", "https://cognitive.example.com")
 os.environ.setdefault("ACSSTREAM_EVENTGRID_SECRET", "event grid's secret")
 # All tests of a process are one source, and many of them fail on purpose.
 os.environ.setdefault("ACSSTREAM_SOURCE_FAILURES", "0")

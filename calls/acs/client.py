@@ -37,9 +37,14 @@ READ_SECONDS = 7
 
 
 class Acs:
-    """A connection to one ACS resource. Threads may share it."""
+    """A connection to one ACS resource. Threads may share it.
 
-    def __init__(self, endpoint: str, access_key: str) -> None:
+    `cognitive_endpoint` is the Azure AI resource by which its calls are transcribed.
+    """
+
+    def __init__(
+        self, endpoint: str, access_key: str, cognitive_endpoint: str = ""
+    ) -> None:
         # Not from_connection_string(), which would turn http:// into https://. A slash
         # at the end would be signed as part of the host, which then does not match.
         self._client = CallAutomationClient(
@@ -49,6 +54,8 @@ class Acs:
             connection_timeout=CONNECT_SECONDS,
             read_timeout=READ_SECONDS,
         )
+        # ACS takes it when a call comes about, and not later.
+        self._cognitive_endpoint = cognitive_endpoint or None
 
     def _call(self, connection_id: str) -> CallConnectionClient:
         return self._client.get_call_connection(connection_id)
@@ -72,6 +79,7 @@ class Acs:
                 operation_context=mark.context,
                 media_streaming=streaming_options(media),
                 transcription=transcription_options(transcription),
+                cognitive_services_endpoint=self._cognitive_endpoint,
                 headers=_repeatable(mark),
             )
             return properties_of(answered)
@@ -115,6 +123,7 @@ class Acs:
                 operation_context=mark.context,
                 media_streaming=streaming_options(media),
                 transcription=transcription_options(transcription),
+                cognitive_services_endpoint=self._cognitive_endpoint,
                 headers=_repeatable(mark),
             )
             return properties_of(placed)
@@ -137,6 +146,7 @@ class Acs:
                 operation_context=mark.context,
                 media_streaming=streaming_options(media),
                 transcription=transcription_options(transcription),
+                cognitive_services_endpoint=self._cognitive_endpoint,
                 headers=_repeatable(mark),
             )
             return properties_of(joined)
@@ -303,13 +313,15 @@ def acs() -> Acs:
     if not settings.ACS_ENDPOINT or not settings.ACS_ACCESS_KEY:
         missing = "ACSSTREAM_ACS_ENDPOINT and ACSSTREAM_ACS_ACCESS_KEY must be set."
         raise AcsRefused(f"No ACS resource is configured: {missing}")
-    return _connected(settings.ACS_ENDPOINT, settings.ACS_ACCESS_KEY)
+    return _connected(
+        settings.ACS_ENDPOINT, settings.ACS_ACCESS_KEY, settings.COGNITIVE_ENDPOINT
+    )
 
 
 @lru_cache(maxsize=4)
-def _connected(endpoint: str, access_key: str) -> Acs:
+def _connected(endpoint: str, access_key: str, cognitive_endpoint: str) -> Acs:
     with refusals():
-        return Acs(endpoint, access_key)
+        return Acs(endpoint, access_key, cognitive_endpoint)
 
 
 def _repeatable(mark: OrderMark) -> dict[str, str]:

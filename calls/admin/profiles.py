@@ -81,10 +81,12 @@ class ProfileAdmin(ConsoleAdmin):
         (
             "Transcription",
             {
+                "description": "By ACS, with the Azure AI services resource of"
+                " ACSSTREAM_COGNITIVE_ENDPOINT; without one, no call is transcribed.",
                 "fields": (
                     ("transcription", "locale"),
                     "intermediate_results",
-                )
+                ),
             },
         ),
         (

@@ -13,7 +13,12 @@ from django.conf import settings
 from django.core.checks import CheckMessage
 from django.core.exceptions import ImproperlyConfigured
 
-from calls.checks.acs import check_acs, check_presence, check_public_urls
+from calls.checks.acs import (
+    check_acs,
+    check_cognitive,
+    check_presence,
+    check_public_urls,
+)
 from calls.checks.doors import (
     check_bind,
     check_event_grid,
@@ -27,6 +32,7 @@ logger = logging.getLogger(__name__)
 CHECKS: tuple[Callable[..., list[CheckMessage]], ...] = (
     check_presence,
     check_acs,
+    check_cognitive,
     check_public_urls,
     check_folders,
     check_storage,

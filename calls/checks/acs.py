@@ -79,6 +79,21 @@ def check_acs(**_: object) -> list[CheckMessage]:
 
 
 @register()
+def check_cognitive(**_: object) -> list[CheckMessage]:
+    """E012: the Azure AI endpoint is set, but is no https:// URL."""
+    if not settings.COGNITIVE_ENDPOINT or is_cognitive(settings.COGNITIVE_ENDPOINT):
+        return []
+    return [
+        Error(
+            "ACSSTREAM_COGNITIVE_ENDPOINT is not an https:// URL of a host.",
+            hint="Azure portal, the Azure AI services resource, Keys and Endpoint:"
+            " https://name.cognitiveservices.azure.com. No key, no resource id.",
+            id="acsstream.E012",
+        )
+    ]
+
+
+@register()
 def check_public_urls(**_: object) -> list[CheckMessage]:
     """E005 PUBLIC_URL, E006 MEDIA_URL, W002 a host that Django would refuse."""
     found: list[CheckMessage] = []
@@ -110,6 +125,11 @@ def check_public_urls(**_: object) -> list[CheckMessage]:
             )
         )
     return found
+
+
+def is_cognitive(url: str) -> bool:
+    """Say whether `url` can be an Azure AI endpoint: ACS calls it, so no plain HTTP."""
+    return is_base_url(url, "http") and url.lower().startswith("https://")
 
 
 def is_allowed(url: str) -> bool:

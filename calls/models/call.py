@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from calls.capability import is_dead
 from calls.models.policy import (
+    NO_COGNITIVE_ENDPOINT,
     AnswerRule,
     Retention,
     StreamingProfile,
@@ -369,6 +370,9 @@ class Call(models.Model):
         if profile.transcription == TranscriptionStart.AT_ANSWER:
             self.desired_transcription = True
             self.transcription_state = TranscriptionState.REQUESTED
+            if not settings.COGNITIVE_ENDPOINT:
+                self.transcription_state = TranscriptionState.FAILED
+                self.transcription_reason = NO_COGNITIVE_ENDPOINT
 
     def duration(self, now: datetime) -> timedelta:
         """Return how long the call has been connected, or was."""

@@ -40,6 +40,13 @@ class TranscriptionStart(models.TextChoices):
     ON_DEMAND = "on_demand", "When somebody starts it"
 
 
+NO_COGNITIVE_ENDPOINT = (
+    "ACS cannot transcribe: ACSSTREAM_COGNITIVE_ENDPOINT is not set"
+    " (docs/transcription.md)."
+)
+"""What is said wherever a transcription is wanted and cannot be."""
+
+
 class StreamingProfile(models.Model):
     """The media options a call is answered with, and how long its audio is kept."""
 

@@ -55,9 +55,14 @@ def media_options(call: Call) -> MediaOptions:
 
 
 def transcription_options(call: Call) -> TranscriptionOptions | None:
-    """Return how `call` is to be transcribed, by its profile; None: not at all."""
+    """Return how `call` is to be transcribed, by its profile; None: not at all.
+
+    Without an Azure AI resource it cannot be. Then it is not asked for either: whether
+    ACS would still take the call with such a wish is not documented.
+    """
     profile = call.profile or StreamingProfile.default()
-    if profile.transcription == TranscriptionStart.OFF:
+    is_off = profile.transcription == TranscriptionStart.OFF
+    if is_off or not settings.COGNITIVE_ENDPOINT:
         return None
     return TranscriptionOptions(
         url=f"{profile.media_base}/transcription/{call_secret(call.id)}",

@@ -1,5 +1,7 @@
 """Orders about a call's transcription: start, stop, another language."""
 
+from django.conf import settings
+
 from calls.acs import Acs, CallProperties
 from calls.locales import is_locale
 from calls.models import (
@@ -10,6 +12,7 @@ from calls.models import (
     TranscriptionStart,
     TranscriptionState,
 )
+from calls.models.policy import NO_COGNITIVE_ENDPOINT
 from calls.orders.order import (
     Arguments,
     CommandRefused,
@@ -52,10 +55,15 @@ def _no_url(call: Call) -> str:
     return f"The profile “{profile}” does not allow transcription."
 
 
+def _no_resource() -> str:
+    """Say that ACS has nothing to transcribe with."""
+    return "" if settings.COGNITIVE_ENDPOINT else NO_COGNITIVE_ENDPOINT
+
+
 def _start_refusal(call: Call, _: Arguments) -> str:
     if call.is_live and call.transcription_state == TranscriptionState.RUNNING:
         return "The call is being transcribed already."
-    return not_connected(call) or _no_url(call)
+    return not_connected(call) or _no_url(call) or _no_resource()
 
 
 def _runs(call: Call, _: Arguments) -> str:

@@ -38,6 +38,7 @@ CHECKS: tuple[Check, ...] = (
     Check("credentials", "Access key", AZURE, azure.check_credentials),
     Check("clock", "Clock", AZURE, azure.check_clock),
     Check("tokens", "Token keys", AZURE, azure.check_tokens),
+    Check("transcription", "Transcription", AZURE, azure.check_transcription),
     Check("database", "Database", PARTS, parts.check_database),
     Check("redis", "Redis", PARTS, parts.check_redis),
     Check("ingest", "Ingest processes", PARTS, parts.check_ingest),

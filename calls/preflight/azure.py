@@ -5,6 +5,9 @@ from datetime import UTC, datetime, timedelta
 from django.conf import settings
 
 from calls.acs import AcsRefused, acs
+from calls.checks.acs import is_cognitive
+from calls.models import StreamingProfile
+from calls.models.policy import NO_COGNITIVE_ENDPOINT, TranscriptionStart
 from calls.preflight.network import Answer, Target, fetch, reason
 from calls.preflight.outcome import Outcome, green, red, unknown, warning
 from calls.tokens import TokenRefused, keys_try
@@ -125,3 +128,29 @@ def check_tokens() -> Outcome:
         )
     many = "key signs" if len(keys) == 1 else "keys sign"
     return green(f"{len(keys)} {many} ACS's tokens, checked for our resource id.")
+
+
+def check_transcription() -> Outcome:
+    """Check that who wants calls transcribed has named what ACS does it with."""
+    endpoint = settings.COGNITIVE_ENDPOINT
+    if endpoint and not is_cognitive(endpoint):
+        return red(
+            "ACSSTREAM_COGNITIVE_ENDPOINT is not an https:// URL of a host.",
+            "Copy it anew from the portal, the Azure AI services resource, Keys and"
+            " Endpoint.",
+        )
+    wanting = StreamingProfile.objects.exclude(transcription=TranscriptionStart.OFF)
+    names = ", ".join(f"“{profile}”" for profile in wanting)
+    if not names:
+        return green("No profile has transcription on.")
+    if not endpoint:
+        return warning(
+            f"{NO_COGNITIVE_ENDPOINT} Calls answered with {names} have no transcript.",
+            "Set it to the endpoint of an Azure AI services resource that ACS may use,"
+            " or turn transcription off in the profile.",
+        )
+    # Only ACS can ask the resource whether ACS may use it.
+    return green(
+        f"{names}: ACS is told to transcribe with {endpoint}. Whether it may shows with"
+        " the first such call."
+    )

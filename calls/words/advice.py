@@ -17,7 +17,8 @@ CHECK_CALLER_ID = "Check the caller id: it must be a number that the ACS resourc
 CHECK_TARGET = "Check whom the order is for, and that they are still in the call."
 CHECK_OPTIONS = "Check the options that were given."
 CHECK_COGNITIVE = (
-    "Check the address of the Cognitive Services resource, and that ACS may use it."
+    "Check ACSSTREAM_COGNITIVE_ENDPOINT, and that ACS may use that resource:"
+    " docs/transcription.md."
 )
 CALL_BACK = "Call again later."
 ONLINE = "Ask the callee to sign in, and call again."

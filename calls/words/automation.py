@@ -36,8 +36,8 @@ EXPLAINED = Block(
         ),
         of(405, 8522): Explanation(
             "The call was answered without what this order needs, such as a media URL.",
-            "Check ACSSTREAM_MEDIA_URL and the profile, and answer the next call with"
-            " them.",
+            "Check ACSSTREAM_MEDIA_URL, ACSSTREAM_COGNITIVE_ENDPOINT and the profile,"
+            " and answer the next call with them.",
         ),
         of(None, 8522): Explanation(
             "ACS did not find what the order is about.", CHECK_TARGET

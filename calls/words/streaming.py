@@ -179,8 +179,10 @@ TRANSCRIPTION_NUMBERS = Block(
             "This call cannot be transcribed.", "Nothing helps for this kind of call."
         ),
         of(405, 8522): Explanation(
-            "The call was answered without an address for transcriptions.",
-            "Answer the next call with a profile that has transcription on.",
+            "The call came about without an address for transcriptions, or without a"
+            " Cognitive Services resource.",
+            "Set ACSSTREAM_COGNITIVE_ENDPOINT, and answer the next call with a profile"
+            " that has transcription on.",
         ),
         of(400, 8501): Explanation(
             "The call was not established when the order came.",

@@ -2,6 +2,7 @@
 
 import pytest
 from django.utils import timezone
+from pytest_django import Settings
 
 from calls import control
 from calls.control import CommandRefused
@@ -330,6 +331,34 @@ def test_transcription_needs_a_profile_that_gives_its_url(line: Line) -> None:
 
     with pytest.raises(CommandRefused, match="does not allow transcription"):
         ask(call, CommandKind.START_TRANSCRIPTION)
+
+
+def test_without_an_azure_ai_resource_no_transcription_is_asked_for(
+    line: Line, settings: Settings
+) -> None:
+    settings.COGNITIVE_ENDPOINT = ""
+
+    call = connected_for_transcription(line)
+
+    assert call.state == CallState.CONNECTED
+    assert line.report()["transcription"] is None
+    with pytest.raises(CommandRefused, match="ACSSTREAM_COGNITIVE_ENDPOINT is not set"):
+        ask(call, CommandKind.START_TRANSCRIPTION)
+
+
+def test_a_resource_that_is_named_too_late_fails_and_says_what_to_do(
+    line: Line, settings: Settings
+) -> None:
+    endpoint, settings.COGNITIVE_ENDPOINT = settings.COGNITIVE_ENDPOINT, ""
+    call = connected_for_transcription(line)
+    settings.COGNITIVE_ENDPOINT = endpoint
+
+    start = send(ask(call, CommandKind.START_TRANSCRIPTION))
+    line.bench.deliver_until("TranscriptionFailed")
+
+    assert proof(start) == (CommandState.FAILED, Evidence.CALLBACK)
+    reason = fresh(call).transcription_reason
+    assert "Set ACSSTREAM_COGNITIVE_ENDPOINT, and answer the next call" in reason
 
 
 def test_transcription_that_fails_says_why(line: Line) -> None:

@@ -3,11 +3,13 @@
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from calls import tasks
 from calls.models import Call, CallState, CommandState
 from calls.placing import call_connect, call_place
 from tests.control.bench import Bench
+from tests.control.line import Line
 from tests.factories import UserFactory
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
@@ -81,6 +83,29 @@ def test_a_running_call_is_joined(bench: Bench) -> None:
     assert second.commands.get().state == CommandState.CONFIRMED
     for call in (first, second):
         bench.tell(f"calls/{call.connection_id}/hangup")
+
+
+def test_each_way_to_come_about_names_the_azure_ai_resource(
+    line: Line, settings: Settings
+) -> None:
+    settings.COGNITIVE_ENDPOINT = "https://ours.cognitive.example.com/"
+
+    answered, placed = line.answer(), place(line.bench)
+    placed_path = f"calls/{placed.connection_id}"
+    line.bench.wait_for(placed_path, lambda told: told["state"] == "connected")
+    joined = call_connect(
+        locator_kind="server_call_id",
+        locator_id=placed.server_call_id,
+        profile=None,
+        asked_by=UserFactory.create(),
+    )
+    send(joined)
+
+    for call in (answered, placed, joined):
+        told = report(line.bench, call)["cognitive_endpoint"]
+        assert told == "https://ours.cognitive.example.com/"
+    for call in (placed, joined):
+        line.bench.tell(f"calls/{call.connection_id}/hangup")
 
 
 def test_a_call_that_is_not_there_cannot_be_joined(bench: Bench) -> None:

@@ -113,7 +113,8 @@ def test_every_code_that_was_seen_or_documented_is_explained() -> None:
         (
             405,
             "TranscriptionFailed",
-            "The call was answered without an address for transcriptions.",
+            "The call came about without an address for transcriptions, or without a"
+            " Cognitive Services resource.",
         ),
         (500, "", "ACS did not find what the order is about."),
     ],

@@ -11,8 +11,12 @@ from azure.communication.callautomation import (
 from tests.emulator.conftest import Bench
 from tests.emulator.test_rest import post
 
+COGNITIVE = "https://cognitive.example.com"
 
-async def transcribed(bench: Bench, *, start: bool = False, **plan: Any) -> Any:
+
+async def transcribed(
+    bench: Bench, *, start: bool = False, cognitive: str | None = COGNITIVE, **plan: Any
+) -> Any:
     """Ring and answer with transcription options; return call and connection."""
     call = await bench.ring(**plan)
     await bench.client.answer_call(
@@ -25,6 +29,7 @@ async def transcribed(bench: Bench, *, start: bool = False, **plan: Any) -> Any:
             locale="en-US",
             start_transcription=start,
         ),
+        cognitive_services_endpoint=cognitive,
     )
     await bench.app.callback("CallConnected")
     return call, bench.client.get_call_connection(call["call_connection_id"])
@@ -82,6 +87,38 @@ async def test_fails_if_it_was_not_set_up_with_the_call(bench: Bench) -> None:
     assert (result["code"], result["subCode"]) == (405, 8522)
     details = failed["transcriptionUpdate"]["transcriptionStatusDetails"]
     assert details == "streamUrlMissing"
+
+
+@pytest.mark.parametrize("start", [True, False])
+async def test_fails_if_no_azure_ai_resource_was_named_with_the_call(
+    bench: Bench, start: bool
+) -> None:
+    call, connection = await transcribed(bench, start=start, cognitive=None)
+    if not start:
+        await connection.start_transcription(operation_context="answered")
+
+    failed = await bench.app.callback("TranscriptionFailed")
+    assert failed["operationContext"] == "answered"
+    result = failed["resultInformation"]
+    assert (result["code"], result["subCode"]) == (405, 8522)
+    assert "Cognitive Service Configuration" in result["message"]
+    assert (await bench.report(call))["transcription"]["state"] == "inactive"
+
+
+@pytest.mark.parametrize("told", ["x", {"cognitiveServicesEndpoint": "http://x.test"}])
+async def test_an_azure_ai_resource_that_is_none_is_refused(
+    bench: Bench, told: Any
+) -> None:
+    call = await bench.ring()
+    body = {
+        "incomingCallContext": call["incoming_call_context"],
+        "callbackUri": bench.app.url + "/callbacks",
+        "callIntelligenceOptions": told,
+    }
+    status, answer = await post(bench, "/calling/callConnections:answer", body)
+
+    assert status == 400
+    assert "callIntelligenceOptions" in answer["error"]["message"]
 
 
 async def test_an_update_before_the_start_fails(bench: Bench) -> None:

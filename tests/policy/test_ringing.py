@@ -4,6 +4,7 @@ from datetime import datetime, time, timedelta
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from calls import ringing
 from calls.models import (
@@ -73,6 +74,18 @@ def test_a_rule_answers_with_its_profile_and_retention_class() -> None:
     assert call.transcription_state == TranscriptionState.REQUESTED
     assert call.transcription_locale == "de-DE"
     assert call.commands.get().why == "Rule “Desk”: The called party matches +1206*."
+
+
+def test_a_call_says_at_once_that_it_cannot_be_transcribed(settings: Settings) -> None:
+    settings.COGNITIVE_ENDPOINT = ""
+    profile = ProfileFactory.create(transcription=TranscriptionStart.AT_ANSWER)
+    RuleFactory.create(called="+1206*", profile=profile)
+
+    call = ring()
+
+    assert call.transcription_state == TranscriptionState.FAILED
+    assert "ACSSTREAM_COGNITIVE_ENDPOINT is not set" in call.transcription_reason
+    assert call.commands.get().kind == CommandKind.ANSWER
 
 
 def test_a_rule_rejects_and_the_order_says_why() -> None:

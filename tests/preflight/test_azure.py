@@ -3,8 +3,10 @@
 import pytest
 from pytest_django import Settings
 
+from calls.models.policy import TranscriptionStart
 from calls.preflight import Status, azure
 from tests.control.bench import Bench
+from tests.factories import ProfileFactory
 from tests.preflight.strangers import answering
 from tests.streaming.house import free_port
 
@@ -136,3 +138,24 @@ def test_where_no_token_is_asked_for_no_key_is_needed(settings: Settings) -> Non
     settings.MEDIA_AUTH = settings.CALLBACK_AUTH = "off"
 
     assert azure.check_tokens().status == Status.UNKNOWN
+
+
+@pytest.mark.django_db
+def test_transcription_is_told_of_who_wants_it_and_what_does_it(
+    settings: Settings,
+) -> None:
+    settings.COGNITIVE_ENDPOINT = ""
+    assert azure.check_transcription().status == Status.GREEN
+
+    ProfileFactory.create(name="Desk", transcription=TranscriptionStart.ON_DEMAND)
+    found = azure.check_transcription()
+    assert found.status == Status.WARNING
+    assert "Calls answered with “Desk” have no transcript." in found.sentence
+
+    settings.COGNITIVE_ENDPOINT = "https://name.cognitiveservices.azure.com/"
+    found = azure.check_transcription()
+    assert found.status == Status.GREEN
+    assert "“Desk”" in found.sentence
+
+    settings.COGNITIVE_ENDPOINT = "http://localhost"
+    assert azure.check_transcription().status == Status.RED

@@ -109,6 +109,24 @@ def test_e004_refuses_what_is_no_guid(settings: Settings, guid: str) -> None:
     assert ids() == {"E004"}
 
 
+@pytest.mark.parametrize(
+    ("url", "found"),
+    [
+        ("", set()),
+        ("https://name.cognitiveservices.azure.com/", set()),
+        ("http://127.0.0.1:8080", {"E012"}),
+        ("name.cognitiveservices.azure.com", {"E012"}),
+        ("https://", {"E012"}),
+    ],
+)
+def test_e012_refuses_an_azure_ai_endpoint_that_acs_cannot_call(
+    settings: Settings, url: str, found: set[str]
+) -> None:
+    settings.COGNITIVE_ENDPOINT = url
+
+    assert ids() == found
+
+
 @pytest.mark.parametrize("url", ["http://console.example.com", "wss://example.com"])
 def test_e005_refuses_webhooks_without_tls(settings: Settings, url: str) -> None:
     settings.PUBLIC_URL = url

@@ -162,6 +162,7 @@ def environment(folder: Path) -> dict[str, str]:
         "ACSSTREAM_ACS_RESOURCE_ID": "7d0c7a1e-0d3c-4a37-8a7c-1f0b7d0c9b55",
         "ACSSTREAM_PUBLIC_URL": "http://127.0.0.1:9",
         "ACSSTREAM_MEDIA_URL": "ws://127.0.0.1:9",
+        "ACSSTREAM_COGNITIVE_ENDPOINT": "https://cognitive.example.com",
         "ACSSTREAM_EVENTGRID_SECRET": "tests only",
         "ACSSTREAM_NODE": "test-node",
         # Many of a test's attempts fail on purpose.

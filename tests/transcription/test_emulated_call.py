@@ -68,6 +68,7 @@ async def answer(bench: Bench, house: House, **plan: Any) -> Any:
             start_transcription=True,
             enable_intermediate_results=True,
         ),
+        cognitive_services_endpoint="https://cognitive.example.com",
     )
     return call
 
