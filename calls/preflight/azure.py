@@ -6,6 +6,7 @@ from django.conf import settings
 
 from calls.acs import AcsRefused, acs
 from calls.checks.acs import is_cognitive
+from calls.database import DATABASE_AWAY
 from calls.models import StreamingProfile
 from calls.models.policy import NO_COGNITIVE_ENDPOINT, TranscriptionStart
 from calls.preflight.network import Answer, Target, fetch, reason
@@ -140,7 +141,10 @@ def check_transcription() -> Outcome:
             " Endpoint.",
         )
     wanting = StreamingProfile.objects.exclude(transcription=TranscriptionStart.OFF)
-    names = ", ".join(f"“{profile}”" for profile in wanting)
+    try:
+        names = ", ".join(f"“{profile}”" for profile in wanting)
+    except DATABASE_AWAY as exc:
+        return unknown(f"The database cannot be asked ({type(exc).__name__}).")
     if not names:
         return green("No profile has transcription on.")
     if not endpoint:
