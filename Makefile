@@ -112,10 +112,11 @@ soak: $(STAMPS)/dev ## 100 streams for MINUTES=10: nothing may be lost, nothing 
 autobahn: $(STAMPS)/dev $(STAMPS)/autobahn ## The Autobahn test suite, on Python 2.7 (ARGS="--slow")
 	$(BIN)/python -m tests.websocket.autobahn $(ARGS)
 
-fix: $(STAMPS)/dev ## Format, mend what ruff can, write the tables of settings and codes
+fix: $(STAMPS)/dev ## Format, mend what ruff can, write what is made of settings and codes
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/python -m scripts.settings_table --write
+	$(BIN)/python -m scripts.env_example --write
 	$(BIN)/python -m scripts.codes_page --write
 
 texts: $(STAMPS)/requirements ## Gather the texts of the pages for translators, LANGUAGE=de (docs/translating.md)
@@ -124,6 +125,8 @@ texts: $(STAMPS)/requirements ## Gather the texts of the pages for translators, 
 lock: $(STAMPS)/dev ## Pin requirements*.txt anew from pyproject.toml
 	$(BIN)/uv pip compile --universal --no-header --no-emit-index-url --quiet --upgrade \
 		pyproject.toml --output-file requirements.txt
+	$(BIN)/uv pip compile --universal --no-header --no-emit-index-url --quiet --upgrade \
+		pyproject.toml --extra otel --output-file requirements-otel.txt
 	$(BIN)/uv pip compile --universal --no-header --no-emit-index-url --quiet --upgrade \
 		pyproject.toml --extra dev --output-file requirements-dev.txt
 
