@@ -74,8 +74,8 @@ CSRF_TRUSTED_ORIGINS = env.words(
 BEHIND_PROXY = env.flag(
     "ACSSTREAM_BEHIND_PROXY",
     False,
-    purpose="A proxy ends TLS and sets X-Forwarded-Proto. Secure cookies, and HSTS for a"
-    " year with includeSubDomains and preload: give the console a name of its own.",
+    purpose="A proxy ends TLS and sets X-Forwarded-Proto. Secure cookies, and HSTS for"
+    " a year with includeSubDomains and preload: give the console a name of its own.",
 )
 TRUSTED_PROXIES = env.networks(
     "ACSSTREAM_TRUSTED_PROXIES",

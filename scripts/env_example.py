@@ -35,7 +35,7 @@ NOTES = {
 
 
 def example(text: str, variables: Iterable[Variable]) -> str:
-    """Return `text`, a file such as .env.example, with the comments that it should have.
+    """Return `text`, a file such as .env.example, with the comments it should have.
 
     What is no setting of ours keeps its comment.
     """

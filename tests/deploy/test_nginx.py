@@ -70,6 +70,7 @@ class Proxy:
 
     def __init__(self, folder: Path, upstream: int) -> None:
         self.folder = folder
+        folder.mkdir()
         self.port, self.plain_port = free_port(), free_port()
         authority = Authority("tests")
         pem = authority.issue(folder, NAME)
@@ -109,6 +110,12 @@ class Proxy:
     def plain_url(self, path: str) -> str:
         return f"http://{NAME}:{self.plain_port}{path}"
 
+    def challenge_put(self, name: str, text: str) -> None:
+        """Do what certbot does."""
+        challenges = self.folder / ".well-known" / "acme-challenge"
+        challenges.mkdir(parents=True)
+        (challenges / name).write_text(text)
+
     def logged(self) -> str:
         logs = (self.folder / name for name in ("acsstream.log", "acsstream-error.log"))
         return "".join(log.read_text() for log in logs)
@@ -143,7 +150,6 @@ async def proxy(house: House, tmp_path: Path) -> AsyncIterator[Proxy]:
 
 @asynccontextmanager
 async def running(folder: Path, upstream: int) -> AsyncIterator[Proxy]:
-    folder.mkdir()
     proxy = Proxy(folder, upstream)
     process = proxy.start()
     try:
@@ -227,9 +233,7 @@ async def test_a_certificate_can_be_renewed_and_all_else_goes_to_https(
         running(tmp_path / "nginx", upstream=free_port()) as proxy,
         aiohttp.ClientSession(connector=connector) as client,
     ):
-        challenges = proxy.folder / ".well-known" / "acme-challenge"
-        challenges.mkdir(parents=True)
-        (challenges / "token").write_text("what the authority asks for")
+        proxy.challenge_put("token", "what the authority asks for")
 
         async def answer(path: str) -> tuple[int, str]:
             async with client.get(proxy.plain_url(path), allow_redirects=False) as got:
