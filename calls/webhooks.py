@@ -15,13 +15,13 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from calls.capability import call_id_of
+from calls.database import DATABASE_AWAY
 from calls.envelopes import (
     MAX_BYTES,
     VALIDATION,
@@ -209,7 +209,7 @@ def _validation_note(events: list[Event], received_at: datetime) -> None:
     asked = [event for event in events if event.kind == VALIDATION]
     try:
         validations_keep(asked, received_at=received_at)
-    except DatabaseError as exc:
+    except DATABASE_AWAY as exc:
         log.error("Event Grid's validation is not kept: %s", type(exc).__name__)
 
 
