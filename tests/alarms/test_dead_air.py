@@ -57,7 +57,8 @@ async def test_dead_air_becomes_an_alarm_and_a_voice_clears_it(
     assert (alarm["kind"], alarm["severity"], alarm["state"]) == ("dead_air", 2, "open")
     words = re.fullmatch(r"Nobody has spoken for (\d+) s\.", str(alarm["words"]))
     # As long as it was when that was seen: a busy machine looks late.
-    assert words and int(words[1]) >= 3
+    assert words
+    assert int(words[1]) >= 3
     assert alarm["threshold"] == 3
     [call] = await eventually(
         lambda: house.rows("select * from calls_call where alarm_count = 1")
