@@ -181,7 +181,7 @@ def _denied(kind: str, words: str) -> Refusal:
 
 @cache
 def _secret_missing() -> None:
-    """Say it once per process: Event Grid repeats what is refused for a day."""
+    """Say it once per process, and not of every call that rings."""
     log.error(
         "Event Grid is refused, and with it every incoming call:"
         " ACSSTREAM_EVENTGRID_SECRET is not set"
