@@ -93,6 +93,14 @@ def test_keeps_a_journal_that_has_more_of_anything(folders: Path, kind: Kind) ->
     assert calls_half_tidied(path.parent) == set()
 
 
+def test_a_seal_is_nothing_that_a_recording_lacks(folders: Path) -> None:
+    call, path = recorded_with_drops()
+
+    append(path, Kind.SEAL, b"{}")
+
+    assert calls_half_tidied(path.parent) == {call.id}
+
+
 def recorded_with_drops() -> tuple[Call, Path]:
     """Return a recorded call, and its journal, which is back as it was recorded."""
     call = call_ended()

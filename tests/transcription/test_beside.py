@@ -138,11 +138,13 @@ async def test_what_waits_for_a_socket_outlives_a_time_that_others_had_the_call(
     first.call.remark({"event": "remarked"})
     # ACS dialled another process, which wrote rows, and now this one again.
     monkeypatch.setattr("streaming.recorder.is_behind", lambda *_: True)
+    scribe = house.transcripts.take(call_id, opening(), CallFacts(True), lambda: None)
+    order(house, call_id)
 
     second = heard(house, call_id)
 
-    assert second.call is not first.call
-    assert said(house) == [("welcome", "queued")]
+    assert scribe.call is second.call is not first.call
+    assert said(house) == [("welcome", "queued")] * 2
     assert second.call.speaker is not None
     assert second.call.speaker.is_speaking
     sealed = second.close(1000, "", datetime.now(UTC))
