@@ -1,7 +1,7 @@
 """Every setting, from environment variables only.
 
 `env.py` parses them, `calls.checks` judges them.
-The purpose text of each variable is the README's table.
+The purpose text of each variable is the README's table and a comment in .env.example.
 """
 
 import os
@@ -74,7 +74,8 @@ CSRF_TRUSTED_ORIGINS = env.words(
 BEHIND_PROXY = env.flag(
     "ACSSTREAM_BEHIND_PROXY",
     False,
-    purpose="A proxy ends TLS and sets X-Forwarded-Proto. Secure cookies and HSTS.",
+    purpose="A proxy ends TLS and sets X-Forwarded-Proto. Secure cookies, and HSTS for"
+    " a year with includeSubDomains and preload: give the console a name of its own.",
 )
 TRUSTED_PROXIES = env.networks(
     "ACSSTREAM_TRUSTED_PROXIES",
@@ -512,8 +513,8 @@ FINISH_GRACE = env.number(
     "ACSSTREAM_FINISH_GRACE",
     120,
     least=0,
-    purpose="Seconds without a socket after which a call's audio is finished, and ACS"
-    " is asked whether the call is over if nobody has said so.",
+    purpose="Seconds without a socket after which the audio of a call that nobody said"
+    " has ended is finished. Calls that ended are finished at once.",
 )
 PROMPT_MAX_SECONDS = env.number(
     "ACSSTREAM_PROMPT_MAX_SECONDS",
@@ -688,7 +689,7 @@ METRICS_TOKEN = env.secret(
 TRACES_URL = env.text(
     "OTEL_EXPORTER_OTLP_ENDPOINT",
     purpose="Where traces go by OTLP over HTTP, such as http://collector:4318. Needs"
-    " `pip install 'acsstream[otel]'`. Empty: there are none.",
+    " what requirements-otel.txt has. Empty: there are none.",
 )
 # docker-compose.yml gives ingest half a minute more.
 LONGEST_DRAIN = 300
