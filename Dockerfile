@@ -9,10 +9,12 @@ RUN npm ci --omit=dev --no-fund --no-audit
 # --- The virtual environment ------------------------------------------------------
 # The Python that the tests run on.
 FROM python:3.11-slim AS build
-COPY requirements.txt ./
+# requirements-otel.txt has what sends traces, too.
+ARG REQUIREMENTS=requirements.txt
+COPY requirements.txt requirements-otel.txt ./
 RUN python -m venv /venv \
     && /venv/bin/pip install --no-cache-dir --disable-pip-version-check --quiet \
-        --requirement requirements.txt
+        --requirement "${REQUIREMENTS}"
 
 # --- What runs --------------------------------------------------------------------
 FROM python:3.11-slim

@@ -7,10 +7,11 @@ STAMPS := .venv/stamps
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 # Extra arguments: `make demo ARGS="--once --calls 3"`, `make test ARGS="-k journal"`.
 ARGS ?=
-# Test processes: as many as cores, four at most: many tests run whole installations with
-# a browser, and get in their own way. The tests of a file stay together: they share
-# theirs.
-WORKERS ?= --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# Test processes. The tests of a file stay together: they share what they started.
+TOGETHER := --dist loadfile --no-loadscope-reorder
+WORKERS ?= --numprocesses logical --maxprocesses 4 $(TOGETHER)
+# Whole installations and browsers are waited for more than they work: one process more.
+SUITE_WORKERS ?= --numprocesses $$($(PYTHON) -c 'import os; print(min(os.cpu_count() + 1, 5))') $(TOGETHER)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -37,7 +38,7 @@ test-postgres: $(STAMPS)/dev $(STAMPS)/npm-dev ## The database tests again, on a
 	$(BIN)/python -m tests.postgres $(BIN)/pytest --reuse-db $(WORKERS) -m database $(ARGS)
 
 test-suite: $(STAMPS)/dev $(STAMPS)/npm-dev ## All other tests, browsers included
-	$(BIN)/pytest $(WORKERS) --ignore tests/protocol --ignore tests/audio $(ARGS)
+	$(BIN)/pytest $(SUITE_WORKERS) --ignore tests/protocol --ignore tests/audio $(ARGS)
 
 faults: $(STAMPS)/dev ## Kill, stop, fill and cut what can be, and see what it cost: part of make test
 	$(BIN)/pytest $(WORKERS) tests/faults tests/journal/test_death.py tests/streaming/test_death.py $(ARGS)
@@ -112,10 +113,11 @@ soak: $(STAMPS)/dev ## 100 streams for MINUTES=10: nothing may be lost, nothing 
 autobahn: $(STAMPS)/dev $(STAMPS)/autobahn ## The Autobahn test suite, on Python 2.7 (ARGS="--slow")
 	$(BIN)/python -m tests.websocket.autobahn $(ARGS)
 
-fix: $(STAMPS)/dev ## Format, mend what ruff can, write the tables of settings and codes
+fix: $(STAMPS)/dev ## Format, mend what ruff can, write what is made of settings and codes
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/python -m scripts.settings_table --write
+	$(BIN)/python -m scripts.env_example --write
 	$(BIN)/python -m scripts.codes_page --write
 
 texts: $(STAMPS)/requirements ## Gather the texts of the pages for translators, LANGUAGE=de (docs/translating.md)
@@ -124,6 +126,8 @@ texts: $(STAMPS)/requirements ## Gather the texts of the pages for translators, 
 lock: $(STAMPS)/dev ## Pin requirements*.txt anew from pyproject.toml
 	$(BIN)/uv pip compile --universal --no-header --no-emit-index-url --quiet --upgrade \
 		pyproject.toml --output-file requirements.txt
+	$(BIN)/uv pip compile --universal --no-header --no-emit-index-url --quiet --upgrade \
+		pyproject.toml --extra otel --output-file requirements-otel.txt
 	$(BIN)/uv pip compile --universal --no-header --no-emit-index-url --quiet --upgrade \
 		pyproject.toml --extra dev --output-file requirements-dev.txt
 

@@ -1,12 +1,13 @@
 """Every setting, from environment variables only.
 
 `env.py` parses them, `calls.checks` judges them.
-The purpose text of each variable is the README's table.
+The purpose text of each variable is the README's table and a comment in .env.example.
 """
 
 import os
 import secrets
 import socket
+import sys
 from pathlib import Path
 
 from celery.schedules import crontab
@@ -74,7 +75,8 @@ CSRF_TRUSTED_ORIGINS = env.words(
 BEHIND_PROXY = env.flag(
     "ACSSTREAM_BEHIND_PROXY",
     False,
-    purpose="A proxy ends TLS and sets X-Forwarded-Proto. Secure cookies and HSTS.",
+    purpose="A proxy ends TLS and sets X-Forwarded-Proto. Secure cookies, and HSTS for"
+    " a year with includeSubDomains and preload: give the console a name of its own.",
 )
 TRUSTED_PROXIES = env.networks(
     "ACSSTREAM_TRUSTED_PROXIES",
@@ -95,8 +97,11 @@ USE_I18N = True
 LANGUAGES = [("en", "English")]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 
+# Daphne's runserver serves WebSockets too; it has to come first. Elsewhere the app is
+# not wanted: Twisted is 20 MB of every process and a quarter of its start.
+_RUNSERVER = ["daphne"] if "runserver" in sys.argv[1:2] else []
 INSTALLED_APPS = [
-    "daphne",  # first: its runserver serves WebSockets too
+    *_RUNSERVER,
     "unfold",
     "unfold.contrib.filters",
     # Before calls, whose admin takes theirs away: it would show secrets.
@@ -512,8 +517,8 @@ FINISH_GRACE = env.number(
     "ACSSTREAM_FINISH_GRACE",
     120,
     least=0,
-    purpose="Seconds without a socket after which a call's audio is finished, and ACS"
-    " is asked whether the call is over if nobody has said so.",
+    purpose="Seconds without a socket after which the audio of a call that nobody said"
+    " has ended is finished. Calls that ended are finished at once.",
 )
 PROMPT_MAX_SECONDS = env.number(
     "ACSSTREAM_PROMPT_MAX_SECONDS",
@@ -688,7 +693,7 @@ METRICS_TOKEN = env.secret(
 TRACES_URL = env.text(
     "OTEL_EXPORTER_OTLP_ENDPOINT",
     purpose="Where traces go by OTLP over HTTP, such as http://collector:4318. Needs"
-    " `pip install 'acsstream[otel]'`. Empty: there are none.",
+    " what requirements-otel.txt has. Empty: there are none.",
 )
 # docker-compose.yml gives ingest half a minute more.
 LONGEST_DRAIN = 300

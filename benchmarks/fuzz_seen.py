@@ -1,6 +1,7 @@
 """What a process was like while it was fuzzed, and whether it grew."""
 
 import statistics
+import sys
 import threading
 import time
 from collections import Counter
@@ -16,8 +17,9 @@ MAX_BYTES_EACH = 64.0
 # A shorter run says nothing of a slope: pools and caches fill first.
 JUDGED = 50_000
 
-
 EVERY = 2.0
+# Seconds between two lines that say how far it is.
+TELL_EVERY = 20.0
 
 
 class Line(Protocol):
@@ -72,7 +74,7 @@ class Seen:
         in a second at best, so that a short run is looked at often enough.
         """
         self.descriptors = (process.descriptors() + spare, 0)
-        began = time.monotonic()
+        began, told = time.monotonic(), 0.0
         threads = [threading.Thread(target=line.run, daemon=True) for line in lines]
         for thread in threads:
             thread.start()
@@ -81,9 +83,21 @@ class Seen:
             self.taken = sum(line.taken for line in lines)
             if process.is_alive():
                 self.samples.append(process.sample(self.taken))
+            told = self._told(told, time.monotonic() - began)
         self.taken = sum(line.taken for line in lines)
         self.seconds = time.monotonic() - began
         self.faults += [line.fault for line in lines if line.fault]
+
+    def _told(self, before: float, seconds: float) -> float:
+        """Say now and then how far it is; return when that was said last."""
+        if seconds - before < TELL_EVERY:
+            return before
+        rss = self.samples[-1].rss / 1e6 if self.samples else 0.0
+        sys.stderr.write(
+            f"{self.taken:,} of {self.asked:,} {self.name},"
+            f" {self.taken / seconds:,.0f} a second, {rss:.0f} MB\n"
+        )
+        return seconds
 
     def judge(self, process: "Watched") -> None:
         """Note what is wrong, now that all is done."""

@@ -24,13 +24,18 @@ def facts() -> dict[str, Any]:
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "cpu": _cpu(),
         "cores": os.cpu_count(),
-        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "system": f"{platform.system()} {_kernel()} {platform.machine()}",
         "python": platform.python_version(),
         "versions": {
             name: version(name)
             for name in ("picows", "msgspec", "uvicorn", "websockets", "channels")
         },
     }
+
+
+def _kernel() -> str:
+    """Return major and minor version: the rest may name a machine."""
+    return ".".join(platform.release().split(".")[:2])
 
 
 def _cpu() -> str:

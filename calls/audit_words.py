@@ -76,6 +76,11 @@ def _downloaded(entry: AuditEntry) -> str:
 
 
 def _exported(entry: AuditEntry) -> str:
+    """Details: how many `calls`; of a backup its `folder`, and `with_recordings`."""
+    details = entry.details
+    if details.get("command") == "backup":
+        what = "" if details.get("with_recordings") else " without recordings"
+        return f"made a backup{what} in {details.get('folder', '?')}"
     return f"downloaded the recordings of {entry.details.get('calls', '?')} calls"
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from uuid import UUID
 
 from django.conf import settings
-from django.db import DatabaseError, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from calls.alarms.raising import recording_failed, recording_told
@@ -24,6 +24,7 @@ from calls.alarms.storing import storage_refused, storage_worked
 from calls.assembly import Assembly, NotYetError
 from calls.backlog import retry_at
 from calls.batches import storable
+from calls.database import DATABASE_AWAY
 from calls.journal import JournalError, JournalHeader, Kind, is_live, read
 from calls.locks import LOCK, alone, is_locked
 from calls.models import Call, Connection, Recording
@@ -83,14 +84,14 @@ def _finish_alone(call_id: UUID, folder: Path) -> Finished:
         raise
     except Exception as exc:
         # If it is the database that is down, nobody can be told on the call.
-        with suppress(DatabaseError):
+        with suppress(*DATABASE_AWAY):
             _fail(call_id, exc)
         raise
 
 
 def _storage_ask(call_id: UUID) -> None:
     """Raise at once what would be raised at the end of the work, if it was before."""
-    with suppress(DatabaseError):
+    with suppress(*DATABASE_AWAY):
         if not Call.objects.filter(pk=call_id, archive_attempts__gt=0).exists():
             return
     storage_try()

@@ -53,7 +53,7 @@ def tracing_start(process: str) -> None:
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError:
-        log.warning("there are no traces: pip install 'acsstream[otel]'")
+        log.warning("there are no traces: pip install -r requirements-otel.txt")
         return
     given = os.environ.get("OTEL_SERVICE_NAME", "")
     about = {

@@ -15,13 +15,13 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from calls.capability import call_id_of
+from calls.database import DATABASE_AWAY
 from calls.envelopes import (
     MAX_BYTES,
     VALIDATION,
@@ -181,7 +181,7 @@ def _denied(kind: str, words: str) -> Refusal:
 
 @cache
 def _secret_missing() -> None:
-    """Say it once per process: Event Grid repeats what is refused for a day."""
+    """Say it once per process, and not of every call that rings."""
     log.error(
         "Event Grid is refused, and with it every incoming call:"
         " ACSSTREAM_EVENTGRID_SECRET is not set"
@@ -209,7 +209,7 @@ def _validation_note(events: list[Event], received_at: datetime) -> None:
     asked = [event for event in events if event.kind == VALIDATION]
     try:
         validations_keep(asked, received_at=received_at)
-    except DatabaseError as exc:
+    except DATABASE_AWAY as exc:
         log.error("Event Grid's validation is not kept: %s", type(exc).__name__)
 
 

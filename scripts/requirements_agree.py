@@ -46,17 +46,19 @@ def main() -> int:
     """Compare the files of this checkout."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     asked: list[str] = project["dependencies"]
-    asked_dev: list[str] = project["optional-dependencies"]["dev"]
-    runtime, dev = "requirements.txt", "requirements-dev.txt"
+    extras: dict[str, list[str]] = project["optional-dependencies"]
+    runtime = "requirements.txt"
     pinned = pins((ROOT / runtime).read_text())
-    pinned_dev = pins((ROOT / dev).read_text())
-    wrong = [
-        *disagreements(asked, pinned, runtime),
-        *disagreements([*asked, *asked_dev], pinned_dev, dev),
-    ]
-    for name, versions in pinned.items():
-        if pinned_dev.get(name) != versions:
-            wrong.append(f"{dev}: {name} is not pinned as in {runtime}")
+    wrong = list(disagreements(asked, pinned, runtime))
+    for extra in ("otel", "dev"):
+        file = f"requirements-{extra}.txt"
+        more = pins((ROOT / file).read_text())
+        wrong += disagreements([*asked, *extras[extra]], more, file)
+        wrong += (
+            f"{file}: {name} is not pinned as in {runtime}"
+            for name, versions in pinned.items()
+            if more.get(name) != versions
+        )
     print("\n".join(wrong) or "requirements*.txt agree with pyproject.toml")
     if wrong:
         print("Run `make lock`.")

@@ -18,15 +18,14 @@ from typing import Generic, TypeVar
 from uuid import UUID
 
 from django.db import (
-    DatabaseError,
     DataError,
     IntegrityError,
-    InterfaceError,
     close_old_connections,
     connections,
 )
 
 from calls import services
+from calls.database import DATABASE_AWAY
 from calls.drafts import (
     AlarmDraft,
     ArchiveBatch,
@@ -274,7 +273,7 @@ def _guarded(work: Callable[[], T]) -> Answer[T]:
     close_old_connections()
     try:
         return Answer(work(), None)
-    except (DatabaseError, InterfaceError) as exc:
+    except DATABASE_AWAY as exc:
         close_old_connections()
         return Answer(None, _in_words(exc))
     except Exception as exc:
@@ -315,7 +314,7 @@ def _store_alone(call_id: UUID | None, batch: ArchiveBatch) -> int:
 
 def _is_passing(exc: Exception) -> bool:
     """Say if the database is at fault, so that the same drafts may do later."""
-    return isinstance(exc, DatabaseError | InterfaceError) and not isinstance(
+    return isinstance(exc, DATABASE_AWAY) and not isinstance(
         exc, DataError | IntegrityError
     )
 

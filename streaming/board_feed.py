@@ -16,7 +16,6 @@ from celery import current_app
 from celery.app.control import Control
 from channels.db import database_sync_to_async
 from django.conf import settings
-from django.db import DatabaseError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from kombu.exceptions import OperationalError
@@ -26,6 +25,7 @@ from calls.board import Picture
 from calls.board_facts import BoardFacts, BoardReader, stored_tracks
 from calls.board_types import TrackRow, Trend
 from calls.board_view import View
+from calls.database import DATABASE_AWAY
 from calls.listeners import listeners_async
 from calls.live import (
     POKE_CHANNEL,
@@ -117,10 +117,11 @@ class Feed:
             try:
                 views = [viewer.view for viewer in self._viewers]
                 self._hand_out(await source.picture(views))
+                await self._rest(source, taken=time.monotonic() - started)
             except Exception:
                 # One snapshot that fails must not blind every viewer for good.
                 log.exception("a dashboard snapshot failed")
-            await self._rest(source, taken=time.monotonic() - started)
+                await asyncio.sleep(SNAPSHOT_SECONDS)
 
     async def _rest(self, source: "Source", *, taken: float) -> None:
         """Wait for the next snapshot: a second, less if something changes."""
@@ -198,7 +199,7 @@ class Source:
         selected = {view.selected for view in views if view.selected}
         try:
             self._facts = await database_sync_to_async(self._reader.read)(selected)
-        except DatabaseError:
+        except DATABASE_AWAY:
             log.exception("the dashboard cannot read the database")
             reasons.append(_NO_DATABASE)
         picture = Picture(
@@ -222,7 +223,7 @@ class Source:
             return {}
         try:
             return await database_sync_to_async(stored_tracks)(wanted)
-        except DatabaseError:
+        except DATABASE_AWAY:
             # Said by the facts, if not now, then in a second.
             return {}
 
@@ -241,7 +242,11 @@ class Source:
     def _worker_count(self, *, redis_up: bool) -> int | None:
         """Return how many workers answered the last ping; None is not known."""
         if self._ping and self._ping.done():
-            self._workers, self._ping = self._ping.result(), None
+            ping, self._ping = self._ping, None
+            fault = ping.exception()
+            if fault is not None:
+                log.warning("workers cannot be counted", exc_info=fault)
+            self._workers = None if fault else ping.result()
         if not redis_up:
             # The broker is that Redis: nobody can be asked.
             self._workers = None

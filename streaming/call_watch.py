@@ -15,10 +15,11 @@ from uuid import UUID
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 
+from calls.database import DATABASE_AWAY
 from calls.models import Call
 from calls.transcripts.noting import read_note
 from streaming.tasks import tasks_end, watched
-from streaming.viewing import DATABASE_AWAY, Recheck, may_go_on, may_still
+from streaming.viewing import Recheck, may_go_on, may_still
 from streaming.watch_source import Viewer, WatchSource
 
 LOOK_SECONDS = 1.0
@@ -155,7 +156,7 @@ class CallConsumer(AsyncJsonWebsocketConsumer):
             if recheck.is_due():
                 if not await may_go_on(self.is_allowed):
                     return await self.close(code=FORBIDDEN)
-                viewer.may_read = await may_go_on(self.may_read)
+                viewer.may_read = await may_go_on(self.may_read, before=viewer.may_read)
             if not watch.exists:
                 return await self.close(code=UNKNOWN_CALL)
             message = watch.message(viewer)

@@ -108,10 +108,15 @@ class Ring:
             self.bases[oldest.connection] = oldest.arrival_us
             self._bytes -= len(oldest.pcm)
 
-    def follows(self, reached: dict[str, int]) -> bool:
-        """Say whether nothing is missing between what was `reached` and the ring."""
+    def follows(self, reached: dict[str, int], *, is_settled: bool) -> bool:
+        """Say whether nothing is missing between what was `reached` and the ring.
+
+        Packets may have come in the same microsecond, and only some of them be on the
+        disk yet: unless reading `is_settled`, it must have got past the ring's base.
+        """
+        least = 0 if is_settled else 1
         return bool(self.bases) and all(
-            reached.get(connection, 0) >= base
+            not base or reached.get(connection, 0) >= base + least
             for connection, base in self.bases.items()
         )
 

@@ -28,6 +28,7 @@ MAX_UNTOLD_BYTES = 1_500_000
 MAX_QUEUED = 200
 # Heard at once when somebody begins at the live edge, if it is there.
 PREFILL_US = 400_000
+# Longer than a journal's packets wait to be written.
 POLL_SECONDS = 0.2
 # After so long at the journals' end without a join, the live edge is taken as it is.
 JOIN_SECONDS = 3.0
@@ -150,9 +151,11 @@ class Line:
             if not is_end:
                 at_end = None
                 continue
+            # At the end for the second time, and nothing has come to the disk since.
+            is_settled = at_end is not None and not packets
             at_end = at_end or time.monotonic()
             is_late = time.monotonic() - at_end > JOIN_SECONDS
-            if feed.ring.follows(rewind.reached) or is_late:
+            if feed.ring.follows(rewind.reached, is_settled=is_settled) or is_late:
                 self._join(feed, is_broken=is_late)
                 return
             await asyncio.sleep(POLL_SECONDS)

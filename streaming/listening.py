@@ -28,6 +28,7 @@ import redis
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 
+from calls.database import DATABASE_AWAY
 from calls.formats import party
 from calls.listeners import Listener, listener_leave, listener_tell, listeners_async
 from calls.live import redis_async
@@ -35,7 +36,7 @@ from streaming.listen_feed import CallFeed, feed_join, feed_leave
 from streaming.listen_line import Line, Told
 from streaming.listen_rights import CallNow, Rights, call_now, names_of
 from streaming.tasks import tasks_end, watched
-from streaming.viewing import DATABASE_AWAY, Recheck
+from streaming.viewing import Recheck
 
 log = logging.getLogger(__name__)
 

@@ -106,7 +106,9 @@ class Rows:
             call.settle()
             self.put(call, call.sessions, now)
             idle = call.idle_since
-            if idle is not None and now - idle > FORGET_AFTER:
+            is_old = idle is not None and now - idle > FORGET_AFTER
+            # A redial may have put another in its place since the list was made.
+            if is_old and house.calls.get(call.call_id) is call:
                 del house.calls[call.call_id]
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0)

@@ -13,11 +13,11 @@ import redis
 from channels.db import database_sync_to_async
 from django.core.exceptions import ObjectDoesNotExist
 
+from calls.database import DATABASE_AWAY
 from calls.speaking import Spoken, StopAudio, speak_async
 from calls.talkers import Talker, word_leave, word_take
 from streaming.talk_press import Press
 from streaming.talk_rights import TalkRights
-from streaming.viewing import DATABASE_AWAY
 
 log = logging.getLogger(__name__)
 

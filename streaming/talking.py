@@ -22,6 +22,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from redis.asyncio import Redis
 
+from calls.database import DATABASE_AWAY
 from calls.live import redis_async
 from calls.models import Utterance
 from calls.talkers import Talker, talker_async
@@ -31,7 +32,7 @@ from streaming.talk_rights import MAY_INTERRUPT, TalkNow, TalkRights, outcome_of
 from streaming.talk_speech import Speech
 from streaming.talk_wire import Ping, Pressed, Released, refusal, said_decoder
 from streaming.tasks import tasks_end, watched
-from streaming.viewing import DATABASE_AWAY, Recheck
+from streaming.viewing import Recheck
 
 log = logging.getLogger(__name__)
 

@@ -8,17 +8,14 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import HASH_SESSION_KEY, get_user_model
-from django.db import DatabaseError, InterfaceError
 from django.utils.crypto import constant_time_compare
 
+from calls.database import DATABASE_AWAY
 from calls.sign_in.sessions import is_over
 
 # Who may no longer look is cut off so soon, and a second or five later where a socket
 # has other things to do as well.
 RECHECK_SECONDS = 8.0
-
-# What a database raises that is away: `InterfaceError` is no `DatabaseError`.
-DATABASE_AWAY = (DatabaseError, InterfaceError)
 
 log = logging.getLogger(__name__)
 
@@ -67,13 +64,16 @@ def may_still(scope: Any, permission: str) -> bool:
     return viewer is not None and viewer.has_perm(permission)
 
 
-async def may_go_on(asked: Callable[[], Awaitable[bool]]) -> bool:
-    """Say whether who looks already may go on, also while nobody can be asked.
+async def may_go_on(
+    asked: Callable[[], Awaitable[bool]], *, before: bool = True
+) -> bool:
+    """Say whether someone may still what they might `before`.
 
-    A database that is down is when people look at these pages; nobody new comes in.
+    A database that is down is when people look at these pages: who looks goes on while
+    nobody can be asked, nobody new comes in, and nobody gains a right.
     """
     try:
         return await asked()
     except DATABASE_AWAY:
         log.warning("a viewer cannot be checked: the database does not answer")
-        return True
+        return before

@@ -14,9 +14,9 @@ from uuid import UUID
 import redis
 import redis.asyncio
 from channels.db import database_sync_to_async
-from django.db import DatabaseError
 
 from calls.audio.wave import UNKNOWN
+from calls.database import DATABASE_AWAY
 from calls.listeners import listeners_async
 from calls.live import redis_async
 from calls.models import Call, StreamingState
@@ -158,7 +158,7 @@ class WatchSource:
             self._captions.begin()
         try:
             self._facts = await database_sync_to_async(call_facts)(self.call_id)
-        except DatabaseError:
+        except DATABASE_AWAY:
             log.exception("a call's page cannot read the database")
             reasons.append(NO_DATABASE)
         try:

@@ -18,6 +18,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
+from calls.audit_log import command_note
 from calls.backup import database
 from calls.backup.folder import (
     JOURNALS,
@@ -29,7 +30,7 @@ from calls.backup.folder import (
     Manifest,
 )
 from calls.journal_format import SUFFIX
-from calls.models import Connection, Prompt, Recording
+from calls.models import AuditAction, Connection, Prompt, Recording
 from calls.rolling import FOLDER
 from calls.software import SOFTWARE
 from calls.storage import recording_open, recording_size, recordings_list
@@ -43,9 +44,16 @@ def backup_make(
     """Write a backup into `root`, a folder that is empty or not there yet.
 
     A file of recordings never changes: those that the backup `earlier` has are linked
-    to its copies. Raises `BackupError`; what was written until then has no manifest.
+    to its copies. That one is made is on the audit log before anything is copied, and
+    so in the backup itself. Raises `BackupError`; what was written until then has no
+    manifest.
     """
     _make_room(root)
+    command_note(
+        AuditAction.RECORDINGS_EXPORTED,
+        "backup",
+        details={"folder": str(root), "with_recordings": has_recordings},
+    )
     folder = BackupFolder(root, earlier)
     _journals_copy(folder)
     if has_recordings:

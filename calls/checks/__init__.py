@@ -2,8 +2,7 @@
 
 `manage.py check` runs them, `manage.py check --deploy` more of them, and the processes
 of an installation refuse to start over errors (`enforce`). Ids are stable, so that one
-can be silenced by `SILENCED_SYSTEM_CHECKS` and looked up in the documentation. No
-message repeats a secret.
+can be looked up: docs/deployment.md has them all. No message repeats a secret.
 """
 
 import logging

@@ -7,12 +7,12 @@ from functools import cache
 
 import redis
 from django.conf import settings
-from django.db import DatabaseError
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from calls import formats
 from calls.backlog import storage_backlog
+from calls.database import DATABASE_AWAY
 from calls.health.asking import Part
 from calls.health.clocks import check_clock
 from calls.health.faults import database_fault, migrations_waiting, redis_fault
@@ -53,7 +53,7 @@ def check_migrations() -> Finding:
     """Compare this release's migrations with those of the database."""
     try:
         waiting = _migrations_waiting()
-    except DatabaseError:
+    except DATABASE_AWAY:
         return Finding(
             "migrations", Level.WARNING, _("The database cannot be asked for them.")
         )

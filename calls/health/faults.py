@@ -1,9 +1,10 @@
 """One part each: empty if it answers, else what is wrong with it, in a few words."""
 
 import redis
-from django.db import DatabaseError, connection
+from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from calls.database import DATABASE_AWAY
 from calls.live import redis_sync
 
 
@@ -12,7 +13,7 @@ def database_fault() -> str:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-    except DatabaseError as fault:
+    except DATABASE_AWAY as fault:
         return f"does not answer ({type(fault).__name__})"
     return ""
 

@@ -1,8 +1,8 @@
 """What is found of doors that stand open and of an audit log that was touched."""
 
-from django.db import DatabaseError
 from django.utils.translation import gettext as _
 
+from calls.database import DATABASE_AWAY
 from calls.doors import open_doors
 from calls.health.findings import Finding, Level
 from calls.models import AuditCheck
@@ -21,7 +21,7 @@ def check_audit() -> Finding:
     """Tell what the last look along the audit log's chain found."""
     try:
         last = AuditCheck.objects.first()
-    except DatabaseError:
+    except DATABASE_AWAY:
         return Finding("audit", Level.WARNING, _("The database cannot be asked."))
     if last is None:
         return Finding("audit", Level.OK, _("The audit log has not been verified yet."))

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from django.db import DatabaseError
 from django.db.models import Count, Min, QuerySet
 from django.utils import timezone
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from calls.backlog import nothing_left, storage_backlog
+from calls.database import DATABASE_AWAY
 from calls.metrics.families import by_state, gauge, value
 from calls.models import (
     Alarm,
@@ -43,7 +43,7 @@ def row_metrics() -> Iterator[Metric]:
             _audit(),
             _alarms(),
         ]
-    except DatabaseError:
+    except DATABASE_AWAY:
         families = []
     yield up_metric(is_up=bool(families))
     yield from families

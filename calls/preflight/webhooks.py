@@ -1,9 +1,9 @@
 """Does ACS reach our webhooks, and is Event Grid subscribed to them?"""
 
 from django.conf import settings
-from django.db import DatabaseError
 
 from calls import formats
+from calls.database import DATABASE_AWAY
 from calls.envelopes import VALIDATION
 from calls.models import CallEvent
 from calls.preflight import addresses
@@ -87,7 +87,7 @@ def check_event_grid() -> Outcome:
     try:
         shaken = _last(VALIDATION)
         rang = _last("IncomingCall")
-    except DatabaseError as exc:
+    except DATABASE_AWAY as exc:
         return unknown(f"The database cannot be asked ({type(exc).__name__}).")
     proof = settings.EVENTGRID_SECRET or settings.EVENTGRID_AUDIENCE
     if not proof and settings.CALLBACK_AUTH != "off":

@@ -1,6 +1,7 @@
 """The whole way of an alarm: from frames on a socket to a row, and to its end."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from uuid import uuid4
 
@@ -54,7 +55,10 @@ async def test_dead_air_becomes_an_alarm_and_a_voice_clears_it(
     number = await spoken_until(ws, 0, lambda: alarms(lasting=True), silent=True)
     [alarm] = alarms(lasting=True)
     assert (alarm["kind"], alarm["severity"], alarm["state"]) == ("dead_air", 2, "open")
-    assert alarm["words"] == "Nobody has spoken for 3 s."
+    words = re.fullmatch(r"Nobody has spoken for (\d+) s\.", str(alarm["words"]))
+    # As long as it was when that was seen: a busy machine looks late.
+    assert words
+    assert int(words[1]) >= 3
     assert alarm["threshold"] == 3
     [call] = await eventually(
         lambda: house.rows("select * from calls_call where alarm_count = 1")

@@ -313,3 +313,14 @@ def test_finds_by_itself_that_the_end_was_removed_since_the_last_check() -> None
     assert check.faults == 1
     assert "the last entries were removed" in check.words
     assert AuditCheck.objects.count() == 2
+
+
+def test_what_was_found_once_does_not_pass_by_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("calls.audit_head.KEPT_CHECKS", 3)
+    written()
+    log_check()
+    entries_remove("> 4")
+
+    assert [log_check().faults for _ in range(6)] == [1] * 6

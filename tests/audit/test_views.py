@@ -2,6 +2,8 @@
 
 import json
 from datetime import timedelta
+from io import StringIO
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -12,6 +14,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from pytest_django import Settings
 
 from calls import audit_reaping, listeners
 from calls.audit_words import sentence
@@ -147,6 +150,24 @@ def test_notes_a_call_that_is_exported_on_the_command_line(tmp_path: Any) -> Non
     assert (entry.actor, entry.call_key) == ("system", call.pk)
     assert entry.details["command"] == "export_call"
     assert entry.details["login"]
+
+
+def test_notes_a_backup_before_anything_is_copied(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.JOURNAL_DIR = tmp_path / "journals"
+    folder = tmp_path / "backup"
+    noted: list[str] = []
+
+    def dump(root: Path) -> str:
+        noted.extend(map(sentence, entries(AuditAction.RECORDINGS_EXPORTED)))
+        (root / "rows").touch()
+        return "rows"
+
+    monkeypatch.setattr("calls.backup.database.dump", dump)
+    call_command("backup", str(folder), "--without-recordings", stdout=StringIO())
+
+    assert noted == [f"made a backup without recordings in {folder}"]
 
 
 # --- ends that nobody noted -------------------------------------------------------

@@ -13,7 +13,7 @@ import redis
 from asgiref.sync import sync_to_async
 from channels.testing import WebsocketCommunicator
 from django.contrib.auth.models import User
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError
 from django.test import Client
 from django.utils import timezone
 
@@ -163,15 +163,34 @@ async def test_survives_a_picture_that_fails(monkeypatch: pytest.MonkeyPatch) ->
     assert failures
 
 
-async def test_says_that_the_database_is_down_and_keeps_what_it_knew(
+async def test_a_ping_that_fails_hides_no_calls(
     monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pinged: list[None] = []
+
+    def fail() -> int:
+        pinged.append(None)
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(board_feed, "PING_SECONDS", 0.0)
+    monkeypatch.setattr(board_feed, "count_workers", fail)
+    async with watching(await browser_of("operator")) as viewer:
+        seen = [await picture(viewer) for _ in range(3)]
+
+    assert pinged
+    assert seen[-1]["at"] > seen[0]["at"]
+
+
+@pytest.mark.parametrize("fault", [DatabaseError, InterfaceError])
+async def test_says_that_the_database_is_down_and_keeps_what_it_knew(
+    monkeypatch: pytest.MonkeyPatch, fault: type[Exception]
 ) -> None:
     await sync_to_async(CallFactory.create)(live=True)
     async with watching(await browser_of("operator")) as viewer:
         before = await picture(viewer)
 
         def fail(*_: Any) -> Any:
-            raise DatabaseError("gone")
+            raise fault("gone")
 
         monkeypatch.setattr(BoardReader, "read", fail)
         after = before

@@ -4,6 +4,7 @@ Without nginx that is skipped: apt-get install nginx-light.
 """
 
 import asyncio
+import getpass
 import re
 import shutil
 import socket
@@ -11,6 +12,7 @@ import ssl
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
@@ -68,17 +70,19 @@ class Proxy:
 
     def __init__(self, folder: Path, upstream: int) -> None:
         self.folder = folder
-        self.port = free_port()
+        folder.mkdir()
+        self.port, self.plain_port = free_port(), free_port()
         authority = Authority("tests")
         pem = authority.issue(folder, NAME)
         shipped = (ROOT / "deploy" / "nginx.conf").read_text()
         for old, new in (
             (r"listen \[::\]:\d+.*;", ""),
             (r"listen 443", f"listen 127.0.0.1:{self.port}"),
-            (r"listen 80", f"listen 127.0.0.1:{free_port()}"),
+            (r"listen 80", f"listen 127.0.0.1:{self.plain_port}"),
             (r"127\.0\.0\.1:800[01]", f"127.0.0.1:{upstream}"),
             (r"/etc/letsencrypt\S+\.pem", str(pem)),
             (r"/var/log/nginx", str(folder)),
+            (r"/var/www/html", str(folder)),
         ):
             shipped, count = re.subn(old, new, shipped)
             assert count, old
@@ -88,7 +92,9 @@ class Proxy:
             for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
         )
         (folder / "nginx.conf").write_text(
-            f"daemon off; pid {folder}/pid; error_log {folder}/main.log;"
+            # Started by root it would become nobody, who reads no folder of ours.
+            f"user {getpass.getuser()}; daemon off; pid {folder}/pid;"
+            f" error_log {folder}/main.log;"
             f"events {{}} http {{ {temporary} include {folder}/site.conf; }}"
         )
         self.tls = ssl.create_default_context(cadata=authority.pem().decode())
@@ -100,6 +106,15 @@ class Proxy:
 
     def url(self, path: str, scheme: str = "https") -> str:
         return f"{scheme}://{NAME}:{self.port}{path}"
+
+    def plain_url(self, path: str) -> str:
+        return f"http://{NAME}:{self.plain_port}{path}"
+
+    def challenge_put(self, name: str, text: str) -> None:
+        """Do what certbot does."""
+        challenges = self.folder / ".well-known" / "acme-challenge"
+        challenges.mkdir(parents=True)
+        (challenges / name).write_text(text)
 
     def logged(self) -> str:
         logs = (self.folder / name for name in ("acsstream.log", "acsstream-error.log"))
@@ -129,14 +144,20 @@ def web_process(house: House) -> "subprocess.Popen[bytes]":
 
 @pytest.fixture
 async def proxy(house: House, tmp_path: Path) -> AsyncIterator[Proxy]:
-    folder = tmp_path / "nginx"
-    folder.mkdir()
-    proxy = Proxy(folder, house.port)
+    async with running(tmp_path / "nginx", house.port) as proxy:
+        yield proxy
+
+
+@asynccontextmanager
+async def running(folder: Path, upstream: int) -> AsyncIterator[Proxy]:
+    proxy = Proxy(folder, upstream)
     process = proxy.start()
-    await eventually(lambda: listens(proxy.port), PATIENCE)
-    yield proxy
-    process.terminate()
-    await asyncio.to_thread(process.wait, PATIENCE)
+    try:
+        await eventually(lambda: listens(proxy.port), PATIENCE)
+        yield proxy
+    finally:
+        process.terminate()
+        await asyncio.to_thread(process.wait, PATIENCE)
 
 
 def told(port: int, header: bytes) -> list[str]:
@@ -201,6 +222,28 @@ async def test_it_passes_calls_and_pages_and_keeps_their_secrets_to_itself(
     assert "/media/-" in logged
     assert "/admin/login/" in logged
     assert SECRET not in logged
+
+
+@needs_nginx
+async def test_a_certificate_can_be_renewed_and_all_else_goes_to_https(
+    tmp_path: Path,
+) -> None:
+    connector = aiohttp.TCPConnector(resolver=Here())
+    async with (
+        running(tmp_path / "nginx", upstream=free_port()) as proxy,
+        aiohttp.ClientSession(connector=connector) as client,
+    ):
+        proxy.challenge_put("token", "what the authority asks for")
+
+        async def answer(path: str) -> tuple[int, str]:
+            async with client.get(proxy.plain_url(path), allow_redirects=False) as got:
+                return got.status, got.headers.get("Location") or await got.text()
+
+        asked = await answer("/.well-known/acme-challenge/token")
+        elsewhere = await answer("/media/secret?a=b")
+
+    assert asked == (200, "what the authority asks for")
+    assert elsewhere == (301, f"https://{NAME}/media/secret?a=b")
 
 
 def listens(port: int) -> bool:

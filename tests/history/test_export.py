@@ -185,12 +185,16 @@ def printed(*arguments: str) -> str:
 
 def test_prints_it_by_our_id_and_by_connection_id() -> None:
     call = told_call()
+    entries = history.history_of(history.rows_of(call)).entries
 
     lines = printed(str(call.pk)).splitlines()
 
     assert lines[0].startswith("2026-03-01 12:00:00.000  call         The call began")
-    assert len(lines) == len(history.history_of(history.rows_of(call)).entries)
-    assert printed(str(call.connection_id)).splitlines() == lines
+    assert len(lines) == len(entries)
+    *again, noted = printed(str(call.connection_id)).splitlines()
+    assert again == lines
+    # Of the first time.
+    assert "Timeline exported" in noted
 
 
 def test_prints_the_same_document_as_the_console_exports(operator: Client) -> None:
@@ -199,7 +203,9 @@ def test_prints_the_same_document_as_the_console_exports(operator: Client) -> No
     document = json.loads(printed(str(call.pk), "--json"))
 
     console = exported(operator, call)
-    assert document["entries"] == console["entries"]
+    *entries, noted = console["entries"]
+    assert document["entries"] == entries
+    assert noted["what"] == "Timeline exported"
     assert document["call"] == console["call"]
 
 

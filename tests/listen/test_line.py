@@ -25,9 +25,9 @@ FAR_US = 10**9
 
 
 @contextmanager
-def table() -> Iterator[tuple[Desk, Feed]]:
+def table(flush_interval: float = 0.01) -> Iterator[tuple[Desk, Feed]]:
     with tempfile.TemporaryDirectory() as folder:
-        desk = Desk(Path(folder))
+        desk = Desk(Path(folder), flush_interval)
         with desk, past_of(Path(folder)) as past:
             yield desk, Feed(desk, past)
 
@@ -104,6 +104,28 @@ def test_joins_journal_and_live_edge_without_a_seam(
     for who in WHO:
         found = heard.get(who, {})
         assert found == {n * SAMPLES: pcm_of(who, n) for n in wanted}
+
+
+async def test_a_packet_of_the_same_microsecond_that_is_not_on_the_disk_yet_is_heard(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(listen_line, "POLL_SECONDS", 1.0)
+    with table(flush_interval=0.4) as (desk, feed):
+        ear = Ear()
+        feed.lines.append(ear.line)
+        session = desk.socket()
+        session.take(metadata(), 0)
+        assert session.take(audio(0, ALICE, pcm=pcm_of(ALICE, 0)), 0) is None
+        await asyncio.to_thread(written, desk)
+        assert session.take(audio(0, BOB, pcm=pcm_of(BOB, 0)), 0) is None
+        feed.hear()
+        feed.batch()
+
+        await ear.line.begin(feed, 0, 7)
+        await all_sent(ear)
+        await ear.line.close()
+
+    assert ear.heard(7) == {who: {0: pcm_of(who, 0)} for who in WHO}
 
 
 async def test_jitter_moves_no_audio_and_tears_no_hole_at_the_join() -> None:

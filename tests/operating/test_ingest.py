@@ -4,12 +4,15 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from calls.health.findings import report
 from calls.live import LiveTotals
 from calls.load import LiveLoad
+from streaming import rows
+from streaming.call_audio import CallAudio
 from streaming.ingest import MediaSession
 from streaming.readiness import ingest_findings
 from streaming.recorder import Recorder
@@ -149,3 +152,26 @@ async def test_counts_refusals_of_every_kind_from_nought() -> None:
     assert house.refused["token_expired"] == house.refused.total() == 0
     assert house.showing.snapshot([])["totals"]["refused"]["crowd"] == 0
     await house.live.redis.aclose()
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_forgets_an_idle_call_but_not_what_has_taken_its_place(
+    settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.JOURNAL_DIR = tmp_path
+    house = Recorder()
+    old, again = [CallAudio(uuid4()) for _ in range(rows.AT_ONCE)], uuid4()
+    for call in (*old, CallAudio(again)):
+        house.calls[call.call_id] = call
+        call.idle_since = -2 * rows.FORGET_AFTER
+    redialled = CallAudio(again)
+
+    async def redial(_: float) -> None:
+        # While others are looked at, a socket opens and the call is known anew.
+        house.calls[again] = redialled
+
+    monkeypatch.setattr("streaming.rows.asyncio.sleep", redial)
+    await house.rows._rows(0.0)
+
+    assert list(house.calls.values()) == [redialled]
+    await house.stop()

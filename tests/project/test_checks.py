@@ -1,6 +1,7 @@
 """System checks, by id: each fires for its fault and is quiet without it."""
 
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,18 @@ def _production(settings: Settings, tmp_path: Path) -> None:
     settings.UNKNOWN_VARIABLES = {}
     settings.JOURNAL_DIR = tmp_path / "journals"
     settings.RECORDINGS_DIR = tmp_path / "recordings"
+
+
+def test_every_id_is_in_the_guide() -> None:
+    root = Path(__file__).resolve().parents[2]
+    source = "".join(path.read_text() for path in (root / "calls/checks").glob("*.py"))
+    guide = (root / "docs" / "deployment.md").read_text(encoding="utf-8")
+
+    known = set(re.findall(r'id="acsstream\.([EW]\d{3})"', source))
+    explained = re.findall(r"^\| `([EW]\d{3})` \|", guide, flags=re.MULTILINE)
+
+    assert known
+    assert sorted(known) == sorted(explained)
 
 
 def test_finds_nothing_wrong_with_right_settings() -> None:

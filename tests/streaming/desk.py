@@ -20,11 +20,13 @@ OPENED = datetime(2026, 3, 1, 12, 0, 0, 300_000, tzinfo=UTC)
 class Desk:
     """Holds one call and the journals of its sockets."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, flush_interval: float = 0.01) -> None:
         self.folder = folder
         self.call = CallAudio(uuid4())
         self.call.mask(masks_tones=False)
-        self.journals = JournalWriter(folder, flush_interval=0.01, sync_interval=0.05)
+        self.journals = JournalWriter(
+            folder, flush_interval=flush_interval, sync_interval=0.05
+        )
 
     def __enter__(self) -> Self:
         return self

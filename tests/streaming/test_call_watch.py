@@ -18,7 +18,7 @@ import redis.asyncio
 from asgiref.sync import sync_to_async
 from channels.testing import WebsocketCommunicator
 from django.contrib.auth.models import User
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError
 from django.test import Client
 
 from acsstream.asgi import application
@@ -430,11 +430,12 @@ async def test_says_so_when_the_recorder_tells_no_more(
     assert found["measured_at"] < found["at"]
 
 
+@pytest.mark.parametrize("fault", [DatabaseError, InterfaceError])
 async def test_says_that_the_database_is_down(
-    call: Call, monkeypatch: pytest.MonkeyPatch
+    call: Call, monkeypatch: pytest.MonkeyPatch, fault: type[Exception]
 ) -> None:
     def fail(call_id: UUID) -> Any:
-        raise DatabaseError("gone")
+        raise fault("gone")
 
     async with looking(call.pk) as seen:
         await seen.look()

@@ -76,3 +76,10 @@ async def test_who_looks_goes_on_while_the_database_is_down(
 
     assert await may_go_on(fails)
     assert not await may_go_on(refuses)
+
+
+async def test_nobody_gains_a_right_while_the_database_is_down() -> None:
+    async def fails() -> bool:
+        raise DatabaseError
+
+    assert not await may_go_on(fails, before=False)

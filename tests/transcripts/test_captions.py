@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import Permission
+from django.db import OperationalError
 
 from calls.live import redis_async
 from calls.models import AuditAction, AuditEntry, Call
 from calls.transcripts.wire import Caption, captions_tell
-from streaming import captions
+from streaming import call_watch, captions, viewing
 from tests.console.conftest import logged_in
 from tests.factories import ParticipantFactory, SegmentFactory, UserFactory
 from tests.streaming.test_call_watch import (  # noqa: F401 fixtures
@@ -119,12 +120,14 @@ async def test_a_page_that_is_opened_later_gets_the_newest_and_none_twice(
     ]
 
 
-async def test_who_may_not_read_is_told_the_rest(call: Call) -> None:  # noqa: F811
-    def strange() -> Any:
-        user = UserFactory.create()
-        user.user_permissions.set(Permission.objects.filter(codename="view_call"))
-        return logged_in(user)
+def strange() -> Any:
+    """Return the browser of somebody who may see calls, and not what is said."""
+    user = UserFactory.create()
+    user.user_permissions.set(Permission.objects.filter(codename="view_call"))
+    return logged_in(user)
 
+
+async def test_who_may_not_read_is_told_the_rest(call: Call) -> None:  # noqa: F811
     viewer = page(call.pk, await sync_to_async(strange)())
     await viewer.connect(timeout=PATIENCE)
     async with looking(call.pk) as seen:
@@ -134,6 +137,31 @@ async def test_who_may_not_read_is_told_the_rest(call: Call) -> None:  # noqa: F
     await viewer.disconnect()
 
     assert {message["call"]["state"] for message in messages} == {"connected"}
+    assert not any("captions" in message for message in messages)
+
+
+async def test_a_database_that_is_away_for_a_moment_lets_nobody_read(
+    call: Call,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+
+    def away(scope: Any, permission: str) -> bool:
+        asked.append(permission)
+        raise OperationalError
+
+    viewer = page(call.pk, await sync_to_async(strange)())
+    await viewer.connect(timeout=PATIENCE)
+    # From now on nobody can be asked who may; what they did is still noted.
+    monkeypatch.setattr(call_watch, "may_still", away)
+    monkeypatch.setattr(viewing, "RECHECK_SECONDS", 0.05)
+    await tell(call, caption("a secret"))
+    messages = []
+    while len(asked) < 8:
+        messages.append(await viewer.receive_json_from(timeout=PATIENCE))
+    await viewer.disconnect()
+
+    assert call_watch.READ_PERMISSION in asked
     assert not any("captions" in message for message in messages)
 
 

@@ -15,9 +15,10 @@ SHOWN = 5
 
 
 class Command(BaseCommand):
-    """Reads, and writes into its folder alone. Exit code 2 if it could not.
+    """Notes that it is made, then reads, and writes into its folder alone.
 
-    1 if it could, and the storage lacks files that rows name.
+    Exit code 2 if it could not; 1 if it could, and the storage lacks files that rows
+    name.
     """
 
     help = (

@@ -10,9 +10,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import Q
 from django.utils import timezone
 
+from calls.audit_log import command_note
 from calls.history import Entry, history_of, rows_of
 from calls.history.export import timeline_of
-from calls.models import Call
+from calls.models import AuditAction, Call
 
 
 class Command(BaseCommand):
@@ -42,10 +43,12 @@ class Command(BaseCommand):
         call = _call(options["call"])
         if options["json"]:
             timeline = timeline_of(call, now=timezone.now())
-            self.stdout.write(json.dumps(timeline, indent=1))
-            return
-        for entry in history_of(rows_of(call)).entries:
-            self.stdout.write("".join(_line(entry)))
+            text = json.dumps(timeline, indent=1)
+        else:
+            entries = history_of(rows_of(call)).entries
+            text = "\n".join("".join(_line(entry)) for entry in entries)
+        command_note(AuditAction.TIMELINE_EXPORTED, "timeline", call=call)
+        self.stdout.write(text)
 
 
 def _call(text: str) -> Call:
