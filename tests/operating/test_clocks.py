@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 import redis
+from asgiref.sync import sync_to_async
 from django.test import Client
 from django.utils import timezone
 
@@ -219,7 +220,7 @@ async def test_who_listens_goes_on_listening(
     assert await asyncio.to_thread(listeners.listenings) == {listen_id}
     assert [*await listeners_async(client)] == [str(call_id)]
     assert await asyncio.to_thread(listeners.listeners)
-    assert await asyncio.to_thread(ends_note, timezone.now() + AHEAD) == 0
+    assert await sync_to_async(ends_note)(timezone.now() + AHEAD) == 0
     await client.aclose()
 
 
@@ -227,7 +228,7 @@ async def test_who_listens_goes_on_listening(
 @pytest.mark.django_db(transaction=True)
 async def test_the_dashboards_hour_ends_now(set_clock: SetClock) -> None:
     set_clock(60)
-    await asyncio.to_thread(note_trend)
+    await sync_to_async(note_trend)()
     set_clock(-60)
     client = redis_async()
 
