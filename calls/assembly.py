@@ -206,7 +206,7 @@ class Assembly:
         before = _stored(self.call_id)
         for recording in recordings:
             recording.save()
-        self._sockets_kept(sockets, leftovers)
+        self._sockets_kept(leftovers)
         gone = before - _stored(self.call_id)
         # Robust: a file that stays is no reason to fail what is committed.
         transaction.on_commit(lambda: _remove(gone), robust=True)
@@ -228,11 +228,23 @@ class Assembly:
             call.update(overtalk_ms=overtalk_us(starts) // 1000)
         recording_told(self.call_id, at=timezone.now())
 
-    def _sockets_kept(self, sockets: list[UUID], leftovers: str) -> None:
-        """Say that the journals may go, and in what file their leftovers are."""
+    def _sockets_kept(self, leftovers: str) -> None:
+        """Say that the journals may go, and in what file their leftovers are.
+
+        And what there was of each: one that comes back may have more.
+        """
         kept = Connection.objects.filter(call_id=self.call_id)
-        kept.filter(pk__in=sockets).update(
-            journal_state=Connection.JournalState.KEPT, leftovers=leftovers
+        kept.bulk_update(
+            [
+                Connection(
+                    id=count.header.connection_id,
+                    journal_state=Connection.JournalState.KEPT,
+                    journal_records=count.records,
+                    leftovers=leftovers,
+                )
+                for count in self.replay.counts
+            ],
+            ["journal_state", "journal_records", "leftovers"],
         )
         if not self.is_text:
             # Those of earlier runs are in it too.

@@ -11,7 +11,6 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from uuid import UUID
 
@@ -25,11 +24,12 @@ from calls.assembly import Assembly, NotYetError
 from calls.backlog import retry_at
 from calls.batches import storable
 from calls.database import DATABASE_AWAY
-from calls.journal import JournalError, JournalHeader, Kind, is_live, read
+from calls.journal import JournalError, JournalHeader, is_live, read
+from calls.kept_journals import stays
 from calls.locks import LOCK, alone, is_locked
 from calls.models import Call, Connection, Recording
 from calls.models.call import ArchiveState
-from calls.rolling import is_rescued, parts_remove
+from calls.rolling import parts_remove
 from calls.storage import StorageFaultError, storage_try
 
 __all__ = ["Finished", "NotYetError", "call_finish", "calls_half_tidied"]
@@ -149,7 +149,7 @@ def _journals(folder: Path, call_id: UUID) -> dict[UUID, Path]:
     )
     for socket in kept:
         path = found.pop(socket.pk)
-        if is_rescued(socket, headers[socket.pk]) or _has_more(path, socket):
+        if stays(path, headers[socket.pk], socket):
             log.error("%s is back, and has been recorded from its copy", path.name)
         else:
             path.unlink(missing_ok=True)
@@ -186,31 +186,11 @@ def calls_half_tidied(folder: Path) -> set[UUID]:
 
 
 def _stays(socket: Connection, folder: Path) -> bool:
-    """Say whether the journal of a socket that is recorded is not ours to remove."""
+    """Say whether the journal of a socket that is recorded is to be left alone."""
     path = folder / f"{socket.pk}.journal"
     with suppress(FileNotFoundError, JournalError), read(path) as journal:
-        return is_rescued(socket, journal.header) or _has_more(path, socket)
+        return stays(path, journal.header, socket)
     return True
-
-
-def _has_more(path: Path, socket: Connection) -> bool:
-    """Say whether a journal has audio that the recording made of it has not.
-
-    So it is with one that comes back after a copy of it was recorded here, on a node
-    that has the lost one's name.
-    """
-    with suppress(FileNotFoundError):
-        file = path.stat()
-        return _packets_in(path, file.st_size, file.st_mtime_ns) > socket.packets
-    return False
-
-
-# Read once, however often sweeps ask.
-@lru_cache(maxsize=256)
-def _packets_in(path: Path, size: int, mtime_ns: int) -> int:
-    with read(path) as journal:
-        records = journal.records(past_damage=True)
-        return sum(record.kind == Kind.AUDIO for record in records)
 
 
 def _ids(names: Iterable[str]) -> set[UUID]:

@@ -131,9 +131,9 @@ class JournalHeader:
 class Seal:
     """The writer's last word: why the connection ended and what it had counted.
 
-    `dropped_packets` AUDIO records, of `dropped_records` of any kind, are not in the
-    journal because the disk did not take them. `sync_failures` above zero means the
-    disk once refused to confirm what it had accepted.
+    `dropped_packets` AUDIO records, ours not counted, of `dropped_records` of any kind,
+    are not in the journal because the disk did not take them. `sync_failures` above
+    zero means the disk once refused to confirm what it had accepted.
     """
 
     code: int | None

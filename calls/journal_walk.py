@@ -52,6 +52,8 @@ class JournalCount:
     rate: int = 0
     subscriptions: dict[str, SubscriptionDraft] = field(default_factory=dict)
     raw_ids: dict[int, str | None] = field(default_factory=dict)
+    # Whatever they are, ours too; only the seal is none of them.
+    records: int = 0
     messages: int = 0
     packets: int = 0
     bytes: int = 0
@@ -182,6 +184,7 @@ class Walk:
             count.breaks.append(Break(record.offset, count.last_arrival_us, False))
         if record.arrival_us > count.last_arrival_us:
             count.last_arrival_us = record.arrival_us
+        count.records += record.kind != Kind.SEAL
         if record.kind == Kind.NOTE:
             count.unjournaled += _dropped(record)
         return record

@@ -81,13 +81,16 @@ class CallAudio:
         self.overtalk_ms = 0
         self._overtalk = Overtalk()
         self.idle_since: float | None = None
+        # When its last media socket closed here, whatever else is open: until it is
+        # long ago, ACS may dial another at any moment.
+        self.left_at: float | None = None
         self.clock = CaptureClock()
         # Whether ACS plays what we send: its streaming is bidirectional.
         self.may_speak = False
         # Made with the first metadata, if we may speak at all.
         self.voice: Voice | None = None
         # What was asked for while it had no socket: done, in order, once it has one.
-        self.held: list[Callable[[], None]] = []
+        self.held: list[Callable[[CallAudio], None]] = []
         # Remarks of a time without a socket, for the journal of the next one.
         self.unwritten: deque[Mapping[str, Any]] = deque(maxlen=MAX_UNWRITTEN)
         # Called when something of what we said is to be written soon.
@@ -196,9 +199,15 @@ class CallAudio:
         return min(lags, default=None) if self.sessions else None
 
     def take_over(self, other: "CallAudio") -> None:
-        """Go on with the transcription of a call that rows know more of by now."""
+        """Go on with a call that rows know more of by now: with all they do not know.
+
+        That is its transcription, and what waits for its next socket.
+        """
         self.transcript, self.scribes = other.transcript, other.scribes
         self.told = other.told
+        # The same, not copies: what ends late over there has remarks, too.
+        self.held, self.unwritten = other.held, other.unwritten
+        self.left_at = other.left_at
         for scribe in self.scribes:
             scribe.call = self
 

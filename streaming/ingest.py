@@ -244,7 +244,7 @@ class MediaSession:
         voice = self.call.give_voice(self._rate, self.told)
         held, self.call.held = self.call.held, []
         for act in held:
-            act()
+            act(self.call)
         if voice is not None and self.send is not None:
             voice.attach(self, self.send)
         if self.call.handler is not None:
@@ -368,6 +368,7 @@ class MediaSession:
         counts = self.counts
         counts.closed_at, counts.close_code, counts.close_reason = at, code, reason
         self.call.sessions.remove(self)
+        self.call.left_at = time.monotonic()
         if self.call.handler is not None:
             self.remark(self.call.handler.remark("socket closed"))
         return self.journal.seal(

@@ -49,6 +49,7 @@ from calls.journal_format import (
 from streaming.append_file import AppendFile, free_bytes
 from streaming.journal_outlet import Outlet, Traffic
 from streaming.journal_threads import JournalThreads, WriterHealth
+from streaming.protocol import US
 
 __all__ = ["Journal", "JournalWriter", "WriterHealth", "free_bytes"]
 
@@ -179,7 +180,7 @@ class Journal:
         traffic = self._traffic
         if (
             self._guarded or traffic.accepted - traffic.written > self._limit
-        ) and not self._may_append(Kind.AUDIO):
+        ) and not self._may_append(Kind.AUDIO, participant):
             return False
         flags = SILENT if silent else 0
         if pcm and not pcm[0] and pcm == _zeros(len(pcm)):
@@ -292,15 +293,18 @@ class Journal:
         self._extend(pieces)
         self._traffic.accepted += _OVERHEAD + len(payload)
 
-    def _may_append(self, kind: Kind) -> bool:
-        """Count a record as dropped if memory is full, else report earlier drops."""
+    def _may_append(self, kind: Kind, participant: int = NO_PARTICIPANT) -> bool:
+        """Count a record as dropped if memory is full, else report earlier drops.
+
+        What we said came over no socket: it counts among no packets.
+        """
         if self._sealed is not None:
             raise JournalError(f"journal {self.header.connection_id} is sealed")
         traffic = self._traffic
         if traffic.accepted - traffic.written <= self._limit:
             self._report_dropped()
             return True
-        is_packet = kind == Kind.AUDIO
+        is_packet = kind == Kind.AUDIO and participant != self._indexes.get(US)
         self.dropped_records += 1
         self.dropped_packets += is_packet
         traffic.dropped_records += 1

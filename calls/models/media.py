@@ -125,6 +125,12 @@ class Connection(models.Model):
         max_length=8, choices=JournalState, default=JournalState.OPEN
     )
     journal_end = models.CharField(max_length=8, choices=JournalEnd, blank=True)
+    journal_records = models.PositiveBigIntegerField(
+        null=True,
+        blank=True,
+        help_text="Of its journal, read for the recording. Empty: not recorded, or not"
+        " counted.",
+    )
     rolled_bytes = models.PositiveBigIntegerField(
         default=0, help_text="Of its journal, verified in the storage meanwhile."
     )

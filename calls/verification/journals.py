@@ -12,6 +12,7 @@ from django.conf import settings
 
 from calls.batches import UNFINISHED
 from calls.journal import JournalError, JournalHeader, is_live, read
+from calls.kept_journals import has_more
 from calls.models import Call, Connection
 from calls.models.call import ArchiveState
 from calls.rolling import is_rescued
@@ -181,13 +182,26 @@ def _known(path: Path, header: JournalHeader, now: datetime) -> Iterator[Finding
     elif row.journal_state == JournalState.MISSING:
         words = "its row says that it is lost: `manage.py recover` brings it back"
         yield about.error("journal-found", words)
-    elif row.journal_state == JournalState.KEPT and is_rescued(row, header):
+    elif row.journal_state == JournalState.KEPT:
+        yield from _recorded(path, header, row)
+
+
+def _recorded(path: Path, header: JournalHeader, row: Connection) -> Iterator[Finding]:
+    """Say why a journal is here although it has been recorded."""
+    about = About(header.call_id, "journal", path.name)
+    if is_rescued(row, header):
         words = (
             f"{row.node} made its recording from a copy, when this node was lost: it"
             " may have more; it is left for somebody to decide"
         )
         yield about.error("journal-rescued", words)
-    elif row.journal_state == JournalState.KEPT and path.exists():
+    elif has_more(path, row):
+        words = (
+            "its recording was made from a copy that had less: it is left for somebody"
+            " to decide"
+        )
+        yield about.error("journal-more", words)
+    elif path.exists():
         words = "its audio is in a recording already: `manage.py recover` removes it"
         yield about.error("journal-left", words)
 

@@ -104,9 +104,9 @@ class SpeakingDesk:
     def _order(self, call: CallAudio, order: PlayPrompt | StopAudio) -> None:
         """Do what was ordered, now or once the call has a socket here."""
         until = time.monotonic() + NO_SOCKET_SECONDS
-        act = partial(self._act, call, order, until)
+        act = partial(self._act, order=order, until=until)
         if call.sessions:
-            act()
+            act(call)
         else:
             call.held.append(act)
 
@@ -232,8 +232,8 @@ def _is_ours(call: CallAudio) -> bool:
     """Say whether a call has a socket here, or may get one again at any moment."""
     if call.sessions:
         return True
-    idle = call.idle_since
-    return idle is not None and time.monotonic() - idle < NO_SOCKET_SECONDS
+    left = call.left_at
+    return left is not None and time.monotonic() - left < NO_SOCKET_SECONDS
 
 
 def _is_new(command: str, among: OrderedDict[str, None]) -> bool:

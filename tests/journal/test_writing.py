@@ -12,6 +12,7 @@ import pytest
 from calls.journal import NO_PARTICIPANT, JournalError, Kind, is_live, read, scan
 from calls.journal_format import ZEROS
 from streaming.journal import JournalWriter
+from streaming.protocol import US
 from tests.journal.strategies import header
 
 PCM = b"\x01\x02" * 320
@@ -261,6 +262,21 @@ def test_seal_that_never_reached_the_disk_says_so(tmp_path: Path) -> None:
 
     with pytest.raises(JournalError, match="not sealed on disk: write failed"):
         sealed.result(timeout=20)
+
+
+def test_what_we_said_counts_among_no_dropped_packets(tmp_path: Path) -> None:
+    folder = tmp_path / "journals"
+    folder.write_text("a file where a folder should be")
+    writer = JournalWriter(folder, flush_interval=0.01, max_pending_bytes=2000)
+    journal = writer.open(header())
+    ours = journal.participant(US)
+
+    while journal.audio(ours, None, 0, PCM, False):
+        pass
+    assert not journal.audio(NO_PARTICIPANT, None, 1, PCM, False)
+
+    assert (journal.dropped_packets, journal.dropped_records) == (1, 2)
+    writer.close(timeout=0.1)
 
 
 def test_full_memory_drops_and_puts_the_loss_on_record(tmp_path: Path) -> None:

@@ -43,7 +43,6 @@ class Table:
 
     def close(self, session: MediaSession) -> None:
         session.close(1000, "", datetime.now(UTC))
-        self.call.idle_since = time.monotonic()
 
     def tell(self, spoken: Spoken) -> None:
         self.speaking._take(encode(spoken))

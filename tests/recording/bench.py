@@ -12,7 +12,8 @@ from uuid import UUID, uuid4
 import soundfile
 from django.conf import settings
 
-from calls.journal import JournalHeader
+from calls.journal import JournalHeader, Kind
+from calls.journal_format import decode_header, encode_record
 from calls.models import Call, Recording
 from calls.storage import recording_open
 from streaming.call_audio import CallAudio
@@ -69,6 +70,13 @@ def journal(
         if is_sealed:
             session.close(code, "the end", opened_at)
     return Path(settings.JOURNAL_DIR) / f"{head.connection_id}.journal"
+
+
+def append(path: Path, kind: Kind, payload: bytes, arrival_us: int = 9_000_000) -> None:
+    """Write one more record into a journal that nobody sealed."""
+    _, _, seed = decode_header(path.read_bytes())
+    with path.open("ab") as file:
+        file.writelines(encode_record(seed, kind, payload, arrival_us=arrival_us))
 
 
 @contextmanager

@@ -11,12 +11,11 @@ from django.core.management import call_command
 
 from calls.finishing import call_finish
 from calls.journal import Kind
-from calls.journal_format import decode_header, encode_record
 from calls.models import AudioChunk, Call, Connection, Loss, Track
 from calls.selectors import CallPage, call_page
 from calls.sockets import SocketRow
 from tests.factories import CommandFactory
-from tests.recording.bench import OPENED, call_ended, journal
+from tests.recording.bench import OPENED, append, call_ended, journal
 from tests.recording.test_recovery import disconnected, recover
 from tests.streaming.wire import ALICE, BOB, SAMPLES, audio
 
@@ -244,10 +243,8 @@ def test_what_a_broken_transcription_socket_cost_is_text(
 def test_packets_the_disk_did_not_take_are_told_although_the_seal_is_missing() -> None:
     call = call_ended()
     path = killed(call, range(100))
-    _, _, seed = decode_header(path.read_bytes())
     remark = b'{"event": "dropped", "packets": 7, "records": 8}'
-    with path.open("ab") as file:
-        file.writelines(encode_record(seed, Kind.NOTE, remark, arrival_us=2_100_000))
+    append(path, Kind.NOTE, remark, arrival_us=2_100_000)
 
     recover()
 

@@ -12,10 +12,11 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from calls.finishing import call_finish, calls_half_tidied
-from calls.models import Alarm, Call
+from calls.journal import Kind
+from calls.models import Alarm, Call, Connection
 from tests.factories import ConnectionFactory
-from tests.recording.bench import OPENED, call_ended, journal
-from tests.streaming.wire import audio
+from tests.recording.bench import OPENED, append, call_ended, journal
+from tests.streaming.wire import audio, voice
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -39,7 +40,8 @@ def unlisted(folders: Path, settings: Settings) -> None:
 
 def test_finds_a_journal_that_is_in_a_recording_already(folders: Path) -> None:
     call = call_ended()
-    path = journal(call.id, [audio(n) for n in range(10)])
+    # What we said is in journals, and counts among no packets.
+    path = journal(call.id, [audio(n) for n in range(10)], ours=5)
     content = path.read_bytes()
     call_finish(call.id)
     path.write_bytes(content)
@@ -47,6 +49,8 @@ def test_finds_a_journal_that_is_in_a_recording_already(folders: Path) -> None:
     journal(call_ended().id, [audio(0)])
 
     assert calls_half_tidied(path.parent) == {call.id}
+    call_finish(call.id)
+    assert not path.exists()
 
 
 def test_keeps_a_journal_that_has_more_than_the_recording(folders: Path) -> None:
@@ -61,6 +65,51 @@ def test_keeps_a_journal_that_has_more_than_the_recording(folders: Path) -> None
     assert calls_half_tidied(path.parent) == set()
     call_finish(call.id)
     assert path.read_bytes() == whole
+
+
+@pytest.mark.parametrize("is_counted", [True, False])
+def test_packets_that_were_dropped_make_no_room_for_others(
+    folders: Path, *, is_counted: bool
+) -> None:
+    call, path = recorded_with_drops()
+    if not is_counted:
+        # By a release that did not count records.
+        Connection.objects.update(journal_records=None)
+    assert calls_half_tidied(path.parent) == {call.id}
+
+    append(path, Kind.AUDIO, voice(10))
+
+    assert calls_half_tidied(path.parent) == set()
+    call_finish(call.id)
+    assert path.exists()
+
+
+@pytest.mark.parametrize("kind", [Kind.DTMF, Kind.TRANSCRIPTION, Kind.NOTE])
+def test_keeps_a_journal_that_has_more_of_anything(folders: Path, kind: Kind) -> None:
+    _, path = recorded_with_drops()
+
+    append(path, kind, b"{}")
+
+    assert calls_half_tidied(path.parent) == set()
+
+
+def test_a_seal_is_nothing_that_a_recording_lacks(folders: Path) -> None:
+    call, path = recorded_with_drops()
+
+    append(path, Kind.SEAL, b"{}")
+
+    assert calls_half_tidied(path.parent) == {call.id}
+
+
+def recorded_with_drops() -> tuple[Call, Path]:
+    """Return a recorded call, and its journal, which is back as it was recorded."""
+    call = call_ended()
+    path = journal(call.id, [audio(n) for n in range(10)], is_sealed=False)
+    append(path, Kind.NOTE, b'{"event": "dropped", "packets": 7, "records": 7}')
+    content = path.read_bytes()
+    call_finish(call.id)
+    path.write_bytes(content)
+    return call, path
 
 
 def test_finds_scratch_folders_and_locks_that_nobody_holds(folders: Path) -> None:

@@ -636,6 +636,17 @@ def test_finds_a_journal_whose_audio_is_in_a_recording() -> None:
     assert codes("--call", str(call_ended().pk)) == []
 
 
+def test_finds_a_journal_that_has_more_than_its_recording() -> None:
+    call = call_ended()
+    path = journal(call.id, [audio(n) for n in range(10)])
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    call_finish(call.id)
+    path.write_bytes(whole)
+
+    assert codes() == ["journal-more"]
+
+
 def test_finds_a_journal_that_was_thought_lost(settings: Settings) -> None:
     call = call_ended()
     path = journal(call.id, [audio(n) for n in range(10)])

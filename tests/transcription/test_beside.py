@@ -1,4 +1,4 @@
-"""A call of which one ingest process has only the transcription."""
+"""A call of which one ingest process has only a part, or not the end."""
 
 import signal
 from collections.abc import AsyncIterator
@@ -13,14 +13,17 @@ from pytest_django import Settings
 
 from calls.alarms.kinds import Kind, call_key
 from calls.drafts import AlarmDraft, ArchiveBatch, CallFacts
+from calls.journal import Kind as Record
 from calls.models import Call
+from calls.speaking import PlayPrompt, encode
 from streaming.draining import DrainingServer
-from streaming.ingest import Opening
+from streaming.ingest import MediaSession, Opening
 from streaming.recorder import Recorder
 from streaming.room import NoRoomError
 from streaming.transcription.desk import GRACE
 from tests.factories import CallFactory
-from tests.streaming.desk import OPENED
+from tests.streaming.desk import OPENED, records
+from tests.streaming.wire import metadata
 
 
 @pytest.fixture
@@ -31,6 +34,7 @@ async def house(settings: Settings, tmp_path: Path) -> AsyncIterator[Recorder]:
     house = Recorder()
     house.start = lambda: None  # type: ignore[method-assign]
     yield house
+    await house.speaking.stop()
     house.journals.close()
     house.archive.close(wait=True)
 
@@ -98,6 +102,69 @@ async def test_a_socket_that_finds_no_room_takes_no_transcript_along(
     assert scribe.call is house.calls[call_id] is newer.call
     assert newer.call is not call
     assert newer.call.scribes == [scribe, newer]
+
+
+def heard(house: Recorder, call_id: UUID) -> MediaSession:
+    """Open a socket over which the call may be spoken into, and its audio begins."""
+    facts = CallFacts(True, is_bidirectional=True)
+    session = house.open(call_id, opening(), facts, lambda: None)
+    session.take(metadata(), 0)
+    return session
+
+
+def order(house: Recorder, call_id: UUID) -> None:
+    """Order a prompt, as web does."""
+    prompt = PlayPrompt(
+        call=str(call_id),
+        command=str(uuid4()),
+        prompt=str(uuid4()),
+        name="welcome",
+        audio={},
+    )
+    house.speaking._take(encode(prompt))
+
+
+def said(house: Recorder) -> list[tuple[str, str]]:
+    return [(one.name, one.state) for one in house.told.utterances.values()]
+
+
+async def test_what_waits_for_a_socket_outlives_a_time_that_others_had_the_call(
+    house: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call_id = uuid4()
+    first = heard(house, call_id)
+    house.close(first, 1006, "")
+    order(house, call_id)
+    first.call.remark({"event": "remarked"})
+    # ACS dialled another process, which wrote rows, and now this one again.
+    monkeypatch.setattr("streaming.recorder.is_behind", lambda *_: True)
+    scribe = house.transcripts.take(call_id, opening(), CallFacts(True), lambda: None)
+    order(house, call_id)
+
+    second = heard(house, call_id)
+
+    assert scribe.call is second.call is not first.call
+    assert said(house) == [("welcome", "queued")] * 2
+    assert second.call.speaker is not None
+    assert second.call.speaker.is_speaking
+    sealed = second.close(1000, "", datetime.now(UTC))
+    assert sealed is not None
+    notes = [text for kind, text in records(sealed.result(60)) if kind == Record.NOTE]
+    assert b'{"event": "remarked"}' in notes
+
+
+async def test_an_order_waits_for_a_media_socket_while_one_of_transcription_is_open(
+    house: Recorder,
+) -> None:
+    call_id = uuid4()
+    house.transcripts.take(call_id, opening(), CallFacts(True), lambda: None)
+    house.close(heard(house, call_id), 1006, "")
+
+    order(house, call_id)
+    assert said(house) == []
+
+    heard(house, call_id)
+    assert said(house) == [("welcome", "queued")]
 
 
 @pytest.mark.django_db(transaction=True)
