@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from math import inf
 from typing import NamedTuple
 from uuid import UUID
 
@@ -27,25 +28,35 @@ def search_text(*parts: str) -> str:
 
 
 class Measured(NamedTuple):
-    """What ingest says of a call: where, and seconds since its last packet, then."""
+    """What ingest says of a call: where, and seconds since its last packet, then.
+
+    `age` is how long ago that was.
+    """
 
     call: LiveCall
     node: str
     quiet: float | None
+    age: float = 0.0
+
+    @property
+    def heard_ago(self) -> float:
+        """Return how long ago its last packet came, without end if none has."""
+        return inf if self.quiet is None else self.quiet + self.age
 
 
 def measured_calls(processes: Iterable[LiveProcess]) -> dict[UUID, Measured]:
     """Return the live figures of each call; after a redial, those heard last."""
     found: dict[UUID, Measured] = {}
     for process in processes:
-        node, at = process["node"], process["at"]
+        node, at, age = process["node"], process["at"], process.get("age", 0.0)
         for call in process["calls"]:
             heard = call["last_packet_at"]
             quiet = None if heard is None else max(at - heard, 0.0)
             key = UUID(call["call_id"])
-            known = found.get(key)
-            if known is None or (heard or 0) > (known.call["last_packet_at"] or 0):
-                found[key] = Measured(call, node, quiet)
+            measured, known = Measured(call, node, quiet, age), found.get(key)
+            # By ages: the clocks of two processes may differ.
+            if known is None or measured.heard_ago < known.heard_ago:
+                found[key] = measured
     return found
 
 
@@ -111,7 +122,7 @@ def line(
 ) -> Line:
     """Return what is known of a call at `at`."""
     is_over = fact.state not in LIVE_STATES
-    live, node, quiet = measured or (None, "", None)
+    live, node, quiet = measured[:3] if measured else (None, "", None)
     if live is None and fact.last_packet_at:
         quiet = max((at - fact.last_packet_at).total_seconds(), 0.0)
     tracks = callers_of(live) if live else []

@@ -1,12 +1,11 @@
 """Who listens to which live call, for everybody to see: kept in Redis while they do.
 
 One hash, `acsstream:listeners`; a field for each listener, told again every few seconds
-by the web process that serves them. A web process that dies tells nothing more, and
-its listeners are gone for readers after `FRESH_SECONDS`.
+by the web process that serves them, with the time by Redis's clock. A web process that
+dies tells nothing more, and its listeners are gone for readers after `FRESH_SECONDS`.
 """
 
 import json
-import time
 from collections import defaultdict
 from collections.abc import Awaitable, Mapping
 from typing import Any, TypedDict, cast
@@ -16,6 +15,7 @@ import redis
 import redis.asyncio
 
 from calls.live import redis_sync
+from calls.redis_clock import redis_now, redis_now_async
 
 LISTENERS_KEY = "acsstream:listeners"
 FRESH_SECONDS = 15.0
@@ -24,7 +24,10 @@ KNOWS_AFTER_SECONDS = 60
 
 
 class Listener(TypedDict):
-    """One person listening to one call. Times are seconds since 1970 UTC."""
+    """One person listening to one call. Times are seconds since 1970 UTC.
+
+    `seen` is by Redis's clock: whoever tells it, sets it.
+    """
 
     call_id: str
     listen_id: str
@@ -35,7 +38,7 @@ class Listener(TypedDict):
 
 async def listener_tell(client: redis.asyncio.Redis, listener: Listener) -> None:
     """Say that somebody listens, now. Raises `redis.RedisError`."""
-    told = {**listener, "seen": time.time()}
+    told = {**listener, "seen": await redis_now_async(client)}
     await _answer(client.hset(LISTENERS_KEY, listener["listen_id"], json.dumps(told)))
 
 
@@ -49,12 +52,13 @@ async def listeners_async(client: redis.asyncio.Redis) -> dict[str, list[Listene
 
     What web processes that died left behind goes.
     """
+    now = await redis_now_async(client)
     found = await _answer(client.hgetall(LISTENERS_KEY))
-    oldest = time.time() - 4 * FRESH_SECONDS
+    oldest = now - 4 * FRESH_SECONDS
     dead = [key for key, value in found.items() if json.loads(value)["seen"] < oldest]
     if dead:
         await _answer(client.hdel(LISTENERS_KEY, *dead))
-    return _fresh(found)
+    return _fresh(found, now)
 
 
 def _answer(asked: Any) -> Awaitable[Any]:
@@ -65,7 +69,9 @@ def _answer(asked: Any) -> Awaitable[Any]:
 def listeners() -> dict[str, list[Listener]]:
     """Return the same, for code that is not asynchronous."""
     with redis_sync() as client:
-        return _fresh(cast(Mapping[bytes, bytes], client.hgetall(LISTENERS_KEY)))
+        now = redis_now(client)
+        told = cast(Mapping[bytes, bytes], client.hgetall(LISTENERS_KEY))
+    return _fresh(told, now)
 
 
 def listenings() -> set[str] | None:
@@ -78,8 +84,9 @@ def listenings() -> set[str] | None:
         server = cast(Mapping[str, Any], client.info("server"))
         if server["uptime_in_seconds"] < KNOWS_AFTER_SECONDS:
             return None
+        now = redis_now(client)
         told = cast(Mapping[bytes, bytes], client.hgetall(LISTENERS_KEY))
-    oldest = time.time() - 2 * FRESH_SECONDS
+    oldest = now - 2 * FRESH_SECONDS
     return {
         key.decode()
         for key, value in told.items()
@@ -87,8 +94,8 @@ def listenings() -> set[str] | None:
     }
 
 
-def _fresh(found: Mapping[bytes, bytes]) -> dict[str, list[Listener]]:
-    oldest = time.time() - FRESH_SECONDS
+def _fresh(found: Mapping[bytes, bytes], now: float) -> dict[str, list[Listener]]:
+    oldest = now - FRESH_SECONDS
     by_call: dict[str, list[Listener]] = defaultdict(list)
     for value in found.values():
         listener: Listener = json.loads(value)

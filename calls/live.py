@@ -1,13 +1,13 @@
 """What ingest processes say about themselves, read from Redis.
 
 Each process writes `acsstream:live:<process>` once a second and keeps its name in the
-sorted set `acsstream:live`, scored by the time it last wrote. `streaming.live` writes;
-the dashboard and /metrics read.
+sorted set `acsstream:live`, scored by when it last wrote, by Redis's clock: recorders
+and readers may be on machines whose clocks differ. `streaming.live` writes; the
+dashboard and /metrics read.
 """
 
 import logging
-import time
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NotRequired, TypedDict, cast
 
 import msgspec
@@ -20,6 +20,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from calls.load import LiveLoad
+from calls.redis_clock import redis_now, redis_now_async
 from streaming.protocol import US
 
 LIVE_KEY = "acsstream:live"
@@ -153,7 +154,10 @@ class LiveProcess(TypedDict):
     process: str
     node: str
     pid: int
+    # By its own clock, as all times in it.
     at: float
+    # Seconds since it was written, by Redis's clock: who reads it adds this.
+    age: NotRequired[float]
     streams: int
     packets_per_second: float
     refused: int
@@ -213,21 +217,37 @@ def _poke() -> None:
 def live_processes() -> list[LiveProcess]:
     """Return what every living process last said. Raises `redis.RedisError`."""
     with redis_sync() as client:
-        names = client.zrangebyscore(LIVE_KEY, time.time() - FRESH_SECONDS, "+inf")
-        return parsed(client.mget(keys_of(names)) if names else [])
+        now = redis_now(client)
+        ages = _ages(client.zrange(LIVE_KEY, 0, -1, withscores=True), now)
+        return parsed(client.mget(keys_of(ages)), ages.values()) if ages else []
 
 
 async def live_processes_async(client: redis.asyncio.Redis) -> list[LiveProcess]:
     """Return the same, without a thread."""
-    names = await client.zrangebyscore(LIVE_KEY, time.time() - FRESH_SECONDS, "+inf")
-    return parsed(await client.mget(keys_of(names)) if names else [])
+    now = await redis_now_async(client)
+    ages = _ages(await client.zrange(LIVE_KEY, 0, -1, withscores=True), now)
+    return parsed(await client.mget(keys_of(ages)), ages.values()) if ages else []
 
 
-def keys_of(names: Sequence[bytes]) -> list[str]:
+def _ages(scored: Sequence[tuple[bytes, float]], now: float) -> dict[bytes, float]:
+    """Return how long ago each process wrote that is not dead."""
+    ages = {name: max(now - at, 0.0) for name, at in scored}
+    return {name: age for name, age in ages.items() if age <= FRESH_SECONDS}
+
+
+def keys_of(names: Iterable[bytes]) -> list[str]:
     """Return the keys under which processes of these names write."""
     return [f"{LIVE_KEY}:{name.decode()}" for name in names]
 
 
-def parsed(values: Sequence[bytes | None]) -> list[LiveProcess]:
+def parsed(
+    values: Sequence[bytes | None], ages: Collection[float]
+) -> list[LiveProcess]:
     """Return the snapshots; one that expired in between is left out."""
-    return [cast(LiveProcess, msgspec.json.decode(value)) for value in values if value]
+    found = []
+    for value, age in zip(values, ages, strict=True):
+        if value:
+            process = cast(LiveProcess, msgspec.json.decode(value))
+            process["age"] = age
+            found.append(process)
+    return found

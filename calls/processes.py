@@ -18,6 +18,7 @@ import redis
 from django.conf import settings
 
 from calls.live import redis_sync
+from calls.redis_clock import redis_now
 from calls.software import SOFTWARE
 
 KEY = "acsstream:processes"
@@ -56,6 +57,8 @@ class ProcessNote(TypedDict):
     pid: int
     started_at: float
     at: float
+    # Seconds since it was written, by Redis's clock: who reads it adds this.
+    age: float
     software: str
     queues: NotRequired[list[str]]
     busy: NotRequired[int]
@@ -91,8 +94,7 @@ class Noter:
         }
         try:
             with redis_sync() as client, client.pipeline(transaction=False) as pipe:
-                seconds, micros = client.time()
-                said["at"] = now = seconds + micros / 1_000_000
+                said["at"] = now = redis_now(client)
                 pipe.set(
                     f"{KEY}:{self._process}", msgspec.json.encode(said), ex=KEPT_SECONDS
                 )
@@ -115,13 +117,19 @@ class Noter:
 def process_notes() -> list[ProcessNote]:
     """Return what every process last said, gone ones too. Raises `RedisError`."""
     with redis_sync() as client:
-        names = client.zrange(KEY, 0, -1)
+        now, names = redis_now(client), client.zrange(KEY, 0, -1)
         found = (
             client.mget([f"{KEY}:{name.decode()}" for name in names]) if names else []
         )
-    return [cast(ProcessNote, msgspec.json.decode(one)) for one in found if one]
+    return [_read(one, now) for one in found if one]
 
 
-def is_fresh(note: ProcessNote, now: float) -> bool:
+def _read(value: bytes, now: float) -> ProcessNote:
+    note = cast(ProcessNote, msgspec.json.decode(value))
+    note["age"] = max(now - note["at"], 0.0)
+    return note
+
+
+def is_fresh(note: ProcessNote) -> bool:
     """Say whether a process has given a sign of life lately."""
-    return now - note["at"] <= FRESH_SECONDS
+    return note["age"] <= FRESH_SECONDS

@@ -23,7 +23,7 @@ from redis.exceptions import RedisError
 from calls.batches import UNFINISHED
 from calls.finishing import Finished, NotYetError, call_finish, calls_half_tidied
 from calls.journal import is_live, scan
-from calls.live import redis_sync
+from calls.live import live_processes, redis_sync
 from calls.losses import call_losses, lost_seconds
 from calls.models import Call, Connection, IngestProcess
 from calls.models.call import LIVE_STATES, ArchiveState
@@ -123,7 +123,7 @@ def archive_sweep(*, now: datetime) -> None:
     utterances_sweep(now)
     # Before calls end and are finished: both go by rows.
     node_sweep(now)
-    for node in _nodes_with_workers(now) - {settings.NODE}:
+    for node in _nodes_with_workers() - {settings.NODE}:
         transaction.on_commit(partial(_sweep_on, node))
     calls_end_without_word(now=now)
     _finish_soon(_unfinished(now))
@@ -138,13 +138,13 @@ def node_sweep(now: datetime) -> None:
         call_finish_here(call_id)
 
 
-def _nodes_with_workers(now: datetime) -> set[str]:
+def _nodes_with_workers() -> set[str]:
     """Return the nodes whose recordings somebody makes: others take no tasks."""
     with suppress(RedisError, OSError):
         return {
             queue.removeprefix(RECORDINGS)
             for note in process_notes()
-            if is_fresh(note, now.timestamp())
+            if is_fresh(note)
             for queue in note.get("queues", ())
             if queue.startswith(RECORDINGS)
         }
@@ -211,12 +211,12 @@ def sockets_close(process: IngestProcess, *, now: datetime) -> int:
 
     A process that only lost the database still holds the locks on its journals; its
     sockets are left alone. That can be seen on its own node only, so other nodes'
-    processes get ten times as long.
+    processes get ten times as long, and for ever while the live view has them: their
+    clocks may be far behind ours.
     """
     is_here = process.node == settings.NODE
-    if not is_here and now - process.renewed_at < timedelta(
-        seconds=10 * settings.LEASE_SECONDS
-    ):
+    far = timedelta(seconds=10 * settings.LEASE_SECONDS)
+    if not is_here and (now - process.renewed_at < far or _is_shown(process)):
         return 0
     sockets = Connection.objects.filter(process_id=process.pk, closed_at=None)
     if is_here and any(is_live(_journal(socket)) for socket in sockets):
@@ -235,6 +235,13 @@ def sockets_close(process: IngestProcess, *, now: datetime) -> int:
         lost,
     )
     return lost
+
+
+def _is_shown(process: IngestProcess) -> bool:
+    """Say whether a process shows itself in the live view, by Redis's clock."""
+    with suppress(RedisError, OSError):
+        return any(one["process"] == str(process.pk) for one in live_processes())
+    return False
 
 
 def _journal(socket: Connection) -> Path:

@@ -18,6 +18,7 @@ from django.conf import settings
 from redis.exceptions import RedisError
 
 from calls.journal import JournalError, read
+from calls.live import live_processes
 from calls.models import Connection, IngestProcess
 from calls.processes import FRESH_SECONDS, is_fresh, process_notes
 from calls.rolling import FOLDER, Part, in_a_row, parts_of
@@ -50,13 +51,14 @@ def node_must_be_lost(node: str, now: datetime) -> None:
     lives = IngestProcess.objects.filter(
         node=node, stopped_at=None, renewed_at__gte=since
     )
-    if lives.exists():
+    # By Redis's clock as well: by ours, if it is ahead, every lease has run out.
+    if lives.exists() or _has_ingest(node):
         seconds = f"{2 * settings.LEASE_SECONDS:g}"
         raise NodeLivesError(
             f"an ingest process of {node} renews its lease. If it is one that has taken"
             f" its place and its name, stop its ingest, and try again in {seconds} s"
         )
-    if _has_worker(node, now):
+    if _has_worker(node):
         raise NodeLivesError(
             f"a worker of {node} lives, and finishes what is there. If it is one that"
             f" has taken its place and its name, stop it, and try again in"
@@ -64,7 +66,14 @@ def node_must_be_lost(node: str, now: datetime) -> None:
         )
 
 
-def _has_worker(node: str, now: datetime) -> bool:
+def _has_ingest(node: str) -> bool:
+    """Say whether an ingest process of a node shows itself in the live view."""
+    with suppress(RedisError, OSError):
+        return any(one["node"] == node for one in live_processes())
+    return False
+
+
+def _has_worker(node: str) -> bool:
     """Say whether somebody finishes the calls of a node."""
     try:
         notes = process_notes()
@@ -72,7 +81,7 @@ def _has_worker(node: str, now: datetime) -> bool:
         log.warning("nobody can say whether %s has a worker: %s", node, exc)
         return False
     return any(
-        is_fresh(note, now.timestamp())
+        is_fresh(note)
         for note in notes
         if f"recordings.{node}" in note.get("queues", ())
     )

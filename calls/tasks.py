@@ -34,7 +34,7 @@ def send_command(command_id: str, has_turn: str = "") -> None:
 def sweep_commands() -> None:
     """Time out commands without evidence, and send those whose task was lost."""
     now = timezone.now()
-    sweep_note(now.timestamp())
+    sweep_note()
     control.commands_sweep(now)
 
 
@@ -61,7 +61,7 @@ def sweep_alarms() -> None:
 @shared_task(name="calls.note_trend", ignore_result=True)
 def note_trend() -> None:
     """Take a point of the dashboard's hour."""
-    trend_note(timezone.now().timestamp())
+    trend_note()
 
 
 @shared_task(name="calls.reap_audit", ignore_result=True)

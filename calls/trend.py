@@ -1,9 +1,9 @@
 """The last hour in points, for the dashboard's small charts.
 
 Beat has a worker take one every ten seconds, whether somebody looks or not. They lie in
-one Redis hash, `acsstream:trend`, by the number of their ten seconds since 1970: two
-workers that take the same point write the same field. A point that nobody took is
-missing, and shown so: it is not nought.
+one Redis hash, `acsstream:trend`, by the number of their ten seconds since 1970, by
+Redis's clock: two workers that take the same point write the same field. A point that
+nobody took is missing, and shown so: it is not nought.
 """
 
 import json
@@ -18,6 +18,7 @@ import redis.asyncio
 from calls.board_types import Trend
 from calls.live import LiveProcess, callers_of, live_processes, redis_sync
 from calls.models import Alarm, Call
+from calls.redis_clock import redis_now, redis_now_async
 
 TREND_KEY = "acsstream:trend"
 STEP = 10  # seconds
@@ -40,11 +41,14 @@ def slot_of(at: float) -> int:
     return int(at // STEP)
 
 
-def trend_note(at: float) -> None:
-    """Take the point of `at`, seconds since 1970. With Redis away there is none."""
-    slot = slot_of(at)
+def trend_note(at: float | None = None) -> None:
+    """Take the point of `at`, seconds since 1970, else of now.
+
+    With Redis away there is none.
+    """
     try:
         with redis_sync() as client:
+            slot = slot_of(redis_now(client) if at is None else at)
             point = point_of(live_processes(), slot)
             client.hset(TREND_KEY, str(slot), json.dumps(point))
             known = cast(Iterable[bytes], client.hkeys(TREND_KEY))
@@ -79,11 +83,12 @@ def point_of(processes: Sequence[LiveProcess], slot: int) -> Point:
     }
 
 
-async def trend_async(client: redis.asyncio.Redis, at: float) -> Trend:
-    """Return the hour up to `at`. Raises `redis.RedisError`."""
+async def trend_async(client: redis.asyncio.Redis) -> Trend:
+    """Return the hour up to now. Raises `redis.RedisError`."""
+    now = await redis_now_async(client)
     # redis-py types its two clients' answers as one.
     found = await cast(Any, client.hgetall(TREND_KEY))
-    return trend_of(found, slot_of(at))
+    return trend_of(found, slot_of(now))
 
 
 def trend_of(found: Mapping[bytes, bytes], last: int) -> Trend:

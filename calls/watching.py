@@ -10,7 +10,8 @@ Web processes name the calls that are looked at; ingest processes tell of those 
 
 The JSON is whole each second; waveforms grow in place, so that eight hours of them are
 read once and then by the second. Times are seconds since 1970 UTC where they are said
-to be times, else seconds on the call's clock, whose zero is its first packet.
+to be times, by Redis's clock, which is the same for all machines; else seconds on the
+call's clock, whose zero is its first packet.
 """
 
 import json
@@ -21,6 +22,7 @@ from uuid import UUID
 import redis.asyncio
 
 from calls.live import LiveHandler, LiveTrack
+from calls.redis_clock import redis_now_async
 
 WATCHED_KEY = "acsstream:watched"
 # Who looks says so this often; a call is told of until nobody has for this long.
@@ -52,7 +54,10 @@ class DetailTrack(TypedDict):
 
 
 class CallDetail(TypedDict):
-    """One call, as the process that receives it knows it. `at` and `now` are times."""
+    """One call, as the process that receives it knows it.
+
+    `at` and `last_packet_at` are times; those within `live` are by the process's clock.
+    """
 
     call_id: str
     process: str
@@ -92,10 +97,9 @@ def newest_detail(told: Sequence[bytes], *, now: float) -> CallDetail | None:
     return max(fresh, key=lambda one: one["last_packet_at"] or 0.0, default=None)
 
 
-async def watched_say(
-    client: redis.asyncio.Redis, call_id: UUID | str, *, now: float
-) -> None:
+async def watched_say(client: redis.asyncio.Redis, call_id: UUID | str) -> None:
     """Say that somebody looks at a call. Raises `redis.RedisError`."""
+    now = await redis_now_async(client)
     async with client.pipeline(transaction=False) as pipe:
         pipe.zadd(WATCHED_KEY, {str(call_id): now})
         pipe.zremrangebyscore(WATCHED_KEY, 0, now - 10 * WATCHED_SECONDS)

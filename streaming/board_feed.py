@@ -236,7 +236,7 @@ class Source:
 
     async def _read_trend(self) -> None:
         if time.monotonic() - self._trend_read > TREND_SECONDS:
-            self._trend = await trend_async(self._redis, time.time())
+            self._trend = await trend_async(self._redis)
             self._trend_read = time.monotonic()
 
     def _worker_count(self, *, redis_up: bool) -> int | None:

@@ -17,6 +17,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from calls.audio.ledger import State
+from calls.redis_clock import redis_now_async
 from calls.watching import (
     LIFETIME,
     CallDetail,
@@ -92,9 +93,11 @@ class DetailPublisher:
         if not mine:
             return
         try:
+            # Readers compare what machines say whose clocks differ.
+            ahead = time.time() - await redis_now_async(client)
             await self._forget_what_redis_lost(client)
             for call in mine:
-                await self._write(client, call)
+                await self._write(client, call, ahead)
         except (RedisError, OSError) as exc:
             # The live view's own snapshot meets the same, and says so.
             log.debug("no details are written: %s", exc)
@@ -113,11 +116,11 @@ class DetailPublisher:
             if length != told.waves[key][1]:
                 del told.waves[key]
 
-    async def _write(self, client: Redis, call: "CallAudio") -> None:
+    async def _write(self, client: Redis, call: "CallAudio", ahead: float) -> None:
         told = self._told.setdefault(str(call.call_id), _Told())
         tracks = list(self._tracks(call, told))
         key = details_key(call.call_id)
-        detail = self._detail(call, [one for _, one in tracks])
+        detail = self._detail(call, [one for _, one in tracks], ahead)
         async with client.pipeline(transaction=False) as pipe:
             for track, one in tracks:
                 name, data = one["wave"], track.wave.data
@@ -164,9 +167,12 @@ class DetailPublisher:
                 },
             )
 
-    def _detail(self, call: "CallAudio", tracks: Sequence[DetailTrack]) -> CallDetail:
+    def _detail(
+        self, call: "CallAudio", tracks: Sequence[DetailTrack], ahead: float
+    ) -> CallDetail:
+        """Return what is told; our clock is `ahead` of Redis's by so many seconds."""
         live = call_snapshot(call)
-        now = time.time()
+        now, heard_at = time.time(), live["last_packet_at"]
         origin = min((track["origin_us"] for track in tracks), default=None)
         ends = [
             (track["origin_us"] - (origin or 0)) / 1e6
@@ -178,11 +184,11 @@ class DetailPublisher:
             "call_id": str(call.call_id),
             "process": str(self._process_id),
             "node": settings.NODE,
-            "at": now,
+            "at": now - ahead,
             "origin_us": origin,
             # Of the tracks that are behind some have only just said nothing.
             "clock": round(max(ends, default=0.0), 3),
-            "last_packet_at": live["last_packet_at"],
+            "last_packet_at": None if heard_at is None else heard_at - ahead,
             "connections": live["connections"],
             "malformed": live["malformed"],
             "unknown": live["unknown"],

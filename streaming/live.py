@@ -3,7 +3,8 @@
 Snapshots, never deltas: a reader that misses one misses nothing. Keys and shapes
 are those of `calls.live`, which reads them:
 
-    acsstream:live            sorted set: process ids, scored by when they last wrote
+    acsstream:live            sorted set: process ids, scored by when they last wrote,
+                              by Redis's clock
     acsstream:live:<process>  JSON of one process, gone five seconds after it stops
     acsstream:rates:<node>    hash: what each process of a node writes, and when it did
 
@@ -29,6 +30,7 @@ from calls.audio.ledger import State
 from calls.audio.pcm import samples_to_us
 from calls.drafts import AlarmDraft
 from calls.live import (
+    FRESH_SECONDS,
     LIVE_KEY,
     LiveAlarm,
     LiveCall,
@@ -37,6 +39,7 @@ from calls.live import (
     LiveSpeaking,
     LiveTrack,
 )
+from calls.redis_clock import redis_now_async, seconds_ahead
 from calls.watching import WATCHED_KEY, WATCHED_SECONDS
 from streaming.outbound import Speaker
 from streaming.protocol import US
@@ -154,6 +157,8 @@ class LivePublisher:
 
     def __init__(self) -> None:
         self.error: str | None = None
+        # By so many seconds our clock was surely ahead of Redis's, last.
+        self.ahead = 0.0
         # What the other processes of this node write, as last heard.
         self.others_bytes_per_second = 0.0
         # Those of them that have not been heard of any more.
@@ -172,15 +177,16 @@ class LivePublisher:
         A Redis that is down is noted, never raised; then nobody looks.
         """
         try:
+            # By our own clock, if it is ahead, all other processes were dead.
+            asked, now = time.time(), await redis_now_async(self.redis)
+            self.ahead = seconds_ahead(asked, now, time.time())
             async with self.redis.pipeline(transaction=False) as pipe:
                 key = process_key(snapshot["process"])
                 pipe.set(key, msgspec.json.encode(snapshot), ex=LIFETIME)
-                pipe.zadd(LIVE_KEY, {snapshot["process"]: snapshot["at"]})
-                pipe.zremrangebyscore(LIVE_KEY, 0, snapshot["at"] - 2 * LIFETIME)
+                pipe.zadd(LIVE_KEY, {snapshot["process"]: now})
+                pipe.zremrangebyscore(LIVE_KEY, 0, now - FRESH_SECONDS)
                 self._tell_rate(pipe, snapshot)
-                pipe.zrangebyscore(
-                    WATCHED_KEY, snapshot["at"] - WATCHED_SECONDS, "+inf"
-                )
+                pipe.zrangebyscore(WATCHED_KEY, now - WATCHED_SECONDS, "+inf")
                 *_, rates, watched = await pipe.execute()
         except (RedisError, OSError) as exc:
             self._note(f"{type(exc).__name__}: {exc}")

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from django.conf import settings
 
+from calls.health.clocks import clock_finding
 from calls.health.findings import Finding, Level
 from streaming.recorder import Recorder
 
@@ -20,6 +21,7 @@ def ingest_findings(house: Recorder) -> Iterator[Finding]:
     yield _disk(house)
     yield _database(house)
     yield _redis(house)
+    yield clock_finding(house.live.ahead)
 
 
 def _admission(house: Recorder) -> Finding:

@@ -20,6 +20,7 @@ from calls.database import DATABASE_AWAY
 from calls.listeners import listeners_async
 from calls.live import redis_async
 from calls.models import Call, StreamingState
+from calls.redis_clock import redis_now_async
 from calls.watched_call import (
     CallFacts,
     CaptionNow,
@@ -140,6 +141,8 @@ class WatchSource:
         self._waves: dict[str, WaveCopy] = {}
         self._listeners: list[str] = []
         self._at = 0.0
+        # By how much our clock is ahead of Redis's, by which recorders tell.
+        self._ahead = 0.0
         self._reason = ""
 
     async def close(self) -> None:
@@ -150,7 +153,7 @@ class WatchSource:
     async def look(self, *, at: float) -> bool:
         """Bring what is known up to date; False if there is no such call."""
         reasons = []
-        self._at = at
+        self._at = at - self._ahead
         if any(viewer.may_read for viewer in self.viewers):
             self._captions.begin()
         try:
@@ -180,8 +183,10 @@ class WatchSource:
         )
 
     async def _ask_redis(self, at: float) -> bool:
+        self._at = now = await redis_now_async(self._redis)
+        self._ahead = at - now
         if at - self._said >= SAY_EVERY:
-            await watched_say(self._redis, self.call_id, now=at)
+            await watched_say(self._redis, self.call_id)
             self._said = at
         self._listeners = [
             one["user"]
@@ -189,7 +194,7 @@ class WatchSource:
         ]
         # redis-py types the answers of its two clients as one.
         told: list[bytes] = await self._redis.hvals(details_key(self.call_id))  # type: ignore[misc]
-        detail = newest_detail(told, now=at)
+        detail = newest_detail(told, now=now)
         if detail is None:
             return False
         await self._read_waves(detail["tracks"])

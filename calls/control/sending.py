@@ -9,7 +9,7 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
 from calls import pacing
@@ -121,9 +121,15 @@ def _wait(command_id: UUID, seconds: float) -> float | None:
 
 def _claim(command_id: UUID) -> StreamCommand | None:
     now = timezone.now()
+    # What has never waited is due, whatever the clock said of the machine it was asked
+    # on: if that is a moment ahead, nobody would send it before the next sweep.
+    is_due = Q(due_at__lte=now) | Q(attempts=0, not_before=None)
     due = StreamCommand.objects.filter(
-        pk=command_id, state=CommandState.QUEUED, due_at__lte=now
-    ).filter(due_at__gt=now - timedelta(seconds=settings.COMMAND_TIMEOUT))
+        is_due,
+        pk=command_id,
+        state=CommandState.QUEUED,
+        due_at__gt=now - timedelta(seconds=settings.COMMAND_TIMEOUT),
+    )
     if not due.update(state=CommandState.SENT, sent_at=now, attempts=F("attempts") + 1):
         return None
     return StreamCommand.objects.select_related("call__profile").get(pk=command_id)

@@ -14,6 +14,7 @@ from calls import formats
 from calls.backlog import storage_backlog
 from calls.database import DATABASE_AWAY
 from calls.health.asking import Part
+from calls.health.clocks import check_clock
 from calls.health.faults import database_fault, migrations_waiting, redis_fault
 from calls.health.findings import Finding, Level
 from calls.health.trust import check_audit, check_doors
@@ -216,7 +217,7 @@ def check_workers() -> Finding:
         notes, nodes = process_notes(), {one["node"] for one in live_processes()}
     except (redis.RedisError, OSError):
         return Finding("workers", Level.WARNING, _(NO_REDIS))
-    ages = queue_ages(notes, time.time())
+    ages = queue_ages(notes)
     wanted = [
         settings.CELERY_TASK_DEFAULT_QUEUE,
         *sorted(f"recordings.{node}" for node in nodes),
@@ -235,14 +236,13 @@ def check_workers() -> Finding:
     return Finding("workers", Level.OK, says, "", figures)
 
 
-def queue_ages(notes: Sequence[ProcessNote], now: float) -> dict[str, float]:
+def queue_ages(notes: Sequence[ProcessNote]) -> dict[str, float]:
     """Return for each queue the seconds since one of its live workers was heard of."""
     ages: dict[str, float] = {}
     for note in notes:
-        if note["kind"] == "worker" and is_fresh(note, now):
+        if note["kind"] == "worker" and is_fresh(note):
             for queue in note.get("queues", ()):
-                age = max(now - note["at"], 0.0)
-                ages[queue] = min(ages.get(queue, age), age)
+                ages[queue] = min(ages.get(queue, note["age"]), note["age"])
     return ages
 
 
@@ -252,12 +252,11 @@ def check_beat() -> Finding:
         notes = process_notes()
     except (redis.RedisError, OSError):
         return Finding("beat", Level.WARNING, _(NO_REDIS))
-    beats = [note["at"] for note in notes if note["kind"] == "beat"]
-    now = time.time()
-    alive = [note for note in notes if note["kind"] == "beat" and is_fresh(note, now)]
+    beats = [note for note in notes if note["kind"] == "beat"]
+    alive = [note for note in beats if is_fresh(note)]
     if not beats:
         return _no_beat(_("Beat has not been heard of in an hour."))
-    age = max(now - max(beats), 0.0)
+    age = min(note["age"] for note in beats)
     if not alive:
         return _no_beat(
             _("Beat has not been heard of for %(age)s.") % {"age": formats.brief(age)}
@@ -316,6 +315,7 @@ def parts() -> tuple[Part, ...]:
             _silent("migrations", "The database cannot be asked for them."),
         ),
         Part("redis", check_redis, _redis("Redis does not answer.")),
+        Part("clock", check_clock, _silent("clock", NO_REDIS)),
         Part("disk", check_disk, _silent("disk", "The disk does not answer.")),
         Part(
             "journals",

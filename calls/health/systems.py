@@ -33,6 +33,7 @@ TITLES: dict[str, str | Promise] = {
     "database": gettext_lazy("Database"),
     "migrations": gettext_lazy("Migrations"),
     "redis": gettext_lazy("Redis"),
+    "clock": gettext_lazy("Clock"),
     "disk": gettext_lazy("Disk"),
     "journals": gettext_lazy("Journals"),
     "ingest": gettext_lazy("Ingest"),
@@ -125,7 +126,7 @@ def systems() -> Systems:
         **_verdict(found),
         lines=[_line(one) for one in found],
         processes=_process_rows(*told[:2], now) if told else None,
-        queues=_queue_rows(told[1], told[2], now) if told else None,
+        queues=_queue_rows(told[1], told[2]) if told else None,
         disks=_disk_rows(told[0], now) if told else None,
         software=SOFTWARE,
         node=settings.NODE,
@@ -207,7 +208,7 @@ def _ingest_row(process: LiveProcess, now: float) -> ProcessRow:
         pid=process["pid"],
         software="",
         up=_since(process.get("started_at"), now),
-        heard=_since(process["at"], now),
+        heard=formats.brief(process["age"]),
         load=told,
         state=state,
         tone=tone,
@@ -215,7 +216,7 @@ def _ingest_row(process: LiveProcess, now: float) -> ProcessRow:
 
 
 def _note_row(note: ProcessNote, now: float) -> ProcessRow:
-    is_alive = is_fresh(note, now)
+    is_alive = is_fresh(note)
     load = ""
     if note["kind"] == "worker":
         load = _("%(busy)d of %(slots)d tasks, reads %(queues)s") % {
@@ -232,7 +233,7 @@ def _note_row(note: ProcessNote, now: float) -> ProcessRow:
         pid=note["pid"],
         software=note["software"],
         up=_since(note["started_at"], now) if is_alive else formats.NOTHING,
-        heard=_since(note["at"], now),
+        heard=formats.brief(note["age"]),
         load=load,
         state=_("runs") if is_alive else _("is gone"),
         tone="good" if is_alive else "bad",
@@ -244,9 +245,9 @@ def _since(at: float | None, now: float) -> str:
 
 
 def _queue_rows(
-    notes: Sequence[ProcessNote], depths: Mapping[str, int], now: float
+    notes: Sequence[ProcessNote], depths: Mapping[str, int]
 ) -> list[QueueRow]:
-    ages = queue_ages(notes, now)
+    ages = queue_ages(notes)
     return [
         QueueRow(
             name=name,

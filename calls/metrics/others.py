@@ -1,6 +1,5 @@
 """Figures of web, workers and beat, of queues, and of what was settled."""
 
-import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import cast
@@ -24,8 +23,7 @@ Notes = Sequence[ProcessNote]
 
 def process_metrics(notes: Notes, queues: Mapping[str, int]) -> Iterator[Metric]:
     """Yield what web, worker and beat processes say, and how long queues are."""
-    now = time.time()
-    alive = [note for note in notes if is_fresh(note, now)]
+    alive = [note for note in notes if is_fresh(note)]
     kinds = Counter((note["kind"], note["node"]) for note in alive)
     yield gauge(
         "processes",
@@ -43,9 +41,9 @@ def process_metrics(notes: Notes, queues: Mapping[str, int]) -> Iterator[Metric]
         "queue_heartbeat_seconds",
         "Since a worker that reads the queue was heard of; none: there is none.",
         ["queue"],
-        [((queue,), age) for queue, age in sorted(queue_ages(notes, now).items())],
+        [((queue,), age) for queue, age in sorted(queue_ages(notes).items())],
     )
-    beats = [max(now - note["at"], 0.0) for note in notes if note["kind"] == "beat"]
+    beats = [note["age"] for note in notes if note["kind"] == "beat"]
     yield gauge(
         "beat_heartbeat_seconds",
         "Since beat was heard of.",

@@ -3,7 +3,6 @@
 import io
 import secrets
 import shutil
-import time
 from typing import Any
 
 import redis
@@ -14,7 +13,7 @@ from kombu.exceptions import OperationalError
 from calls import formats
 from calls.checks.places import write_fault
 from calls.health import database_fault, redis_fault
-from calls.heartbeat import swept_at
+from calls.heartbeat import swept_ago
 from calls.live import LiveProcess, live_processes
 from calls.preflight.outcome import Outcome, green, red, unknown, warning
 from calls.storage import (
@@ -104,16 +103,15 @@ def _queues() -> set[str]:
 def check_beat() -> Outcome:
     """Check that the sweeps, which beat sets off, have run lately."""
     try:
-        at = swept_at()
+        ago = swept_ago()
     except (redis.RedisError, OSError):
         return unknown(NO_REDIS)
     advice = "Start exactly one `celery -A acsstream beat`, and a worker."
-    if at is None:
+    if ago is None:
         return red("No sweep has run in a week: beat does not run.", advice)
-    ago = time.time() - at
     if ago > BEAT_SECONDS:
         return red(f"No sweep has run for {formats.brief(ago)}.", advice)
-    return green(f"Beat runs: the last sweep was {formats.brief(max(ago, 0))} ago.")
+    return green(f"Beat runs: the last sweep was {formats.brief(ago)} ago.")
 
 
 def check_journals() -> Outcome:

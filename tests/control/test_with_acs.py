@@ -146,6 +146,16 @@ def test_hanging_up_a_call_acs_has_forgotten_ends_it_here(line: Line) -> None:
     assert call.end_reason == "ACS says there is no such call any more."
 
 
+def test_sends_at_once_what_a_machine_asked_whose_clock_is_ahead(line: Line) -> None:
+    answer = line.ring().commands.get()
+    ahead = timezone.now() + timedelta(seconds=60)
+    StreamCommand.objects.update(asked_at=ahead, due_at=ahead)
+
+    answer = send(answer)
+
+    assert (answer.state, answer.attempts) == (CommandState.SENT, 1)
+
+
 def test_waits_as_long_as_acs_asks_and_tries_again(line: Line) -> None:
     call = line.ring()
     answer = call.commands.get()

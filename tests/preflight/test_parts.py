@@ -14,8 +14,8 @@ import pytest
 from django.core.files.storage import FileSystemStorage, Storage, storages
 from pytest_django import Settings
 
-from calls.heartbeat import sweep_note
-from calls.live import LiveProcess
+from calls.heartbeat import KEY as SWEPT_KEY
+from calls.live import LiveProcess, redis_sync
 from calls.preflight import Outcome, Status, parts
 from calls.tasks import sweep_commands
 from tests.console.snapshots import publish, snapshot
@@ -66,7 +66,8 @@ def test_a_sweep_proves_beat() -> None:
 
 @pytest.mark.usefixtures("with_redis")
 def test_sweeps_that_have_ceased_are_red() -> None:
-    sweep_note(time.time() - 3 * 60)
+    with redis_sync() as client:
+        client.set(SWEPT_KEY, time.time() - 3 * 60)
 
     found = parts.check_beat()
 

@@ -343,6 +343,28 @@ async def test_the_recorder_learns_who_is_looked_at_with_its_snapshot(
     await live.redis.aclose()
 
 
+@pytest.mark.parametrize("ahead", [-60, 60])
+async def test_a_page_is_live_whatever_the_recorder_s_clock_says(
+    call: Call, recorder: Recorder, monkeypatch: pytest.MonkeyPatch, ahead: int
+) -> None:
+    true, true_ns, live = time.time, time.time_ns, LivePublisher()
+    async with looking(call.pk) as seen:
+        await seen.look()
+        with monkeypatch.context() as patch:
+            patch.setattr(time, "time", lambda: true() + ahead)
+            patch.setattr(time, "time_ns", lambda: true_ns() + ahead * 10**9)
+            assert await live.publish(snapshot()) == [str(call.pk)]
+            recorder.hear(ADA, 0, 100)
+            await recorder.tell()
+        found = await seen.until(lambda one: one["people"])
+
+    await live.redis.aclose()
+    assert found["reason"] == ""
+    assert found["call"]["quiet"] < 30
+    assert 0 <= found["at"] - found["measured_at"] < 30
+    assert found["clock"] == pytest.approx(2.0, abs=0.05)
+
+
 async def test_a_recorder_learns_what_its_neighbours_write(
     with_redis: str, settings: Any
 ) -> None:

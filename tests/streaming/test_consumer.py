@@ -97,7 +97,7 @@ def live_calls(url: str) -> list[LiveCall]:
     """Return the calls that ingest has written into Redis for the live view."""
     with Redis.from_url(url) as client:
         names = client.zrange(LIVE_KEY, 0, -1)
-        found = parsed(client.mget(keys_of(names)) if names else [])
+        found = parsed(client.mget(keys_of(names)), [0] * len(names)) if names else []
     return [call for process in found for call in process["calls"]]
 
 
