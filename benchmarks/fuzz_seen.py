@@ -117,13 +117,15 @@ class Seen:
     def as_json(self) -> dict[str, Any]:
         """Return it for the report."""
         rss = [one.rss for one in self.samples] or [0]
+        tenths = [rss[(len(rss) - 1) * tenth // 10] for tenth in range(11)]
         return {
             "asked": self.asked,
             "taken": self.taken,
             "seconds": round(self.seconds, 1),
             "per_second": round(self.taken / max(self.seconds, 0.001)),
             "answers": dict(sorted(self.answers.items())),
-            "rss_mb": [round(each / 1e6, 1) for each in (rss[0], max(rss), rss[-1])],
+            "rss_mb_at_each_tenth": [round(each / 1e6, 1) for each in tenths],
+            "rss_mb_at_most": round(max(rss) / 1e6, 1),
             "bytes_each": round(self.bytes_each, 2),
             "descriptors": list(self.descriptors),
             "faults": self.faults,
