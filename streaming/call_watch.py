@@ -18,7 +18,7 @@ from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from calls.database import DATABASE_AWAY
 from calls.models import Call
 from calls.transcripts.noting import read_note
-from streaming.tasks import tasks_end, watched
+from streaming.tasks import tasks_end, to_the_end, watched
 from streaming.viewing import Recheck, may_go_on, may_still
 from streaming.watch_source import Viewer, WatchSource
 
@@ -136,6 +136,7 @@ class CallConsumer(AsyncJsonWebsocketConsumer):
         """Let go of the call."""
         await self.let_go()
 
+    @to_the_end
     async def let_go(self) -> None:
         """Leave the watch, once."""
         sender, self.sender = self.sender, None

@@ -12,7 +12,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from calls.board import Picture
 from calls.board_view import View, ViewError, view_read
 from streaming.board_feed import Viewer, feed
-from streaming.tasks import tasks_end, watched
+from streaming.tasks import tasks_end, to_the_end, watched
 from streaming.viewing import Recheck, may_go_on, may_still
 
 # A hand on the scroll bar moves many times a second; the last place is what counts.
@@ -55,6 +55,7 @@ class DashboardConsumer(AsyncWebsocketConsumer):
         """Let go of the feed."""
         await self.let_go()
 
+    @to_the_end
     async def let_go(self) -> None:
         """Leave the feed, once."""
         sender, self.sender = self.sender, None

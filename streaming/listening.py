@@ -35,7 +35,7 @@ from calls.live import redis_async
 from streaming.listen_feed import CallFeed, feed_join, feed_leave
 from streaming.listen_line import Line, Told
 from streaming.listen_rights import CallNow, Rights, call_now, names_of
-from streaming.tasks import tasks_end, watched
+from streaming.tasks import tasks_end, to_the_end, watched
 from streaming.viewing import Recheck
 
 log = logging.getLogger(__name__)
@@ -141,6 +141,7 @@ class ListenConsumer(AsyncWebsocketConsumer):
         """Let go of everything."""
         await self.let_go()
 
+    @to_the_end
     async def let_go(self) -> None:
         """Leave the call, once: others see it, and the audit log has it."""
         line, self.line = self.line, None

@@ -31,7 +31,7 @@ from streaming.talk_press import FRAMES_PER_SECOND, FrameError, Press
 from streaming.talk_rights import MAY_INTERRUPT, TalkNow, TalkRights, outcome_of
 from streaming.talk_speech import Speech
 from streaming.talk_wire import Ping, Pressed, Released, refusal, said_decoder
-from streaming.tasks import tasks_end, watched
+from streaming.tasks import tasks_end, to_the_end, watched
 from streaming.viewing import Recheck
 
 log = logging.getLogger(__name__)
@@ -116,6 +116,7 @@ class TalkConsumer(AsyncWebsocketConsumer):
         """Let go of everything."""
         await self.let_go()
 
+    @to_the_end
     async def let_go(self) -> None:
         """Be silent, give the word back and end, once."""
         speech, self.speech = self.speech, None

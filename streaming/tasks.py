@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import wraps
+from typing import Any, Final, ParamSpec
 
 log = logging.getLogger(__name__)
 
@@ -11,6 +12,30 @@ log = logging.getLogger(__name__)
 AGAIN_SECONDS: Final = 1.0
 # Something on our side went wrong: dial again. Private, as Daphne sends no other.
 OUR_FAULT: Final = 4011
+
+
+P = ParamSpec("P")
+# What goes on to its end, until it is there: asyncio itself holds tasks weakly.
+_ending: set[asyncio.Task[None]] = set()
+
+
+def to_the_end(
+    work: Callable[P, Coroutine[Any, Any, None]],
+) -> Callable[P, Coroutine[Any, Any, None]]:
+    """Make `work` go on although whoever awaits it is cancelled.
+
+    A server gives up a socket that takes long to let go; what it held must be let go
+    of all the same.
+    """
+
+    @wraps(work)
+    async def ending(*args: P.args, **kwargs: P.kwargs) -> None:
+        task = asyncio.create_task(work(*args, **kwargs))
+        _ending.add(task)
+        task.add_done_callback(_ending.discard)
+        await asyncio.shield(task)
+
+    return ending
 
 
 async def tasks_end(*tasks: asyncio.Task[Any] | None) -> None:

@@ -75,7 +75,7 @@ async def watching(client: Client) -> AsyncIterator[WebsocketCommunicator]:
     try:
         yield viewer
     finally:
-        await viewer.disconnect()
+        await viewer.disconnect(timeout=PATIENCE)
 
 
 async def picture(viewer: WebsocketCommunicator) -> dict[str, Any]:
@@ -211,7 +211,7 @@ def test_counts_nothing_where_nobody_can_be_asked(settings: Any) -> None:
 
 async def refused(viewer: WebsocketCommunicator) -> bool:
     accepted, _ = await viewer.connect(timeout=PATIENCE)
-    await viewer.disconnect()
+    await viewer.disconnect(timeout=PATIENCE)
     return not accepted
 
 
@@ -380,7 +380,7 @@ async def test_closes_once_a_viewer_may_no_longer(
     await picture(viewer)
     await sync_to_async(User.objects.update)(is_active=False)
     assert await closing_code(viewer) == 4403
-    await viewer.disconnect()
+    await viewer.disconnect(timeout=PATIENCE)
 
 
 async def test_closes_after_a_logout(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -391,7 +391,7 @@ async def test_closes_after_a_logout(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (await viewer.connect(timeout=PATIENCE))[0]
     await sync_to_async(client.logout)()
     assert await closing_code(viewer) == 4403
-    await viewer.disconnect()
+    await viewer.disconnect(timeout=PATIENCE)
 
 
 async def test_gives_a_slow_viewer_the_newest_picture() -> None:

@@ -97,8 +97,9 @@ async def test_who_leaves_right_after_coming_has_left_at_once(path: str) -> None
 
 
 @pytest.mark.parametrize("path", PATHS)
-async def test_a_task_that_is_cancelled_again_leaves_no_connection_to_redis(
-    path: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("is_given_up", [False, True])
+async def test_a_socket_that_is_cut_short_leaves_no_connection_to_redis(
+    path: str, redis_url: str, monkeypatch: pytest.MonkeyPatch, is_given_up: bool
 ) -> None:
     # As on a machine so loaded that tidying up takes longer than the first wait for it.
     monkeypatch.setattr(tasks, "AGAIN_SECONDS", 0)
@@ -112,6 +113,11 @@ async def test_a_task_that_is_cancelled_again_leaves_no_connection_to_redis(
         await eventually(lambda: connections(client) - before)
 
         await one.send_input({"type": "websocket.disconnect", "code": 1001})
+        if is_given_up:
+            # As a server does that has waited for long enough.
+            for _ in range(3):
+                await asyncio.sleep(0)
+                one.future.cancel()
         await asyncio.wait({one.future}, timeout=PATIENCE)
 
         await eventually(lambda: not connections(client) - before)

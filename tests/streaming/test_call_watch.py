@@ -162,7 +162,7 @@ async def looking(call_id: UUID, group: str = "operator") -> AsyncIterator[Page]
     try:
         yield Page(viewer)
     finally:
-        await viewer.disconnect()
+        await viewer.disconnect(timeout=PATIENCE)
 
 
 def wave_of(track: HeardTrack) -> bytearray:
@@ -474,7 +474,7 @@ async def test_knows_no_call_that_is_not_there() -> None:
     viewer = page(uuid4(), await browser_of("operator"))
     assert (await viewer.connect(timeout=PATIENCE))[0]
     assert await closing_code(viewer) == call_watch.UNKNOWN_CALL
-    await viewer.disconnect()
+    await viewer.disconnect(timeout=PATIENCE)
 
 
 async def test_refuses_who_may_see_no_calls(call: Call) -> None:
@@ -482,7 +482,7 @@ async def test_refuses_who_may_see_no_calls(call: Call) -> None:
     for client in (stranger, None):
         viewer = page(call.pk, client)
         accepted, _ = await viewer.connect(timeout=PATIENCE)
-        await viewer.disconnect()
+        await viewer.disconnect(timeout=PATIENCE)
         assert not accepted
 
 
@@ -494,7 +494,7 @@ async def test_closes_once_a_viewer_may_no_longer(
     assert (await viewer.connect(timeout=PATIENCE))[0]
     await sync_to_async(User.objects.update)(is_active=False)
     assert await closing_code(viewer) == call_watch.FORBIDDEN
-    await viewer.disconnect()
+    await viewer.disconnect(timeout=PATIENCE)
 
 
 async def test_ignores_what_a_browser_sends(call: Call) -> None:

@@ -6,7 +6,7 @@ from contextlib import suppress
 import pytest
 
 from streaming import tasks
-from streaming.tasks import OUR_FAULT, tasks_end, watched
+from streaming.tasks import OUR_FAULT, tasks_end, to_the_end, watched
 from tests.streaming.house import PATIENCE
 
 
@@ -45,6 +45,26 @@ async def test_a_task_that_ends_others_goes_on_itself() -> None:
         await tasks_end(other, asyncio.current_task())
 
     assert other.cancelled()
+
+
+async def test_what_goes_to_its_end_does_so_though_nobody_waits_for_it() -> None:
+    begun, may_end, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    @to_the_end
+    async def let_go() -> None:
+        begun.set()
+        await may_end.wait()
+        ended.set()
+
+    asking = asyncio.create_task(let_go())
+    async with asyncio.timeout(PATIENCE):
+        await begun.wait()
+        asking.cancel()
+        await asyncio.wait({asking})
+        may_end.set()
+        await ended.wait()
+
+    assert asking.cancelled()
 
 
 async def test_a_watch_that_fails_closes_its_socket() -> None:

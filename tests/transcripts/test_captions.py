@@ -134,7 +134,7 @@ async def test_who_may_not_read_is_told_the_rest(call: Call) -> None:  # noqa: F
         await tell(call, caption("a secret"))
         await lines(seen, 1)
         messages = [await viewer.receive_json_from(timeout=PATIENCE) for _ in range(6)]
-    await viewer.disconnect()
+    await viewer.disconnect(timeout=PATIENCE)
 
     assert {message["call"]["state"] for message in messages} == {"connected"}
     assert not any("captions" in message for message in messages)
@@ -159,7 +159,7 @@ async def test_a_database_that_is_away_for_a_moment_lets_nobody_read(
     messages = []
     while len(asked) < 8:
         messages.append(await viewer.receive_json_from(timeout=PATIENCE))
-    await viewer.disconnect()
+    await viewer.disconnect(timeout=PATIENCE)
 
     assert call_watch.READ_PERMISSION in asked
     assert not any("captions" in message for message in messages)
