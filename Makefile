@@ -7,11 +7,10 @@ STAMPS := .venv/stamps
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 # Extra arguments: `make demo ARGS="--once --calls 3"`, `make test ARGS="-k journal"`.
 ARGS ?=
-# Test processes. The tests of a file stay together: they share what they started.
-TOGETHER := --dist loadfile --no-loadscope-reorder
-WORKERS ?= --numprocesses logical --maxprocesses 4 $(TOGETHER)
-# Whole installations and browsers are waited for more than they work: one process more.
-SUITE_WORKERS ?= --numprocesses $$($(PYTHON) -c 'import os; print(min(os.cpu_count() + 1, 5))') $(TOGETHER)
+# Test processes: as many as cores, four at most. Many tests run whole installations with a
+# browser that plays or speaks in real time, and get in their own way. The tests of a file
+# stay together: they share what they started.
+WORKERS ?= --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -38,7 +37,7 @@ test-postgres: $(STAMPS)/dev $(STAMPS)/npm-dev ## The database tests again, on a
 	$(BIN)/python -m tests.postgres $(BIN)/pytest --reuse-db $(WORKERS) -m database $(ARGS)
 
 test-suite: $(STAMPS)/dev $(STAMPS)/npm-dev ## All other tests, browsers included
-	$(BIN)/pytest $(SUITE_WORKERS) --ignore tests/protocol --ignore tests/audio $(ARGS)
+	$(BIN)/pytest $(WORKERS) --ignore tests/protocol --ignore tests/audio $(ARGS)
 
 faults: $(STAMPS)/dev ## Kill, stop, fill and cut what can be, and see what it cost: part of make test
 	$(BIN)/pytest $(WORKERS) tests/faults tests/journal/test_death.py tests/streaming/test_death.py $(ARGS)

@@ -39,11 +39,12 @@ from django.contrib.auth.models import Group, User
 ada = User.objects.create_user("ada", password="secret", is_staff=True)
 ada.groups.add(Group.objects.get(name="operator"))
 """
+# Who may not even see the call is sent away from its page.
 TAKE = """
 import django
 django.setup()
-from django.contrib.auth.models import User
-User.objects.get(username="ada").groups.clear()
+from django.contrib.auth.models import Group, User
+User.objects.get(username="ada").groups.set(Group.objects.filter(name="viewer"))
 """
 
 
