@@ -18,10 +18,10 @@ from tests.listen.tones import BOB_HZ
 pytestmark = pytest.mark.browser
 
 SOON = 60_000
-# On a quiet machine 150 to 300 ms, and 500 is what is promised (`make listen`). Nine
-# neighbours on two cores are no quiet machine.
 # So often a browser may stutter before it is a fault.
 TRIES = 5
+# On a quiet machine 150 to 300 ms, and 500 is what is promised (`make listen`). Nine
+# neighbours on two cores are no quiet machine.
 LOOSE_MS = 1_500
 BAR_MS = 500
 HELD_TO_THE_BAR = bool(os.environ.get("ACSSTREAM_TEST_LISTEN"))
