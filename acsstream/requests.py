@@ -11,7 +11,7 @@ from uuid import uuid4
 import structlog
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.utils.decorators import sync_and_async_middleware
+from django.utils.decorators import sync_and_async_middleware, sync_only_middleware
 
 from calls.tracing import span
 from calls.web_totals import route_of, web_totals
@@ -79,3 +79,13 @@ def _counted(
         time.monotonic() - began,
     )
     return response
+
+
+@sync_only_middleware
+def one_thread_middleware(get_response: Answer) -> Answer:
+    """Do nothing, in a thread: all middleware outside of this does its work there, too.
+
+    Django's own could run in the event loop, and each would then go to a thread and
+    back twice for every request.
+    """
+    return get_response

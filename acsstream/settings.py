@@ -136,6 +136,8 @@ MIDDLEWARE = [
     "calls.sign_in.sessions.SessionMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    # Innermost: what is above runs in one thread, without a way back to the event loop.
+    "acsstream.requests.one_thread_middleware",
 ]
 ROOT_URLCONF = "acsstream.urls"
 ASGI_APPLICATION = "acsstream.asgi.application"
