@@ -1,5 +1,7 @@
 """Live captions reach the pages of a call, and only those of who may read them."""
 
+# ruff: noqa: F811 tests name the fixtures they ask for, which are imported here
+
 import uuid
 from typing import Any
 
@@ -46,7 +48,7 @@ def caption(text: str, raw_id: str = ADA, *, final: bool = True, **of: Any) -> C
     )
 
 
-async def tell(call: Call, *told: Caption) -> None:  # noqa: F811 a fixture's value
+async def tell(call: Call, *told: Caption) -> None:
     async with redis_async() as client:
         await captions_tell(client, call.pk, told)
 
@@ -65,7 +67,7 @@ def shown(found: list[dict[str, Any]]) -> list[tuple[str, str, bool]]:
 
 
 async def test_what_is_said_comes_under_the_speaker_s_name_and_on_the_call_s_clock(
-    call: Call,  # noqa: F811
+    call: Call,
 ) -> None:
     await sync_to_async(ParticipantFactory.create)(
         call=call, raw_id=ADA, display_name="Ada Okafor"
@@ -88,7 +90,7 @@ async def test_what_is_said_comes_under_the_speaker_s_name_and_on_the_call_s_clo
 
 
 async def test_without_audio_captions_go_on_where_the_stored_pieces_end(
-    call: Call,  # noqa: F811
+    call: Call,
 ) -> None:
     await sync_to_async(SegmentFactory.create)(call=call, start_us=NOON)
     async with looking(call.pk) as seen:
@@ -101,7 +103,7 @@ async def test_without_audio_captions_go_on_where_the_stored_pieces_end(
 
 
 async def test_a_page_that_is_opened_later_gets_the_newest_and_none_twice(
-    call: Call,  # noqa: F811
+    call: Call,
 ) -> None:
     early = [caption(f"number {number}") for number in range(60)]
     await tell(call, *early)
@@ -127,7 +129,7 @@ def strange() -> Any:
     return logged_in(user)
 
 
-async def test_who_may_not_read_is_told_the_rest(call: Call) -> None:  # noqa: F811
+async def test_who_may_not_read_is_told_the_rest(call: Call) -> None:
     viewer = page(call.pk, await sync_to_async(strange)())
     await viewer.connect(timeout=PATIENCE)
     async with looking(call.pk) as seen:
@@ -141,7 +143,7 @@ async def test_who_may_not_read_is_told_the_rest(call: Call) -> None:  # noqa: F
 
 
 async def test_a_database_that_is_away_for_a_moment_lets_nobody_read(
-    call: Call,  # noqa: F811
+    call: Call,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     asked: list[str] = []
@@ -165,7 +167,7 @@ async def test_a_database_that_is_away_for_a_moment_lets_nobody_read(
     assert not any("captions" in message for message in messages)
 
 
-async def test_reading_captions_is_on_the_audit_log_once(call: Call) -> None:  # noqa: F811
+async def test_reading_captions_is_on_the_audit_log_once(call: Call) -> None:
     async with looking(call.pk) as seen:
         await tell(call, caption("one"))
         await lines(seen, 1)
@@ -178,7 +180,7 @@ async def test_reading_captions_is_on_the_audit_log_once(call: Call) -> None:  #
 
 
 async def test_guesses_end_with_what_was_said_and_redis_news_is_bounded(
-    call: Call,  # noqa: F811
+    call: Call,
 ) -> None:
     async with redis_async() as client:
         feed = captions.CaptionFeed(client, call.pk, lambda: None)
