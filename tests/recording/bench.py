@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 import soundfile
 from django.conf import settings
 
+from calls.finishing import call_finish
 from calls.journal import JournalHeader, Kind
 from calls.journal_format import decode_header, encode_record
 from calls.models import Call, Recording
@@ -19,7 +20,15 @@ from calls.storage import recording_open
 from streaming.call_audio import CallAudio
 from streaming.ingest import MediaSession, Opening
 from streaming.journal import JournalWriter
-from tests.streaming.wire import RATE, SAMPLES, START, metadata, microseconds, voice
+from tests.streaming.wire import (
+    RATE,
+    SAMPLES,
+    START,
+    audio,
+    metadata,
+    microseconds,
+    voice,
+)
 
 OPENED = START + timedelta(milliseconds=50)
 
@@ -122,3 +131,13 @@ def the_track(call_id: UUID, raw_id: str) -> Recording:
 def stored_files() -> set[str]:
     root = Path(settings.RECORDINGS_DIR)
     return {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
+
+
+def recorded_from_half(call: Call) -> Path:
+    """Return a journal of which half is in a recording already, as of a lost node."""
+    path = journal(call.id, [audio(n) for n in range(10)])
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    call_finish(call.id)
+    path.write_bytes(whole)
+    return path

@@ -15,7 +15,13 @@ from calls.finishing import call_finish, calls_half_tidied
 from calls.journal import Kind
 from calls.models import Alarm, Call, Connection
 from tests.factories import ConnectionFactory
-from tests.recording.bench import OPENED, append, call_ended, journal
+from tests.recording.bench import (
+    OPENED,
+    append,
+    call_ended,
+    journal,
+    recorded_from_half,
+)
 from tests.streaming.wire import audio, voice
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -55,12 +61,9 @@ def test_finds_a_journal_that_is_in_a_recording_already(folders: Path) -> None:
 
 def test_keeps_a_journal_that_has_more_than_the_recording(folders: Path) -> None:
     call = call_ended()
-    path = journal(call.id, [audio(n) for n in range(10)])
-    whole = path.read_bytes()
     # What was copied of it before its node was lost; the new one has the same name.
-    path.write_bytes(whole[: len(whole) // 2])
-    call_finish(call.id)
-    path.write_bytes(whole)
+    path = recorded_from_half(call)
+    whole = path.read_bytes()
 
     assert calls_half_tidied(path.parent) == set()
     call_finish(call.id)

@@ -30,6 +30,7 @@ from tests.recording.bench import (
     OPENED,
     call_ended,
     journal,
+    recorded_from_half,
     stored_files,
     the_track,
     writer,
@@ -638,11 +639,7 @@ def test_finds_a_journal_whose_audio_is_in_a_recording() -> None:
 
 def test_finds_a_journal_that_has_more_than_its_recording() -> None:
     call = call_ended()
-    path = journal(call.id, [audio(n) for n in range(10)])
-    whole = path.read_bytes()
-    path.write_bytes(whole[: len(whole) // 2])
-    call_finish(call.id)
-    path.write_bytes(whole)
+    recorded_from_half(call)
 
     assert codes() == ["journal-more"]
 
