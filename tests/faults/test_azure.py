@@ -13,6 +13,7 @@ import redis
 from azure.storage.blob import ContainerClient
 from celery import Celery
 
+from calls.live import LIVE_KEY
 from calls.processes import KEY
 from tests.azurite import Azurite
 from tests.faults.archive import assert_archive_is_clean, losses, unfinished
@@ -175,14 +176,19 @@ async def test_a_lost_node_costs_what_it_had_not_copied_yet(
         path.unlink()
     shutil.copy(migrated, house.database)
     house.env["ACSSTREAM_NODE"] = "another"
-    refused = house.manage("recover", "--from-storage", "test-node")
-    # Half a minute later nobody has heard of its worker, either.
     with redis.Redis.from_url(house.env["REDIS_URL"]) as client:
+        # Ten seconds later nobody has heard of its ingest.
+        client.delete(LIVE_KEY)
+        refused = house.manage("recover", "--from-storage", "test-node")
+        # Half a minute later nobody has heard of its worker, either.
         client.delete(KEY)
     done = house.manage("recover", "--from-storage", "test-node")
     assert done.returncode == 0, done.stdout + done.stderr
 
-    assert (refused.returncode, "lives" in refused.stderr) == (2, True)
+    assert (refused.returncode, "a worker of test-node lives" in refused.stderr) == (
+        2,
+        True,
+    )
     assert not list(container.list_blob_names(name_starts_with="rolling/"))
     fetch(container, house.folder / "recordings")
     for loss in losses(house, [line]):
