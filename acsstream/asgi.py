@@ -29,9 +29,9 @@ def web_application() -> Any:
     from channels.security.websocket import AllowedHostsOriginValidator
     from django.urls import re_path
 
-    from calls.entrance import Entrance
+    from calls.doors.entrance import Entrance
+    from calls.live.web_totals import web_pulse
     from calls.tracing import tracing_start
-    from calls.web_totals import web_pulse
     from streaming.media_routing import media, refuse
     from streaming.routing import browser_urlpatterns
 

@@ -21,8 +21,8 @@ enforce()
 
 from django.conf import settings  # noqa: E402 after setup
 
+from calls.doors.sources import direct  # noqa: E402 after setup
 from calls.health.findings import report  # noqa: E402 after setup
-from calls.sources import direct  # noqa: E402 after setup
 from calls.tracing import tracing_start, tracing_stop  # noqa: E402 after setup
 from streaming.media_routing import media  # noqa: E402 after setup
 from streaming.readiness import ingest_findings  # noqa: E402 after setup

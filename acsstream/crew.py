@@ -42,7 +42,7 @@ class _Crew:
 
 
 def _noter(kind: Any) -> Any:
-    from calls.processes import Noter  # needs settings
+    from calls.live.processes import Noter  # needs settings
 
     return Noter(kind)
 
@@ -134,6 +134,6 @@ def _task_ends(task_id: str, **_: object) -> None:
 
 @task_failure.connect
 def _task_failed(sender: Any, **_: object) -> None:
-    from calls.tallies import tally  # needs settings
+    from calls.live.tallies import tally  # needs settings
 
     tally({f"failure|{sender.name}": 1})

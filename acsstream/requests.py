@@ -13,8 +13,8 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware, sync_only_middleware
 
+from calls.live.web_totals import route_of, web_totals
 from calls.tracing import span
-from calls.web_totals import route_of, web_totals
 
 Answer: TypeAlias = Callable[[HttpRequest], HttpResponseBase]
 AsyncAnswer: TypeAlias = Callable[[HttpRequest], Awaitable[HttpResponseBase]]

@@ -19,8 +19,8 @@ from daphne.server import Server
 from twisted.internet import defer
 
 from acsstream.headers import bare_headers
+from calls.live.web_totals import web_pulse
 from calls.tracing import tracing_stop
-from calls.web_totals import web_pulse
 from streaming.recorder import recorder_stop
 
 GOING_AWAY: Final = 1001

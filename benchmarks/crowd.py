@@ -23,8 +23,9 @@ django.setup()
 import msgspec  # noqa: E402 after setup
 from django.utils import timezone  # noqa: E402 after setup
 
+from calls.board.trend import POINTS, STEP, TREND_KEY, slot_of  # noqa: E402 after setup
 from calls.identity import participant_id, track_id  # noqa: E402 after setup
-from calls.live import LIVE_KEY, LiveCall, LiveProcess, LiveTrack, redis_sync  # noqa: E402 after setup
+from calls.live.ingest import LIVE_KEY, LiveCall, LiveProcess, LiveTrack, redis_sync  # noqa: E402 after setup
 from calls.load import LiveLoad  # noqa: E402 after setup
 from calls.models import (  # noqa: E402 after setup
     Alarm,
@@ -36,7 +37,6 @@ from calls.models import (  # noqa: E402 after setup
     StreamingProfile,
     Track,
 )
-from calls.trend import POINTS, STEP, TREND_KEY, slot_of  # noqa: E402 after setup
 
 # One ingest process holds a few hundred.
 CALLS_PER_PROCESS = 350

@@ -23,7 +23,7 @@ import django
 django.setup()
 
 from benchmarks.crowd import Crowd  # noqa: E402 after setup
-from calls.board_view import View  # noqa: E402 after setup
+from calls.board.view import View  # noqa: E402 after setup
 from streaming.board_feed import Source  # noqa: E402 after setup
 from streaming.dashboard import DashboardConsumer  # noqa: E402 after setup
 

@@ -43,8 +43,8 @@ from benchmarks.servers.house import (
     running,
 )
 from calls import identity
-from calls.journal import JournalHeader
-from calls.speaking import SPEAK, StopAudio, encode
+from calls.journals.reading import JournalHeader
+from calls.live.speaking import SPEAK, StopAudio, encode
 from streaming.call_audio import CallAudio
 from streaming.handlers.interface import Handler
 from streaming.handlers.running import Running as RunningHandler

@@ -35,7 +35,7 @@ from django.conf import settings  # noqa: E402 after setup
 
 from calls.audio.peaks import PeakBuilder  # noqa: E402 after setup
 from calls.finishing import call_finish  # noqa: E402 after setup
-from calls.journal import JournalHeader  # noqa: E402 after setup
+from calls.journals.reading import JournalHeader  # noqa: E402 after setup
 from calls.models import Call, Recording  # noqa: E402 after setup
 from streaming.journal import JournalWriter  # noqa: E402 after setup
 

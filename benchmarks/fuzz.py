@@ -36,7 +36,7 @@ CALLS = 2000
 EVENTGRID = "/webhooks/eventgrid?secret=benchmarks%20only"
 MAKE_CALLS = f"""
 import json
-from calls.capability import call_secret
+from calls.doors.capability import call_secret
 from calls.models import Call, CallState
 calls = Call.objects.bulk_create(
     Call(connection_id=f"fuzz {{n}}", state=CallState.CONNECTED) for n in range({CALLS})

@@ -23,7 +23,7 @@ from benchmarks.fuzz_makers import (
     written,
 )
 from benchmarks.fuzz_seen import Seen, Watched
-from calls.capability import call_secret
+from calls.doors.capability import call_secret
 
 BATCH = 50
 # A call grows as long as it lasts: it ends after so many frames.

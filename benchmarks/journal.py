@@ -25,7 +25,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from uuid import uuid4
 
-from calls.journal import JournalHeader, is_live, read
+from calls.journals.reading import JournalHeader, is_live, read
 from streaming.journal import Journal, JournalWriter
 
 PACKET = 0.02

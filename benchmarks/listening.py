@@ -18,13 +18,13 @@ from uuid import uuid4
 import redis
 
 from benchmarks.receiving import METADATA, packets
-from calls.journal import JournalHeader
+from calls.journals.reading import JournalHeader
 from demo.redis import redis_server
 from streaming.call_audio import CallAudio
 from streaming.ingest import MediaSession, Opening
 from streaming.journal import JournalWriter
-from streaming.listen_tap import Tap
-from streaming.listen_wire import call_channel, encode
+from streaming.listen.tap import Tap
+from streaming.listen.wire import call_channel, encode
 
 SPEAKERS = 4
 PACKETS = 24_000

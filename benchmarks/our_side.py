@@ -47,8 +47,8 @@ from benchmarks.servers.house import (
     inherited,
     running,
 )
-from calls.capability import call_secret
-from calls.speaking import SPEAK, PlayPrompt, encode
+from calls.doors.capability import call_secret
+from calls.live.speaking import SPEAK, PlayPrompt, encode
 
 # The secret in a media URL is the house's.
 os.environ |= ingest_environment(Path(tempfile.gettempdir()))

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
-from calls.journal import JournalHeader
+from calls.journals.reading import JournalHeader
 from streaming.call_audio import CallAudio
 from streaming.ingest import MediaSession, Opening
 from streaming.journal import JournalWriter

@@ -12,10 +12,8 @@ class CallsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register checks, listen to sign-ins, have groups made after migrations."""
-        from calls import (
-            audit_signals,
-            checks,  # noqa: F401 registers itself
-        )
+        from calls import checks  # noqa: F401 registers itself
+        from calls.audit import signals as audit_signals
         from calls.groups import groups_make, rights_note
         from calls.sign_in import checks as sign_in_checks  # noqa: F401 registers itself
 

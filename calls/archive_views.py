@@ -19,7 +19,7 @@ from calls.admin.archive.views import (
     view_address,
     views_for,
 )
-from calls.audit_log import note_request
+from calls.audit.log import note_request
 from calls.models import AuditAction, SavedView
 
 # Views of one user: who has more does not find them again either.

@@ -26,19 +26,25 @@ from calls.batches import (
     track_finalise,
 )
 from calls.drafts import ArchiveBatch, StopWindow, TrackDraft
-from calls.journal import Record
-from calls.journal_format import microseconds
+from calls.journals.format import microseconds
+from calls.journals.losses import losses_store
+from calls.journals.reading import Record
+from calls.journals.replay import (
+    CallReplay,
+    JournalCount,
+    PacketRef,
+    moment,
+    track_draft,
+)
+from calls.journals.tails import tails_mark
 from calls.leftovers import Leftovers
-from calls.losses import losses_store
 from calls.models import AudioChunk, Call, Connection, Recording
 from calls.models.call import ArchiveState
 from calls.recordings import TrackFile, folder_of, mix_store, track_store
-from calls.replay import CallReplay, JournalCount, PacketRef, moment, track_draft
-from calls.segments import segments_store
 from calls.services import batch_store, stop_windows
 from calls.storage import recording_delete
-from calls.tails import tails_mark
-from calls.tones import tones_store
+from calls.tones.keeping import tones_store
+from calls.transcripts.segments import segments_store
 from calls.utterances import utterances_recover
 from streaming.protocol import US
 

@@ -38,7 +38,7 @@ def nothing_left() -> Q:
     """Match calls whose last journals are missing: trying again is of no use.
 
     Each has its alarm, and `verify_archive` names it. If a journal is there again, the
-    sweep finds it (`calls.strays`).
+    sweep finds it (`calls.journals.strays`).
     """
     sockets = Connection.objects.filter(call_id=OuterRef("pk"))
     missing = sockets.filter(journal_state=Connection.JournalState.MISSING)

@@ -15,6 +15,7 @@ from django.db import IntegrityError, transaction
 from calls import lifecycle
 from calls.control import call_over, command_settle
 from calls.envelopes import Event, text_of
+from calls.live.pressing import key_tell
 from calls.models import (
     Call,
     CallEvent,
@@ -25,12 +26,11 @@ from calls.models import (
 )
 from calls.orders import ORDERS
 from calls.orders.tones import RECEIVED
-from calls.pressing import key_tell
 from calls.ringing import call_take
 from calls.roster import roster_replay
-from calls.tone_masking import event_masked, masks_tones
-from calls.tone_recognition import tones_recognise
-from calls.tones import tones_settle
+from calls.tones.keeping import tones_settle
+from calls.tones.masking import event_masked, masks_tones
+from calls.tones.recognition import tones_recognise
 from calls.words import Explanation, explain_event
 from calls.words.told import numbered
 

@@ -24,12 +24,12 @@ from calls.assembly import Assembly, NotYetError
 from calls.backlog import retry_at
 from calls.batches import storable
 from calls.database import DATABASE_AWAY
-from calls.journal import JournalError, JournalHeader, is_live, read
-from calls.kept_journals import stays
-from calls.locks import LOCK, alone, is_locked
+from calls.journals.kept import stays
+from calls.journals.locks import LOCK, alone, is_locked
+from calls.journals.reading import JournalError, JournalHeader, is_live, read
+from calls.journals.rolling import parts_remove
 from calls.models import Call, Connection, Recording
 from calls.models.call import ArchiveState
-from calls.rolling import parts_remove
 from calls.storage import StorageFaultError, storage_try
 
 __all__ = ["Finished", "NotYetError", "call_finish", "calls_half_tidied"]

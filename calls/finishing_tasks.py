@@ -7,9 +7,9 @@ from celery import Task, shared_task
 from django.utils import timezone
 
 from calls.finishing import NotYetError, call_finish
-from calls.locks import TakenError
-from calls.recovery import archive_sweep, node_sweep
-from calls.rolling import journals_roll
+from calls.journals.locks import TakenError
+from calls.journals.recovery import archive_sweep, node_sweep
+from calls.journals.rolling import journals_roll
 from calls.services import ASKED_SECONDS
 from calls.storage_faults import StorageFaultError
 

@@ -15,8 +15,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from calls.journal import Kind, Record
-from calls.replay import JournalCount
+from calls.journals.reading import Kind, Record
+from calls.journals.replay import JournalCount
 from calls.storage import recording_open, recording_save
 
 

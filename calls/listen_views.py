@@ -7,8 +7,8 @@ from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
-from calls.listeners import listeners
-from calls.talkers import talker
+from calls.live.listeners import listeners
+from calls.live.talkers import talker
 
 
 @require_safe

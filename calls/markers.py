@@ -18,9 +18,9 @@ from django.views.decorators.http import conditional_page, require_safe
 from calls import formats
 from calls.history.spoken import utterance_name
 from calls.history.views import found
-from calls.journal_format import microseconds
+from calls.journals.format import microseconds
 from calls.models import Alarm, Call, CommandKind, CommandState, StreamCommand
-from calls.tones import tone_markers
+from calls.tones.keeping import tone_markers
 
 # A page cannot show more; the timeline has them all.
 MOST = 500

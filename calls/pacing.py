@@ -11,7 +11,7 @@ import time
 import redis
 from django.conf import settings
 
-from calls.live import redis_sync
+from calls.live.ingest import redis_sync
 
 KEY = "acsstream:acs:turn"
 # So many seconds' worth may go at once after a pause: within any second there are no

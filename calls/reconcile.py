@@ -29,7 +29,7 @@ from calls.models import (
 )
 from calls.models.call import LIVE_STATES, CallQuerySet
 from calls.roster import roster_told
-from calls.tone_recognition import tones_recognise
+from calls.tones.recognition import tones_recognise
 
 __all__ = ["ENDED_UNHEARD", "MAX_QUESTIONS", "calls_reconcile"]
 

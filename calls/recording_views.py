@@ -19,8 +19,8 @@ from django.http import (
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
-from calls import audit_log
 from calls.audio.peaks import Peaks
+from calls.audit import log as audit_log
 from calls.downloads.encoding import WAV_MOST, wav_blocks, wav_size
 from calls.downloads.naming import attachment, recording_name
 from calls.downloads.stereo import decoded

@@ -26,8 +26,8 @@ from calls.audio.pcm import BYTES_PER_SAMPLE, Samples
 from calls.audio.peaks import PeakBuilder
 from calls.audio.track import TrackAudio
 from calls.drafts import TrackDraft
+from calls.journals.replay import PacketRef, moment
 from calls.models import Recording, RecordingState
-from calls.replay import PacketRef, moment
 from calls.storage import recording_delete, recording_open, recording_save
 from streaming.protocol import US
 

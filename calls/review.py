@@ -14,7 +14,8 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from calls import audit_log, formats
+from calls import formats
+from calls.audit import log as audit_log
 from calls.models import AuditAction, Call, CallNote, Tag
 
 MOST_TAGS = 20

@@ -17,7 +17,8 @@ from django.views.decorators.http import (
     require_safe,
 )
 
-from calls import audit_log, review
+from calls import review
+from calls.audit import log as audit_log
 from calls.models import Call
 from calls.review import ReviewRefusedError
 

@@ -27,7 +27,7 @@ from calls.models import (
     Retention,
     StreamingProfile,
 )
-from calls.policy import Decision, Ring, decide
+from calls.policy.deciding import Decision, Ring, decide
 
 SAME_RING = timedelta(seconds=10)
 

@@ -40,9 +40,9 @@ from calls.models import (
 )
 from calls.models.call import LIVE_STATES, ArchiveState
 from calls.models.control import STARTS, STOPS
-from calls.segments import segments_store
-from calls.tone_masking import masks_tones
-from calls.tones import tones_store
+from calls.tones.keeping import tones_store
+from calls.tones.masking import masks_tones
+from calls.transcripts.segments import segments_store
 from calls.utterances import outcomes_store, utterances_store
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from datetime import datetime
 from uuid import UUID
 
 from calls import formats
-from calls.losses import lost_seconds, missing_by_index
+from calls.journals.losses import lost_seconds, missing_by_index
 from calls.models import Connection, Loss, Track
 
 JournalEnd = Connection.JournalEnd

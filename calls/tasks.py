@@ -11,12 +11,12 @@ from django.utils import timezone
 
 from calls import control
 from calls.alarms.sweep import alarms_sweep
-from calls.audit_head import log_check
-from calls.audit_reaping import ends_note
-from calls.heartbeat import sweep_note
+from calls.audit.head import log_check
+from calls.audit.reaping import ends_note
+from calls.board.trend import trend_note
 from calls.lifecycle import contexts_forget
+from calls.live.heartbeat import sweep_note
 from calls.reconcile import calls_reconcile
-from calls.trend import trend_note
 
 
 @shared_task(name="calls.send_command", acks_late=True, ignore_result=True)

@@ -20,7 +20,7 @@ import redis
 import redis.asyncio
 from django.conf import settings
 
-from calls.live import redis_sync
+from calls.live.ingest import redis_sync
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider

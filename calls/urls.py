@@ -2,22 +2,16 @@
 
 from django.urls import URLPattern, path
 
-from calls import (
-    alarm_views,
-    download_views,
-    offer_views,
-    recording_views,
-    review_views,
-    transcript_views,
-    views,
-    webhooks,
-)
+from calls import offer_views, recording_views, review_views, views, webhooks
+from calls.alarms import views as alarm_views
+from calls.downloads import views as download_views
 from calls.health.views import healthz, readyz
 from calls.history.views import timeline_json, timeline_page
 from calls.listen_views import call_listeners
 from calls.markers import markers_json
 from calls.metrics.views import metrics
 from calls.prompts.views import prompt_audio
+from calls.transcripts import views as transcript_views
 from calls.transcripts.files import FORMS
 
 urlpatterns: list[URLPattern] = [

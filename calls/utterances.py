@@ -11,6 +11,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from calls.batches import storable
 from calls.drafts import OutcomeDraft, UtteranceDraft
+from calls.journals.said import CUT_OFF, OVER
 from calls.models import (
     Call,
     CommandState,
@@ -20,7 +21,6 @@ from calls.models import (
     StreamCommand,
     Utterance,
 )
-from calls.said import CUT_OFF, OVER
 
 FIGURES = ["state", "start_us", "sent_ms", "played_ms", "underruns", "reason"]
 OPEN: Final = (Utterance.State.QUEUED, Utterance.State.PLAYING)

@@ -5,7 +5,8 @@ from uuid import UUID
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_POST
 
-from calls import audit_log, control
+from calls import control
+from calls.audit import log as audit_log
 from calls.models import Call, CommandKind
 from calls.orders import ORDERS
 

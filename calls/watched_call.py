@@ -12,14 +12,14 @@ from uuid import UUID
 from django.utils import timezone
 
 from calls import formats
-from calls.live import LiveHandler
+from calls.live.ingest import LiveHandler
+from calls.live.watching import CallDetail, DetailTrack
 from calls.markup import CALL_COLOURS, STREAMING_COLOURS, TONES
 from calls.models import Call, Participant, Utterance
 from calls.models.call import ArchiveState
 from calls.offers import paused_words
 from calls.transcripts.reading import SegmentJson, said_from_us, who_said
 from calls.transcripts.wire import Caption
-from calls.watching import CallDetail, DetailTrack
 
 # While a call is in these, its page has not come to rest.
 UNFINISHED = (ArchiveState.LIVE, ArchiveState.PENDING)

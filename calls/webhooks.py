@@ -20,8 +20,11 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from calls.capability import call_id_of
 from calls.database import DATABASE_AWAY
+from calls.doors.capability import call_id_of
+from calls.doors.sources import source_of
+from calls.doors.strikes import failures
+from calls.doors.tokens import TokenRefused, bearer, of_event_grid, verify
 from calls.envelopes import (
     MAX_BYTES,
     VALIDATION,
@@ -36,10 +39,7 @@ from calls.events import (
     incoming_calls_take,
     validations_keep,
 )
-from calls.sources import source_of
-from calls.strikes import failures
-from calls.tokens import TokenRefused, bearer, of_event_grid, verify
-from calls.web_totals import web_totals
+from calls.live.web_totals import web_totals
 
 log = logging.getLogger(__name__)
 

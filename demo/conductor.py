@@ -16,7 +16,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.staticfiles.management.commands import collectstatic
 from django.core.management import call_command
 
-from calls.live import LiveCall, live_processes
+from calls.live.ingest import LiveCall, live_processes
 from calls.models import Call
 from calls.models.call import ArchiveState
 from demo.loopback import HttpError, Operator

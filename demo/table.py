@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import IO
 
-from calls.live import LiveCall
+from calls.live.ingest import LiveCall
 from demo.conversation import ECHO_BAR_MS, EchoRoundTrip
 from demo.verify import PACKET_MS, CallCheck, ParticipantCheck
 

@@ -15,8 +15,9 @@ from uuid import UUID
 
 from django.conf import settings
 
-from calls import identity, tokens
-from calls.capability import call_id_of
+from calls import identity
+from calls.doors import tokens
+from calls.doors.capability import call_id_of
 from calls.drafts import CallFacts
 
 log = logging.getLogger(__name__)

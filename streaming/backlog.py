@@ -5,8 +5,8 @@ import logging
 from pathlib import Path
 from typing import Final
 
-from calls.journal_backlog import journal_backlog
-from calls.live import LiveBacklog
+from calls.journals.backlog import journal_backlog
+from calls.live.ingest import LiveBacklog
 from streaming.tasks import tasks_end
 
 EVERY: Final = 10.0

@@ -21,19 +21,19 @@ from django.utils.translation import gettext as _
 from kombu.exceptions import OperationalError
 from kombu.pidbox import Mailbox
 
-from calls.board import Picture
-from calls.board_facts import BoardFacts, BoardReader, stored_tracks
-from calls.board_types import TrackRow, Trend
-from calls.board_view import View
+from calls.board.facts import BoardFacts, BoardReader, stored_tracks
+from calls.board.snapshot import Picture
+from calls.board.trend import trend_async
+from calls.board.types import TrackRow, Trend
+from calls.board.view import View
 from calls.database import DATABASE_AWAY
-from calls.listeners import listeners_async
-from calls.live import (
+from calls.live.ingest import (
     POKE_CHANNEL,
     LiveProcess,
     live_processes_async,
     redis_async,
 )
-from calls.trend import trend_async
+from calls.live.listeners import listeners_async
 from streaming.tasks import tasks_end
 
 SNAPSHOT_SECONDS = 1.0

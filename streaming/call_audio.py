@@ -16,8 +16,8 @@ from calls.audio.pcm import samples_to_us
 from calls.audio.track import TrackAudio, Window
 from calls.audio.wave import Wave
 from calls.drafts import TrackDraft
-from calls.journal_format import EPOCH, microseconds
-from calls.replay import track_draft
+from calls.journals.format import EPOCH, microseconds
+from calls.journals.replay import track_draft
 from calls.transcripts.hearing import CallTranscript
 from streaming.alarms import CallWatch
 from streaming.capture_clock import CaptureClock
@@ -29,7 +29,7 @@ from streaming.protocol import US, mask_keys, mentions_keys
 if TYPE_CHECKING:
     from streaming.handlers.running import Running
     from streaming.ingest import MediaSession
-    from streaming.listen_tap import Tap
+    from streaming.listen.tap import Tap
     from streaming.transcription.session import TranscriptionSession
 
 # ACS sends the four most dominant speakers; they rotate, but a call has not this many.

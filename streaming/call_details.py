@@ -1,4 +1,4 @@
-"""Writes details of the calls whose pages are open: see `calls.watching` for where.
+"""Writes details of the calls whose pages are open, where `calls.live.watching` says.
 
 It costs nothing while nobody looks. A Redis that is down or has forgotten is noticed at
 the next second: the waveform that is not there as long as it was left is written whole.
@@ -17,8 +17,8 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from calls.audio.ledger import State
-from calls.redis_clock import redis_now_async
-from calls.watching import (
+from calls.live.redis_clock import redis_now_async
+from calls.live.watching import (
     LIFETIME,
     CallDetail,
     DetailTrack,

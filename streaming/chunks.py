@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from calls.drafts import ChunkDraft
-from calls.replay import CHUNK_SECONDS
+from calls.journals.replay import CHUNK_SECONDS
 
 # Index rows of the last minute can still change: late packets fill gaps in them.
 CHUNKS_KEPT = 12

@@ -9,8 +9,8 @@ import msgspec
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 
-from calls.board import Picture
-from calls.board_view import View, ViewError, view_read
+from calls.board.snapshot import Picture
+from calls.board.view import View, ViewError, view_read
 from streaming.board_feed import Viewer, feed
 from streaming.tasks import tasks_end, to_the_end, watched
 from streaming.viewing import Recheck, may_go_on, may_still

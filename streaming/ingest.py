@@ -19,7 +19,7 @@ from calls.audio.timeline import Placement
 from calls.audio.track import TrackAudio
 from calls.audio.wave import Wave
 from calls.drafts import ChunkDraft, ConnectionDraft, SubscriptionDraft, ToneDraft
-from calls.tone_index import ToneIndex
+from calls.tones.index import ToneIndex
 from streaming.call_audio import CallAudio, TrackKey
 from streaming.chunks import ChunkIndex, TrackChunks
 from streaming.journal import Journal

@@ -30,7 +30,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from calls.journal_format import (
+from calls.journals.format import (
     COUNT,
     CRC,
     NO_PARTICIPANT,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from calls.journal_format import JournalError
+from calls.journals.format import JournalError
 from streaming.append_file import AppendFile
 
 __all__ = ["Outlet", "Traffic"]

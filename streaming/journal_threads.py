@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from calls.journal_format import JournalError
+from calls.journals.format import JournalError
 from streaming.append_file import sync_together
 from streaming.journal_outlet import Outlet, Traffic
 

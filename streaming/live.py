@@ -1,7 +1,7 @@
 """The live view's source: once a second, what this process hears, into Redis.
 
 Snapshots, never deltas: a reader that misses one misses nothing. Keys and shapes
-are those of `calls.live`, which reads them:
+are those of `calls.live.ingest`, which reads them:
 
     acsstream:live            sorted set: process ids, scored by when they last wrote,
                               by Redis's clock
@@ -29,7 +29,7 @@ from redis.exceptions import RedisError
 from calls.audio.ledger import State
 from calls.audio.pcm import samples_to_us
 from calls.drafts import AlarmDraft
-from calls.live import (
+from calls.live.ingest import (
     FRESH_SECONDS,
     LIVE_KEY,
     LiveAlarm,
@@ -39,8 +39,8 @@ from calls.live import (
     LiveSpeaking,
     LiveTrack,
 )
-from calls.redis_clock import redis_now_async, seconds_ahead
-from calls.watching import WATCHED_KEY, WATCHED_SECONDS
+from calls.live.redis_clock import redis_now_async, seconds_ahead
+from calls.live.watching import WATCHED_KEY, WATCHED_SECONDS
 from streaming.outbound import Speaker
 from streaming.protocol import US
 

@@ -21,7 +21,7 @@ from uuid import UUID, uuid4
 from django.conf import settings
 
 from calls.drafts import CallFacts
-from calls.journal import JournalError, JournalHeader
+from calls.journals.reading import JournalError, JournalHeader
 from calls.software import SOFTWARE
 from streaming.archive import Archive
 from streaming.auth import KINDS
@@ -34,7 +34,7 @@ from streaming.handlers.house import Handlers
 from streaming.handlers.keys import KeyDesk
 from streaming.ingest import MediaSession, Opening
 from streaming.journal import Journal, JournalWriter, free_bytes
-from streaming.listen import Desk
+from streaming.listen.desk import Desk
 from streaming.live import LivePublisher
 from streaming.outbound.desk import SpeakingDesk
 from streaming.outbound.voice import Told

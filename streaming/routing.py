@@ -6,8 +6,8 @@ from django.urls import path
 
 from streaming.call_watch import CallConsumer
 from streaming.dashboard import DashboardConsumer
-from streaming.listening import ListenConsumer
-from streaming.talking import TalkConsumer
+from streaming.listen.consumer import ListenConsumer
+from streaming.talk.consumer import TalkConsumer
 
 # Behind session and Origin. Any: Django's stubs know views, not ASGI applications.
 dashboard: Any = DashboardConsumer.as_asgi()

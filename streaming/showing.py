@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
 
-from calls.live import LiveCall, LiveProcess
+from calls.live.ingest import LiveCall, LiveProcess
 from calls.load import LiveLoad
 from streaming.call_details import DetailPublisher
 from streaming.journal import free_bytes

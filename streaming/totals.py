@@ -12,7 +12,7 @@ from uuid import UUID
 
 from calls.audio.ledger import State
 from calls.audio.pcm import samples_to_us
-from calls.live import LiveTotals
+from calls.live.ingest import LiveTotals
 
 if TYPE_CHECKING:
     from streaming.call_audio import CallAudio

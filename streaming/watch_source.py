@@ -1,8 +1,8 @@
 """What is known of one call whose page is open, gathered once a second for all pages.
 
 Details come from the ingest process that has the call, through Redis (see
-`calls.watching`); the rest from the database. Waveforms are kept here: of each only
-what changed is read.
+`calls.live.watching`); the rest from the database. Waveforms are kept here: of each
+only what changed is read.
 """
 
 import base64
@@ -17,10 +17,18 @@ from channels.db import database_sync_to_async
 
 from calls.audio.wave import UNKNOWN
 from calls.database import DATABASE_AWAY
-from calls.listeners import listeners_async
-from calls.live import redis_async
+from calls.live.ingest import redis_async
+from calls.live.listeners import listeners_async
+from calls.live.redis_clock import redis_now_async
+from calls.live.watching import (
+    SAY_EVERY,
+    CallDetail,
+    DetailTrack,
+    details_key,
+    newest_detail,
+    watched_say,
+)
 from calls.models import Call, StreamingState
-from calls.redis_clock import redis_now_async
 from calls.watched_call import (
     CallFacts,
     CaptionNow,
@@ -31,14 +39,6 @@ from calls.watched_call import (
     caption_now,
     person_now,
     track_name,
-)
-from calls.watching import (
-    SAY_EVERY,
-    CallDetail,
-    DetailTrack,
-    details_key,
-    newest_detail,
-    watched_say,
 )
 from streaming.captions import CaptionFeed
 

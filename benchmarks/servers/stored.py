@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from benchmarks.frames import PACKET_BYTES
-from calls.journal import JournalError, JournalFile, Kind, read
+from calls.journals.reading import JournalError, JournalFile, Kind, read
 
 
 @dataclass(frozen=True, slots=True)

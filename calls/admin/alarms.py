@@ -16,7 +16,7 @@ from unfold.decorators import display
 from calls import formats
 from calls.admin.base import FactAdmin, page_link
 from calls.admin.filters import MomentRangeFilter
-from calls.alarm_rows import jump_url, moment_seconds, utc_text
+from calls.alarms.rows import jump_url, moment_seconds, utc_text
 from calls.markup import call_title
 from calls.models import Alarm, AlarmState, Severity
 

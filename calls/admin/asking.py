@@ -4,7 +4,7 @@ from functools import partial
 
 from django.http import HttpRequest
 
-from calls import audit_log
+from calls.audit import log as audit_log
 from calls.bulk import Ask
 
 

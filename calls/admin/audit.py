@@ -24,12 +24,13 @@ from unfold.contrib.filters.admin import (
 )
 from unfold.views import ChangeList
 
-from calls import audit_log, formats
+from calls import formats
 from calls.admin.base import FactAdmin, page_link
 from calls.admin.filters import MomentRangeFilter
-from calls.audit_export import RowsResponse, csv_blocks, jsonl_blocks
-from calls.audit_head import head_now
-from calls.audit_words import sentence
+from calls.audit import log as audit_log
+from calls.audit.export import RowsResponse, csv_blocks, jsonl_blocks
+from calls.audit.head import head_now
+from calls.audit.words import sentence
 from calls.markup import call_title, moment, pretty_json
 from calls.models import AuditAction, AuditCheck, AuditEntry, Call
 

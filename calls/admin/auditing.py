@@ -8,9 +8,9 @@ from django.db.models import QuerySet
 from django.forms import Form, ModelChoiceField
 from django.http import HttpRequest
 
-from calls import audit_log
 from calls.admin.searching import BoundedSearch
-from calls.audit_words import HIDDEN
+from calls.audit import log as audit_log
+from calls.audit.words import HIDDEN
 from calls.models import AuditAction, Prompt
 
 # Of fields with such names the entry says that they changed, not what they hold.

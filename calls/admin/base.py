@@ -18,8 +18,8 @@ from calls import formats
 from calls.admin.auditing import AuditedAdmin
 from calls.admin.paging import BoundedList, BoundedPaginator
 from calls.admin.sidebar import list_name
-from calls.audit_log import view_note
-from calls.journal_walk import moment as capture_time
+from calls.audit.log import view_note
+from calls.journals.walk import moment as capture_time
 from calls.markup import call_title, moment, pretty_json
 from calls.models import AuditAction, Call
 

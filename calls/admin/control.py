@@ -12,10 +12,11 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
-from calls import audit_words, formats
+from calls import formats
 from calls.admin.base import FactAdmin, page_link
 from calls.admin.bulk import bulk_page
 from calls.admin.filters import BulkFilter, MomentRangeFilter
+from calls.audit import words as audit_words
 from calls.markup import (
     COMMAND_COLOURS,
     call_title,
@@ -28,7 +29,7 @@ from calls.markup import (
     told_words,
 )
 from calls.models import CallEvent, StreamCommand
-from calls.tone_masking import without_keys
+from calls.tones.masking import without_keys
 
 
 @admin.register(StreamCommand)

@@ -7,9 +7,9 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from calls.board import Picture
-from calls.board_facts import board_facts, stored_tracks
-from calls.board_view import view_of_address
+from calls.board.facts import board_facts, stored_tracks
+from calls.board.snapshot import Picture
+from calls.board.view import view_of_address
 from calls.buttons import buttons_by_hand
 from calls.models import CallState, Severity, StreamingProfile, StreamingState
 from calls.models.call import LIVE_STATES, ArchiveState

@@ -11,9 +11,10 @@ from django.http import QueryDict
 from django.utils import timezone
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from calls import formats, policy_words
+from calls import formats
 from calls.models import AnswerRule, StreamingProfile
-from calls.policy import Considered, Outcome, Ring, forecast
+from calls.policy import words as policy_words
+from calls.policy.deciding import Considered, Outcome, Ring, forecast
 from calls.raw_ids import LIMIT, NotAnIdError, raw_id_read
 
 MINUTE = "%Y-%m-%dT%H:%M"

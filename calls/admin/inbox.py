@@ -12,10 +12,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from calls.alarm_filters import wanted_of
-from calls.alarm_handling import PERMISSION
-from calls.alarm_inbox import inbox
-from calls.alarm_views import VIEW
+from calls.alarms.filters import wanted_of
+from calls.alarms.handling import PERMISSION
+from calls.alarms.inbox import inbox
+from calls.alarms.views import VIEW
 
 
 @never_cache

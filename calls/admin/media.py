@@ -18,7 +18,7 @@ from unfold.decorators import display
 from calls import formats, markup
 from calls.admin.base import FactAdmin, OfCallAdmin
 from calls.admin.filters import MomentRangeFilter, NodeFilter, RateFilter
-from calls.audit_log import view_note
+from calls.audit.log import view_note
 from calls.markup import party
 from calls.models import (
     AuditAction,

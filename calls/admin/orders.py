@@ -16,11 +16,12 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from unfold.dataclasses import UnfoldAction
 
-from calls import audit_log, control
+from calls import control
 from calls.admin.asking import ask_for
 from calls.admin.base import FactAdmin
 from calls.admin.bulk import bulk_confirm, bulk_preview
 from calls.admin.placing import begin_page
+from calls.audit import log as audit_log
 from calls.buttons import Button, Section, button_of, buttons_by_hand
 from calls.markup import call_title
 from calls.models import Call, CommandKind

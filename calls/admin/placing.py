@@ -14,8 +14,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
-from calls import audit_log, formats
+from calls import formats
 from calls.admin.asking import ask_for
+from calls.audit import log as audit_log
 from calls.models import Call, CommandKind, StreamingProfile
 from calls.orders import ORDERS, CommandRefused
 from calls.placing import Ask, call_connect, call_place

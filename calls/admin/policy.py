@@ -24,13 +24,13 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from calls import policy_words
 from calls.admin.auditing import change_note
 from calls.admin.base import ConsoleAdmin
 from calls.admin.forecast import forecast_context
 from calls.models import AnswerRule, StreamingProfile
 from calls.models.policy import default_time_zone
-from calls.policy_review import oddities
+from calls.policy import words as policy_words
+from calls.policy.review import oddities
 
 FORECAST = "What would happen"
 STEPS = {"up": -1, "down": 1}

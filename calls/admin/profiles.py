@@ -13,12 +13,13 @@ from unfold import decorators
 from unfold.decorators import display
 from unfold.forms import BaseDialogForm
 
-from calls import formats, policy_words
+from calls import formats
 from calls.admin.auditing import change_note
 from calls.admin.base import ConsoleAdmin
 from calls.admin.thresholds import FIELDS, ProfileForm
 from calls.models import StreamingProfile
 from calls.models.policy import TranscriptionStart
+from calls.policy import words as policy_words
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 

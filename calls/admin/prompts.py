@@ -20,7 +20,7 @@ from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminTextareaWidget
 
 from calls import formats
 from calls.admin.base import ConsoleAdmin
-from calls.audit_log import user_of
+from calls.audit.log import user_of
 from calls.models import Prompt
 from calls.prompts.picture import waveform
 from calls.prompts.preparing import (

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from calls.alarm_views import badges
+from calls.alarms.views import badges
 
 # Group, then (title, icon, route, permission). A route without a namespace is admin's.
 Entry = tuple[str | Promise, str, str, str]

@@ -16,7 +16,7 @@ from unfold.admin import TabularInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from calls.admin.auditing import AuditedAdmin, change_note
-from calls.audit_words import HIDDEN
+from calls.audit.words import HIDDEN
 from calls.groups import RIGHTS, rights_rows
 from calls.models import SsoIdentity
 from calls.sign_in import second_factor

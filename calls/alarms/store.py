@@ -20,7 +20,7 @@ from django.db.models.functions import Greatest
 from calls import identity
 from calls.batches import storable
 from calls.drafts import AlarmDraft
-from calls.live import board_poke
+from calls.live.ingest import board_poke
 from calls.models.alarm import Alarm, AlarmKind, AlarmState
 from calls.models.call import Call
 

@@ -18,7 +18,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from calls.audit_log import command_note
+from calls.audit.log import command_note
 from calls.backup import database
 from calls.backup.folder import (
     JOURNALS,
@@ -29,9 +29,9 @@ from calls.backup.folder import (
     BackupFolder,
     Manifest,
 )
-from calls.journal_format import SUFFIX
+from calls.journals.format import SUFFIX
+from calls.journals.rolling import FOLDER
 from calls.models import AuditAction, Connection, Prompt, Recording
-from calls.rolling import FOLDER
 from calls.software import SOFTWARE
 from calls.storage import recording_open, recording_size, recordings_list
 

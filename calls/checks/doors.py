@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
-from calls.doors import bound_host, off_fault
+from calls.doors.openness import bound_host, off_fault
 
 
 @register()

@@ -4,8 +4,8 @@ from functools import partial
 
 from django.db import transaction
 
+from calls.live.tallies import tally, timed
 from calls.models import CommandState, StreamCommand
-from calls.tallies import tally, timed
 
 
 def command_count(command: StreamCommand) -> None:

@@ -12,7 +12,7 @@ from calls.acs import Acs, AcsRefused
 from calls.alarms.raising import command_told, nothing_came
 from calls.alarms.store import alarms_clear
 from calls.control.counting import command_count
-from calls.live import board_poke
+from calls.live.ingest import board_poke
 from calls.models import (
     Call,
     CommandKind,

@@ -11,7 +11,7 @@ from calls.audio.ledger import State
 from calls.downloads.naming import file_names
 from calls.history.entries import utc
 from calls.history.export import CallJson, call_json
-from calls.journal_walk import moment
+from calls.journals.walk import moment
 from calls.markers import Marker, markers_of
 from calls.models import Call, Participant, Recording, Track
 from calls.software import SOFTWARE

@@ -18,7 +18,7 @@ from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from calls import audit_log
+from calls.audit import log as audit_log
 from calls.export.many import Choice, Export, Form, calls_for_export
 from calls.models import AuditAction, Call, Recording, RecordingState
 from calls.responses import BlockResponse, private

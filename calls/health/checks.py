@@ -13,16 +13,16 @@ from django.utils.translation import ngettext
 from calls import formats
 from calls.backlog import storage_backlog
 from calls.database import DATABASE_AWAY
+from calls.doors.tokens import TokenRefused, keys_try
 from calls.health.asking import Part
 from calls.health.clocks import check_clock
 from calls.health.faults import database_fault, migrations_waiting, redis_fault
 from calls.health.findings import Finding, Level
 from calls.health.trust import check_audit, check_doors
-from calls.journal_backlog import journal_backlog
-from calls.live import LiveBacklog, LiveProcess, live_processes
-from calls.processes import ProcessNote, is_fresh, process_notes
+from calls.journals.backlog import journal_backlog
+from calls.live.ingest import LiveBacklog, LiveProcess, live_processes
+from calls.live.processes import ProcessNote, is_fresh, process_notes
 from calls.storage import storage_fault
-from calls.tokens import TokenRefused, keys_try
 
 MEGABYTE = 1_000_000
 # A disk with less than so many times the least is called low.

@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 
 from calls import formats
 from calls.health.findings import Finding, Level
-from calls.live import redis_sync
-from calls.redis_clock import redis_now, seconds_ahead
+from calls.live.ingest import redis_sync
+from calls.live.redis_clock import redis_now, seconds_ahead
 
 MOST_SECONDS = 2.0
 

@@ -5,7 +5,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from calls.database import DATABASE_AWAY
-from calls.live import redis_sync
+from calls.live.ingest import redis_sync
 
 
 def database_fault() -> str:

@@ -14,10 +14,10 @@ from calls import formats
 from calls.health.asking import ask_all
 from calls.health.checks import backlogs, queue_ages, shown_parts
 from calls.health.findings import Finding, Level, report
-from calls.live import LiveBacklog, LiveProcess, live_processes
+from calls.live.ingest import LiveBacklog, LiveProcess, live_processes
+from calls.live.processes import ProcessNote, is_fresh, process_notes
 from calls.load import LiveLoad
 from calls.metrics.others import queue_depths, queue_names
-from calls.processes import ProcessNote, is_fresh, process_notes
 from calls.software import SOFTWARE
 
 # More than this and workers do not keep up.

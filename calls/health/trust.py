@@ -3,7 +3,7 @@
 from django.utils.translation import gettext as _
 
 from calls.database import DATABASE_AWAY
-from calls.doors import open_doors
+from calls.doors.openness import open_doors
 from calls.health.findings import Finding, Level
 from calls.models import AuditCheck
 

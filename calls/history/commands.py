@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from calls.audit_words import argument_words
+from calls.audit.words import argument_words
 from calls.history.entries import Detail, Entry, EntryKind
 from calls.history.rows import CallRows
 from calls.models import CommandState, Evidence, StreamCommand

@@ -8,7 +8,7 @@ from calls.envelopes import integer_of, part_of, text_of
 from calls.history.entries import Detail, Entry, EntryKind
 from calls.history.rows import CallRows
 from calls.models import CallEvent
-from calls.tone_masking import without_keys
+from calls.tones.masking import without_keys
 from calls.words.told import numbered, told_by
 
 FLAGS = (

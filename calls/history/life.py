@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from calls import formats
-from calls.audit_words import sentence
+from calls.audit.words import sentence
 from calls.history.entries import Detail, Entry, EntryKind
 from calls.history.rows import CallRows
 from calls.models import AuditAction, CallState

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from calls import formats
 from calls.history.entries import Detail, Entry, EntryKind
 from calls.history.rows import CallRows
-from calls.journal_walk import moment
+from calls.journals.walk import moment
 from calls.models import Utterance
 
 State = Utterance.State

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from calls.history.entries import Entry, EntryKind
 from calls.history.rows import CallRows
-from calls.journal_format import EPOCH
+from calls.journals.format import EPOCH
 
 
 def tone_entries(rows: CallRows) -> Iterator[Entry]:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import conditional_page, require_safe
 
-from calls import audit_log
+from calls.audit import log as audit_log
 from calls.history.export import file_name, timeline_of
 from calls.history.page import timeline_part
 from calls.models import AuditAction, Call

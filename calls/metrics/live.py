@@ -7,7 +7,7 @@ from typing import Literal
 from prometheus_client.core import Metric
 
 from calls.health.checks import backlogs
-from calls.live import LiveProcess
+from calls.live.ingest import LiveProcess
 from calls.load import LiveLoad
 from calls.metrics.families import counter, gauge, value
 

@@ -8,10 +8,10 @@ from django.conf import settings
 from prometheus_client.core import HistogramMetricFamily, Metric
 
 from calls.health.checks import queue_ages
-from calls.live import LiveProcess, redis_sync
+from calls.live.ingest import LiveProcess, redis_sync
+from calls.live.processes import BUCKETS, ProcessNote, is_fresh
+from calls.live.tallies import histogram
 from calls.metrics.families import PREFIX, counter, gauge
-from calls.processes import BUCKETS, ProcessNote, is_fresh
-from calls.tallies import histogram
 
 OF_PROCESS = ("node", "process")
 STAGES = {

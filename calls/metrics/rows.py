@@ -1,7 +1,8 @@
 """Figures of the database: of what is live, open or waits. Nothing counts an archive.
 
 A count of a million rows by state takes a second, every scrape. What is over is
-therefore counted when it is over (`calls.tallies`), and here only what an index finds.
+therefore counted when it is over (`calls.live.tallies`), and here only what an index
+finds.
 """
 
 from collections import Counter

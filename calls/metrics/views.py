@@ -15,7 +15,9 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from calls.health.asking import Source, ask_all
-from calls.live import LiveProcess, live_processes
+from calls.live.ingest import LiveProcess, live_processes
+from calls.live.processes import ProcessNote, process_notes
+from calls.live.tallies import tallies
 from calls.metrics.families import value
 from calls.metrics.live import live_metrics
 from calls.metrics.others import (
@@ -25,8 +27,6 @@ from calls.metrics.others import (
     tally_metrics,
 )
 from calls.metrics.rows import row_metrics, up_metric
-from calls.processes import ProcessNote, process_notes
-from calls.tallies import tallies
 
 # Prometheus gives up a scrape after ten seconds.
 PATIENCE: Final = 5.0

@@ -6,12 +6,12 @@ import django.db.models.deletion
 import django.utils.timezone
 from django.db import migrations, models
 
-from calls.audit_chain import GENESIS, digest_of, hash_of, plain
+from calls.audit.chain import GENESIS, digest_of, hash_of, plain
 
 BATCH = 2_000
 
 # Each entry is chained by the database, whoever adds it. What it hashes is told in
-# docs/audit.md, and calls/audit_chain.py does the same.
+# docs/audit.md, and calls/audit/chain.py does the same.
 #
 # PostgreSQL does it when the transaction commits, and then one at a time: a transaction
 # that notes something and goes on for long holds up nobody. In SQLite transactions that

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from django.db import models
 from django.utils import timezone
 
-from calls.audit_chain import digest_of, plain
+from calls.audit.chain import digest_of, plain
 
 SYSTEM = "system"
 

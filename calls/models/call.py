@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models.functions import Concat, Lower
 from django.utils import timezone
 
-from calls.capability import is_dead
+from calls.doors.capability import is_dead
 from calls.models.policy import (
     NO_COGNITIVE_ENDPOINT,
     AnswerRule,

@@ -17,7 +17,7 @@ from calls.addresses import is_base_url
 from calls.alarms.thresholds import ThresholdError, profile_thresholds
 from calls.handler_names import handler_faults
 from calls.locales import is_locale
-from calls.patterns import PatternError, patterns_of
+from calls.policy.patterns import PatternError, patterns_of
 from calls.raw_ids import NotAnIdError, raw_id_read
 
 _WEEKDAYS = re.compile("1?2?3?4?5?6?7?")

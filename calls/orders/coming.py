@@ -13,7 +13,7 @@ from calls.acs import (
     MediaOptions,
     TranscriptionOptions,
 )
-from calls.capability import call_secret
+from calls.doors.capability import call_secret
 from calls.models import (
     Call,
     CallState,

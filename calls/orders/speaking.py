@@ -9,6 +9,7 @@ from uuid import UUID
 from redis.exceptions import RedisError
 
 from calls.acs import Acs, AcsRefused
+from calls.live.speaking import PlayPrompt, Spoken, StopAudio, speak
 from calls.models import (
     Call,
     CommandKind,
@@ -23,7 +24,6 @@ from calls.orders.order import (
     Order,
     not_connected,
 )
-from calls.speaking import PlayPrompt, Spoken, StopAudio, speak
 
 YES = ("yes", "on", "true", "1")
 

@@ -7,11 +7,11 @@ from django.conf import settings
 from calls.acs import AcsRefused, acs
 from calls.checks.acs import is_cognitive
 from calls.database import DATABASE_AWAY
+from calls.doors.tokens import TokenRefused, keys_try
 from calls.models import StreamingProfile
 from calls.models.policy import NO_COGNITIVE_ENDPOINT, TranscriptionStart
 from calls.preflight.network import Answer, Target, fetch, reason
 from calls.preflight.outcome import Outcome, green, red, unknown, warning
-from calls.tokens import TokenRefused, keys_try
 
 # No call has this id: the question is harmless, and only its signature matters.
 NO_CALL = "00000000-0000-0000-0000-000000000000"

@@ -13,8 +13,8 @@ from kombu.exceptions import OperationalError
 from calls import formats
 from calls.checks.places import write_fault
 from calls.health import database_fault, redis_fault
-from calls.heartbeat import swept_ago
-from calls.live import LiveProcess, live_processes
+from calls.live.heartbeat import swept_ago
+from calls.live.ingest import LiveProcess, live_processes
 from calls.preflight.outcome import Outcome, green, red, unknown, warning
 from calls.storage import (
     StorageFaultError,

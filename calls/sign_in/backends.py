@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 
-from calls.audit_log import address_of
+from calls.audit.log import address_of
 from calls.models import SsoIdentity
 from calls.sign_in.lockout import wait_for
 

@@ -20,10 +20,10 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django.utils import timezone
 
-from calls import audit_log
+from calls.audit import log as audit_log
 from calls.batches import storable
+from calls.doors.networks import group_of
 from calls.models import AuditAction, AuditEntry
-from calls.networks import group_of
 from calls.sign_in import second_factor
 
 # Failures older than this are forgotten.

@@ -21,11 +21,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from joserfc.errors import JoseError
 
-from calls import audit_log
+from calls.audit import log as audit_log
 from calls.batches import storable
+from calls.doors.strikes import Strikes
 from calls.groups import RIGHTS
 from calls.models import AuditAction, SsoIdentity
-from calls.strikes import Strikes
 
 log = logging.getLogger(__name__)
 

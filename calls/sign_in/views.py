@@ -18,7 +18,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from calls.audit_log import address_of
+from calls.audit.log import address_of
 from calls.sign_in import second_factor, single_sign_on
 from calls.sign_in.backends import SINGLE_SIGN_ON
 from calls.sign_in.forms import CodeForm, LoginForm, wait_words

@@ -8,7 +8,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils import timezone
 
-from calls import audit_log
+from calls.audit import log as audit_log
 from calls.models import AuditAction, AuditEntry, Call
 
 # Who looks at the same thing again within this long is not noted twice.

@@ -13,8 +13,8 @@ from uuid import UUID
 import msgspec
 
 from calls.drafts import SegmentDraft
-from calls.journal import Record
-from calls.journal_walk import JournalCount
+from calls.journals.reading import Record
+from calls.journals.walk import JournalCount
 from calls.transcripts.hearing import WAITED, CallTranscript, Socket
 from streaming.protocol import (
     DecodeError,

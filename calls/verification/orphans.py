@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 from django.db.models import Q
 
+from calls.journals.rolling import socket_of
 from calls.models import Connection, Prompt, Recording
-from calls.rolling import socket_of
 from calls.storage import recording_changed_at, recordings_list
 from calls.verification.findings import About, Finding
 

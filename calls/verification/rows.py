@@ -11,7 +11,7 @@ from django.db.models import QuerySet, Sum
 
 from calls.audio.ledger import Ledger, LedgerJson, State, overtalk_us
 from calls.batches import UNFINISHED, CallFigures
-from calls.losses import missing_after
+from calls.journals.losses import missing_after
 from calls.models import (
     AudioChunk,
     Call,

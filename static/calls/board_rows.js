@@ -8,7 +8,7 @@ import { openMenu, order } from "./board_orders.js";
 
 const QUIET_SECONDS = 3;
 const TRACKS_SHOWN = 2;
-const LEAVING_SECONDS = 10; // as `calls.board_facts` has it
+const LEAVING_SECONDS = 10; // as `calls.board.facts` has it
 const RUNNING = ["requested", "connecting", "streaming", "stalled", "failed"];
 
 export function buildCall(item, { pin }) {

@@ -50,7 +50,7 @@ export function togglePin(id) {
   keep();
 }
 
-/* What `calls.board_view.View` reads: only what differs from its defaults. */
+/* What `calls.board.view.View` reads: only what differs from its defaults. */
 export function told(number) {
   const filter = {};
   for (const [name, value] of Object.entries(view.filter)) {

@@ -1,4 +1,4 @@
-/* The audio messages of /ws/listen, as streaming/listen_track.py writes them. */
+/* The audio messages of /ws/listen, as streaming/listen/track.py writes them. */
 
 const HEADER = 32;
 const VERSION = 1;

@@ -10,8 +10,8 @@ import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from calls.live import redis_async
-from calls.pressing import KEYS, key_decoder
+from calls.live.ingest import redis_async
+from calls.live.pressing import KEYS, key_decoder
 from streaming.call_audio import CallAudio
 from streaming.protocol import MIXED
 from streaming.subscribing import take_messages

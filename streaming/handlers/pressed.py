@@ -3,7 +3,7 @@
 from collections import deque
 from uuid import uuid4
 
-from calls.tone_pairing import Press, fit
+from calls.tones.pairing import Press, fit
 
 # Of each teller, so many keys that the other has not told yet.
 MOST = 100
@@ -12,7 +12,7 @@ MOST = 100
 class PressedKeys:
     """Says of each key that is told whether the other teller told it before.
 
-    The rule is that of `calls.tone_pairing`, applied as the news come: what was handed
+    The rule is that of `calls.tones.pairing`, applied as the news come: what was handed
     over cannot be taken back.
     """
 

@@ -3,7 +3,7 @@
 One per ingest process; it acts on the calls that have a socket here. What is asked for
 a moment after the socket closed is held until ACS dials anew: if it dials another
 process, that one acts, and says so to those who hold it, too. What becomes of each is
-told by rows, see `calls.speaking`.
+told by rows, see `calls.live.speaking`.
 """
 
 import asyncio
@@ -22,8 +22,8 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from calls.drafts import UtteranceDraft
-from calls.live import redis_async
-from calls.speaking import (
+from calls.live.ingest import redis_async
+from calls.live.speaking import (
     SPEAK,
     PlayPrompt,
     Spoken,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from calls.speaking import Talk
+from calls.live.speaking import Talk
 from streaming.outbound.items import Item, ItemKind
 from streaming.outbound.speaker import Speaker
 

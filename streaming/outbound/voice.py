@@ -11,7 +11,7 @@ from uuid import UUID
 
 from calls.audio.pcm import samples_to_us
 from calls.drafts import ArchiveBatch, OutcomeDraft, UtteranceDraft
-from calls.said import remark_of
+from calls.journals.said import remark_of
 from streaming.outbound.items import Frame, Item, ItemState
 from streaming.outbound.passage import ThroughCall
 from streaming.outbound.speaker import Send, Speaker

@@ -10,7 +10,7 @@ from typing import Any, Final
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from calls.networks import group_of
+from calls.doors.networks import group_of
 
 log = logging.getLogger(__name__)
 

@@ -3,7 +3,7 @@
 from django.contrib.auth.models import User
 from django.db import connection
 
-from calls import audit_log
+from calls.audit import log as audit_log
 from calls.models import AuditAction, AuditEntry
 
 DROP = {

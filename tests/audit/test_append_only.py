@@ -4,7 +4,7 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 from django.test import Client
 
-from calls import audit_log
+from calls.audit import log as audit_log
 from calls.models import AppendOnlyError, AuditAction, AuditEntry
 from tests.console.conftest import logged_in
 from tests.factories import UserFactory

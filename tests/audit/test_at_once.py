@@ -9,10 +9,10 @@ from itertools import pairwise
 import pytest
 from django.db import connection, transaction
 
-from calls import audit_log
-from calls.audit_chain import GENESIS
-from calls.audit_head import log_verify
-from calls.audit_verification import Walk
+from calls.audit import log as audit_log
+from calls.audit.chain import GENESIS
+from calls.audit.head import log_verify
+from calls.audit.verification import Walk
 from calls.models import AuditAction, AuditEntry, AuditLink, Call
 from tests.factories import CallFactory
 

@@ -9,9 +9,9 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from calls import audit_log
-from calls.audit_head import log_verify
-from calls.audit_verification import Walk
+from calls.audit import log as audit_log
+from calls.audit.head import log_verify
+from calls.audit.verification import Walk
 from calls.models import AuditAction, AuditEntry, AuditLink
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]

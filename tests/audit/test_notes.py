@@ -8,7 +8,7 @@ from django.contrib.auth.models import Group, User
 from django.db import DatabaseError, connection
 from django.test import Client
 
-from calls.audit_words import SENTENCES, sentence
+from calls.audit.words import SENTENCES, sentence
 from calls.models import (
     AnswerRule,
     AuditAction,

@@ -12,8 +12,8 @@ from django.db import connection
 from django.test import AsyncClient, Client
 from django.test.utils import CaptureQueriesContext
 
-from calls import audit_log
-from calls.audit_head import log_check
+from calls.audit import log as audit_log
+from calls.audit.head import log_check
 from calls.models import AuditAction, AuditEntry, Call
 from tests.audit.tampering import chained, tamper, written
 from tests.factories import CallFactory, ProfileFactory, UserFactory
@@ -168,7 +168,7 @@ def test_exports_all_of_the_list_as_csv(auditor: Client) -> None:
 def test_exports_json_lines_across_blocks(
     auditor: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("calls.audit_export.BLOCK_ROWS", 2)
+    monkeypatch.setattr("calls.audit.export.BLOCK_ROWS", 2)
     for _ in range(5):
         note("bob")
 

@@ -11,9 +11,9 @@ from django.db import connection
 from django.test import Client
 
 from acsstream.settings import BASE_DIR
-from calls.audit_chain import GENESIS, digest_of, hash_of
-from calls.audit_head import head_now, log_check, log_verify
-from calls.audit_verification import Walk
+from calls.audit.chain import GENESIS, digest_of, hash_of
+from calls.audit.head import head_now, log_check, log_verify
+from calls.audit.verification import Walk
 from calls.models import AuditCheck, AuditEntry, AuditLink
 from tests.audit.tampering import entries_remove, tamper, written
 
@@ -318,7 +318,7 @@ def test_finds_by_itself_that_the_end_was_removed_since_the_last_check() -> None
 def test_what_was_found_once_does_not_pass_by_itself(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("calls.audit_head.KEPT_CHECKS", 3)
+    monkeypatch.setattr("calls.audit.head.KEPT_CHECKS", 3)
     written()
     log_check()
     entries_remove("> 4")

@@ -16,9 +16,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
-from calls import audit_reaping, listeners
-from calls.audit_words import sentence
-from calls.live import redis_sync
+from calls.audit import reaping as audit_reaping
+from calls.audit.words import sentence
+from calls.live import listeners
+from calls.live.ingest import redis_sync
 from calls.models import AuditAction, AuditEntry, Recording
 from tests.audit.test_notes import entries
 from tests.console.conftest import logged_in

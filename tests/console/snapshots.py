@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import redis
 
-from calls.live import LIVE_KEY, LiveCall, LiveProcess, LiveTotals, LiveTrack
+from calls.live.ingest import LIVE_KEY, LiveCall, LiveProcess, LiveTotals, LiveTrack
 from calls.load import LiveLoad
 from calls.models import Call
 

@@ -11,17 +11,17 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from calls.board import Picture
-from calls.board_facts import (
+from calls.board.facts import (
     LEAVING_SECONDS,
     BoardReader,
     board_facts,
     stored_tracks,
 )
-from calls.board_rows import ALARMS_TOLD
-from calls.board_types import Board, CallRow, TrackRow
-from calls.board_view import View
-from calls.live import LiveProcess
+from calls.board.rows import ALARMS_TOLD
+from calls.board.snapshot import Picture
+from calls.board.types import Board, CallRow, TrackRow
+from calls.board.view import View
+from calls.live.ingest import LiveProcess
 from calls.models import Call
 from tests.console.conftest import logged_in
 from tests.console.snapshots import live_call, live_track, snapshot

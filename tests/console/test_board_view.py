@@ -7,9 +7,9 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
-from calls.board_facts import AlarmFact, BoardFacts, CallFact
-from calls.board_line import Line, Measured, line
-from calls.board_view import (
+from calls.board.facts import AlarmFact, BoardFacts, CallFact
+from calls.board.line import Line, Measured, line
+from calls.board.view import (
     MOST_PINNED,
     Filter,
     View,

@@ -24,7 +24,7 @@ SOON = PATIENCE * 1_000
 FILL = """
 import json
 from django.contrib.auth.models import Group, User
-from calls.capability import call_secret
+from calls.doors.capability import call_secret
 from tests.factories import CallFactory, ParticipantFactory
 User.objects.create_superuser("root", password="secret")
 auditor = User.objects.create_user("auditor", password="secret", is_staff=True)

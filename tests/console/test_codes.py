@@ -8,8 +8,8 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from calls.board import Picture
-from calls.board_facts import board_facts
+from calls.board.facts import board_facts
+from calls.board.snapshot import Picture
 from calls.models import Call, CommandState
 from tests.control.wire import call_made, cloud_event, post_callback
 from tests.factories import CallFactory, CommandFactory, EventFactory

@@ -18,11 +18,12 @@ from django.test import Client
 from django.utils import timezone
 
 from acsstream.asgi import application
-from calls.board import Picture
-from calls.board_facts import BoardFacts, BoardReader
+from calls.board.facts import BoardFacts, BoardReader
+from calls.board.snapshot import Picture
+from calls.board.trend import STEP, trend_note
 from calls.control import command_settle
-from calls.listeners import listener_tell
-from calls.live import redis_async
+from calls.live.ingest import redis_async
+from calls.live.listeners import listener_tell
 from calls.models import (
     Call,
     CommandKind,
@@ -30,7 +31,6 @@ from calls.models import (
     StreamCommand,
     StreamingState,
 )
-from calls.trend import STEP, trend_note
 from streaming import board_feed, viewing
 from tests.console.conftest import logged_in
 from tests.console.snapshots import live_call, live_track, publish, snapshot
@@ -356,7 +356,7 @@ async def test_sends_the_hour_once_and_again_with_a_new_point(
 async def test_keeps_a_selected_call_that_has_ended(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("calls.board_facts.LEAVING_SECONDS", 0)
+    monkeypatch.setattr("calls.board.facts.LEAVING_SECONDS", 0)
     calls = await sync_to_async(five_calls)()
     async with watching(await browser_of("operator")) as viewer:
         await look(viewer, selected=calls[1])

@@ -415,7 +415,7 @@ def test_what_cannot_be_noted_is_not_sent(
     def fail(*_: object, **__: object) -> None:
         raise OSError("the audit log is full")
 
-    monkeypatch.setattr("calls.audit_log.note_request", fail)
+    monkeypatch.setattr("calls.audit.log.note_request", fail)
 
     with pytest.raises(OSError, match="full"):
         operator.get(f"/calls/{call.pk}/everything.zip")

@@ -20,12 +20,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from calls.control.settling import command_settle
 from calls.health import Finding, Level, checks
 from calls.health.asking import Part, ask_all
-from calls.live import LIVE_KEY, LiveProcess
+from calls.live.ingest import LIVE_KEY, LiveProcess
+from calls.live.processes import Noter
 from calls.metrics import views
 from calls.metrics.rows import row_metrics
 from calls.metrics.views import in_text, told_metrics
 from calls.models import CommandState
-from calls.processes import Noter
 from tests.console.snapshots import publish, snapshot
 from tests.factories import CallFactory, CommandFactory
 

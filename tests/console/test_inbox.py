@@ -302,7 +302,7 @@ def test_its_version_changes_with_whatever_is_shown(
     operator: Client, change: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Names may change unseen for so long; here nothing shall help.
-    monkeypatch.setattr("calls.alarm_inbox.BUCKET_SECONDS", 10**12)
+    monkeypatch.setattr("calls.alarms.inbox.BUCKET_SECONDS", 10**12)
     alarm = AlarmFactory.create()
     etag = operator.get(FEED)["ETag"]
     again = operator.get(FEED, headers={"If-None-Match": etag})
@@ -317,7 +317,7 @@ def test_its_version_changes_with_whatever_is_shown(
 def test_its_version_changes_when_the_older_of_two_is_taken_back(
     operator: Client, field: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("calls.alarm_inbox.BUCKET_SECONDS", 10**12)
+    monkeypatch.setattr("calls.alarms.inbox.BUCKET_SECONDS", 10**12)
     done = {"assignee": user_of(operator), "acknowledged_at": ago(minutes=1)}
     AlarmFactory.create(**done, assigned_at=ago(minutes=1))
     older = AlarmFactory.create(**done, assigned_at=ago(minutes=2))

@@ -52,7 +52,7 @@ CLOSE_ONE = """
 import django
 django.setup()
 from django.contrib.auth.models import User
-from calls.alarm_handling import Close, alarm_handle
+from calls.alarms.handling import Close, alarm_handle
 from calls.models import Alarm
 mei = User.objects.get(username="mei.tanaka")
 alarm_handle(Alarm.objects.get(key="{key}").pk, Close("customer side"), by=mei)
@@ -61,7 +61,7 @@ TOLD = """
 import json
 import django
 django.setup()
-from calls.audit_words import sentence
+from calls.audit.words import sentence
 from calls.models import Alarm, AuditEntry
 print(json.dumps({
     "log": [sentence(one) for one in AuditEntry.objects.filter(

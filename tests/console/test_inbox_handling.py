@@ -10,7 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError, connection
 from django.test.utils import CaptureQueriesContext
 
-from calls.alarm_handling import (
+from calls.alarms.handling import (
     NOBODY,
     Acknowledge,
     Act,
@@ -22,7 +22,7 @@ from calls.alarm_handling import (
     alarms_handle,
     handlers,
 )
-from calls.audit_words import sentence
+from calls.audit.words import sentence
 from calls.history import EntryKind, history_of, rows_of
 from calls.models import Alarm, AlarmState, AuditAction, AuditEntry
 from tests.control.test_races import at_once

@@ -10,7 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from calls.audit_words import sentence
+from calls.audit.words import sentence
 from calls.models import AuditAction, AuditEntry, Call, CallNote, Tag
 from tests.console.conftest import logged_in
 from tests.factories import CallFactory, UserFactory, member_of

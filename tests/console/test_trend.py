@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import redis
 
+from calls.board.trend import POINTS, STEP, TREND_KEY, slot_of, trend_note, trend_of
 from calls.tasks import note_trend
-from calls.trend import POINTS, STEP, TREND_KEY, slot_of, trend_note, trend_of
 from tests.console.snapshots import live_call, live_track, publish, snapshot
 from tests.factories import AlarmFactory, CallFactory
 

@@ -63,8 +63,8 @@ Call.objects.filter(caller_name__in={names}).update(
 # For longer than the quarter of a minute after which a listener is thought gone.
 LISTEN = """
 import json, time
-from calls.listeners import LISTENERS_KEY
-from calls.live import redis_sync
+from calls.live.listeners import LISTENERS_KEY
+from calls.live.ingest import redis_sync
 from calls.models import Alarm
 call = Alarm.objects.filter(kind="dead_air").first().call
 with redis_sync() as client:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import Settings
 
-from calls.capability import call_secret
+from calls.doors.capability import call_secret
 from calls.envelopes import MAX_BYTES, Event, Unreadable, events_of, moment
 from calls.models import Call, CallEvent
 from tests.control.wire import (

@@ -14,7 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from pytest_django import Settings
 
-from calls.signing_keys import (
+from calls.doors.signing_keys import (
     FRESH_SECONDS,
     SECONDS_AFTER_FAILURE,
     SECONDS_AFTER_FETCH,
@@ -22,7 +22,7 @@ from calls.signing_keys import (
     SigningKeys,
     signing_keys,
 )
-from calls.tokens import ISSUER, TokenRefused, bearer, verify
+from calls.doors.tokens import ISSUER, TokenRefused, bearer, verify
 from tests.control.bench import serving
 from tests.control.wire import call_made, connected, post_callback
 

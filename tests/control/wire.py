@@ -12,7 +12,7 @@ from uuid import uuid4
 from django.conf import settings
 from django.test import Client
 
-from calls.capability import call_secret
+from calls.doors.capability import call_secret
 from calls.models import Call, CallState, StreamingProfile
 
 CONNECTION = "06004980-19f4-465a-b630-76c371713dff"

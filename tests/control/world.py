@@ -17,9 +17,9 @@ from django.utils import timezone
 
 from calls import control
 from calls.acs import Acs
-from calls.capability import call_secret
 from calls.control import commands_sweep, commands_verify, sending
 from calls.control.sending import command_send
+from calls.doors.capability import call_secret
 from calls.models import (
     Call,
     CommandKind,

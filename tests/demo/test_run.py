@@ -27,7 +27,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from acsstream.settings import BASE_DIR
-from calls.capability import call_secret
+from calls.doors.capability import call_secret
 from calls.probe import PROBE_HEADER, PROBE_PATH, probe_proof
 from demo.loopback import Operator
 from tests.demo.leaks import (

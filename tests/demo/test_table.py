@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from calls.live import LiveCall, LiveTrack
+from calls.live.ingest import LiveCall, LiveTrack
 from demo.conversation import EchoRoundTrip
 from demo.table import (
     Row,

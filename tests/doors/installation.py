@@ -16,7 +16,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from benchmarks.fuzz_seen import Watched
-from calls.capability import call_secret
+from calls.doors.capability import call_secret
 from tests.doors.keys import RESOURCE, KeyServer
 from tests.streaming.house import ENDED, ROOT, House, free_port
 

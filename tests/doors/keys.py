@@ -15,7 +15,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from calls.tokens import ISSUER
+from calls.doors.tokens import ISSUER
 
 RESOURCE = "7d0c7a1e-0d3c-4a37-8a7c-1f0b7d0c9b55"
 OURS = rsa.generate_private_key(public_exponent=65537, key_size=2048)

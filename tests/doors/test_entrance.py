@@ -8,8 +8,8 @@ from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
 from calls.checks.doors import check_bind, check_event_grid
-from calls.doors import bound_host, open_doors
-from calls.entrance import Entrance
+from calls.doors.entrance import Entrance
+from calls.doors.openness import bound_host, open_doors
 from calls.envelopes import MAX_BYTES
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 it is refused

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.fuzz_bodies import Target, fuzz_bodies
 from benchmarks.fuzz_frames import fuzz_frames, true_stream
-from calls.capability import call_secret
+from calls.doors.capability import call_secret
 from streaming.websocket.http import CROWD
 from tests.doors.installation import (
     FAILURES,

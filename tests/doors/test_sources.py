@@ -6,9 +6,9 @@ import pytest
 from django.test import RequestFactory
 from pytest_django import Settings
 
-from calls.networks import group_of
-from calls.sources import direct, source, source_of
-from calls.strikes import Strikes
+from calls.doors.networks import group_of
+from calls.doors.sources import direct, source, source_of
+from calls.doors.strikes import Strikes
 from streaming.crowd import Crowd
 
 

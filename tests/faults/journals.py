@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from calls.journal import Kind, read
+from calls.journals.reading import Kind, read
 from tests.faults.line import LABEL, PACKET_BYTES
 from tests.streaming.house import PATIENCE, House, eventually
 from tests.streaming.wire import SAMPLES

@@ -19,7 +19,7 @@ from uuid import UUID, uuid4
 
 import aiohttp
 
-from calls.capability import call_secret
+from calls.doors.capability import call_secret
 from tests.streaming.house import eventually
 from tests.streaming.wire import ALICE, BOB, PACKET_US, SAMPLES, metadata
 

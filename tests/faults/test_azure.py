@@ -13,8 +13,8 @@ import redis
 from azure.storage.blob import ContainerClient
 from celery import Celery
 
-from calls.live import LIVE_KEY
-from calls.processes import KEY
+from calls.live.ingest import LIVE_KEY
+from calls.live.processes import KEY
 from tests.azurite import Azurite
 from tests.faults.archive import assert_archive_is_clean, losses, unfinished
 from tests.faults.door import Door

@@ -10,8 +10,8 @@ from pytest_django import Settings
 
 from calls.audio.timeline import Placement
 from calls.drafts import CallFacts
-from calls.journal import read
-from calls.replay import CallReplay, PacketRef, track_draft
+from calls.journals.reading import read
+from calls.journals.replay import CallReplay, PacketRef, track_draft
 from streaming.ingest import MediaSession, Opening
 from streaming.recorder import Recorder
 from tests.streaming.desk import OPENED, Desk

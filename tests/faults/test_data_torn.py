@@ -10,10 +10,10 @@ import pytest
 
 from calls.audio.timeline import Placement
 from calls.finishing import call_finish
-from calls.journal import JournalError, Kind, Record, read, scan
+from calls.journals.reading import JournalError, Kind, Record, read, scan
+from calls.journals.recovery import journals_recover
+from calls.journals.replay import CallReplay, JournalCount, PacketRef
 from calls.models import Connection, Recording
-from calls.recovery import journals_recover
-from calls.replay import CallReplay, JournalCount, PacketRef
 from tests.recording.bench import (
     journal,
     stored_files,

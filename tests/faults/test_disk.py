@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import aiohttp
 
-from calls.journal import Kind, read
+from calls.journals.reading import Kind, read
 from tests.faults.archive import TRACKS, assert_archive_is_clean, decoded, losses, runs
 from tests.faults.disks import Disk, SizeLimit, small_disk
 from tests.faults.journals import rows_catch_up

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import redis as client
 
-from calls.live import LIVE_KEY
+from calls.live.ingest import LIVE_KEY
 from tests.faults.archive import assert_archive_is_clean, losses, unfinished
 from tests.faults.line import lines_to, sent, streaming
 from tests.faults.places import Crew, Redis

@@ -14,7 +14,7 @@ from tests.streaming.house import House, eventually
 LATER = """
 from datetime import timedelta
 from django.utils import timezone
-from calls.recovery import archive_sweep
+from calls.journals.recovery import archive_sweep
 archive_sweep(now=timezone.now() + timedelta(minutes=11))
 """
 STREAMS = 2

@@ -13,8 +13,8 @@ import pytest
 
 from calls.alarms.kinds import Kind
 from calls.drafts import AlarmDraft, CallFacts
-from calls.journal_format import Kind as Recorded
-from calls.replay import CallReplay
+from calls.journals.format import Kind as Recorded
+from calls.journals.replay import CallReplay
 from streaming.archive import Archive
 from streaming.handlers.house import Handlers
 from streaming.handlers.running import Running

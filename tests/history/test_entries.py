@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from calls import audit_log
+from calls.audit import log as audit_log
 from calls.history import SHOWN, Entry, history_of, rows_of
 from calls.lifecycle import call_ended
 from calls.models import (

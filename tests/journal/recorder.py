@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from uuid import UUID
 
-from calls.journal_format import JournalError
+from calls.journals.format import JournalError
 from streaming.journal import Journal, JournalWriter
 from tests.journal.strategies import header
 

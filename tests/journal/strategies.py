@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 from hypothesis import strategies as st
 
-from calls.journal_format import (
+from calls.journals.format import (
     NO_PARTICIPANT,
     SILENT,
     JournalHeader,

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from calls.journal import is_live
+from calls.journals.reading import is_live
 from streaming.append_file import AppendFile, free_bytes, sync_together
 
 

@@ -12,7 +12,14 @@ from uuid import UUID
 
 import pytest
 
-from calls.journal import JournalFile, Kind, is_live, read, scan, truncate_torn_tail
+from calls.journals.reading import (
+    JournalFile,
+    Kind,
+    is_live,
+    read,
+    scan,
+    truncate_torn_tail,
+)
 from tests.journal import recorder
 
 ROOT = Path(__file__).parents[2]

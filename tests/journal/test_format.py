@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calls.journal_format import (
+from calls.journals.format import (
     CRC,
     HEADER_FIXED,
     MAGIC,

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from calls.journal import (
+from calls.journals.format import COUNT, SILENT, ZEROS
+from calls.journals.reading import (
     NO_PARTICIPANT,
     JournalError,
     Kind,
@@ -16,7 +17,6 @@ from calls.journal import (
     scan,
     truncate_torn_tail,
 )
-from calls.journal_format import COUNT, SILENT, ZEROS
 from tests.journal.strategies import Content, contents, encode, header
 
 # Each example overwrites the one file, so the folder may be shared.

@@ -9,8 +9,15 @@ from uuid import uuid4
 
 import pytest
 
-from calls.journal import NO_PARTICIPANT, JournalError, Kind, is_live, read, scan
-from calls.journal_format import ZEROS
+from calls.journals.format import ZEROS
+from calls.journals.reading import (
+    NO_PARTICIPANT,
+    JournalError,
+    Kind,
+    is_live,
+    read,
+    scan,
+)
 from streaming.journal import JournalWriter
 from streaming.protocol import US
 from tests.journal.strategies import header

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from streaming.listen_feed import Ring
-from streaming.listen_line import Line
-from streaming.listen_past import PastDesk
-from streaming.listen_tap import Tap
-from streaming.listen_track import HEADER, SILENT
-from streaming.listen_wire import Ask, Past, Read, encode, told_decoder
+from streaming.listen.feed import Ring
+from streaming.listen.line import Line
+from streaming.listen.past import PastDesk
+from streaming.listen.tap import Tap
+from streaming.listen.track import HEADER, SILENT
+from streaming.listen.wire import Ask, Past, Read, encode, told_decoder
 from tests.streaming.desk import Desk
 from tests.streaming.wire import START, microseconds
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streaming import listen_line
-from streaming.listen_wire import Ask, Past, Read
+from streaming.listen import line as listen_line
+from streaming.listen.wire import Ask, Past, Read
 from tests.listen.bench import Ear, Feed, past_of, written
 from tests.streaming.desk import Desk
 from tests.streaming.house import eventually

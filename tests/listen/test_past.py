@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calls.journal import read
-from streaming.listen_past import PastDesk
-from streaming.listen_wire import Packet, Past, Read
+from calls.journals.reading import read
+from streaming.listen.past import PastDesk
+from streaming.listen.wire import Packet, Past, Read
 from tests.listen.bench import START_US, past_of, written
 from tests.streaming.desk import Desk
 from tests.streaming.wire import (

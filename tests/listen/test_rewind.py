@@ -6,10 +6,10 @@ from uuid import uuid4
 
 import pytest
 
-from streaming import listen_rewind
-from streaming.listen_feed import Ring
-from streaming.listen_rewind import NothingThereError, Rewind
-from streaming.listen_wire import Ask, Packet, Past, Read
+from streaming.listen import rewind as listen_rewind
+from streaming.listen.feed import Ring
+from streaming.listen.rewind import NothingThereError, Rewind
+from streaming.listen.wire import Ask, Packet, Past, Read
 from tests.streaming.wire import ALICE, RATE, SAMPLES
 
 

@@ -17,13 +17,14 @@ from django.db import DatabaseError, InterfaceError
 from django.test import Client
 
 from acsstream.asgi import application
-from calls.listeners import listeners
+from calls.live.listeners import listeners
 from calls.models import AuditAction, AuditEntry, Call, CallState
-from streaming import listening, tasks, viewing
-from streaming.listen import Desk as Listening
-from streaming.listen_feed import CallFeed, _feeds
-from streaming.listen_rights import Rights
-from streaming.listening import ENDED, FORBIDDEN, NOT_NOTED, RUBBISH
+from streaming import tasks, viewing
+from streaming.listen import consumer as listening
+from streaming.listen.consumer import ENDED, FORBIDDEN, NOT_NOTED, RUBBISH
+from streaming.listen.desk import Desk as Listening
+from streaming.listen.feed import CallFeed, _feeds
+from streaming.listen.rights import Rights
 from streaming.tasks import OUR_FAULT
 from tests.console.conftest import logged_in
 from tests.factories import CallFactory, UserFactory, member_of

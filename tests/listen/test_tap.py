@@ -9,10 +9,10 @@ import pytest
 import redis.asyncio
 from pytest_django import Settings
 
-from streaming import listen
-from streaming.listen import Desk as Listening
-from streaming.listen_tap import MAX_PACKETS, Tap
-from streaming.listen_wire import (
+from streaming.listen import desk as listen
+from streaming.listen.desk import Desk as Listening
+from streaming.listen.tap import MAX_PACKETS, Tap
+from streaming.listen.wire import (
     ASKS,
     Batch,
     Hear,

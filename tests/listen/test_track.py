@@ -1,6 +1,6 @@
 """Where a listener hears a packet, and the frames that carry it."""
 
-from streaming.listen_track import (
+from streaming.listen.track import (
     HEADER,
     HOLE,
     LIVE,

@@ -14,21 +14,21 @@ from django.test import Client
 from django.utils import timezone
 
 from acsstream.celery import app
-from calls import listeners
-from calls.audit_reaping import ends_note
-from calls.board_line import measured_calls
+from calls.audit.reaping import ends_note
+from calls.board.line import measured_calls
+from calls.board.trend import trend_async
 from calls.health import Level
 from calls.health.checks import check_beat, check_ingest, check_workers
 from calls.health.clocks import check_clock
-from calls.listeners import listener_tell, listeners_async
-from calls.live import live_processes, redis_async
+from calls.journals.recovery import archive_sweep
+from calls.journals.rescue import NodeLivesError, node_must_be_lost
+from calls.live import listeners
+from calls.live.ingest import live_processes, redis_async
+from calls.live.listeners import listener_tell, listeners_async
+from calls.live.processes import Noter
 from calls.models import AuditAction, AuditEntry, Connection, IngestProcess
 from calls.preflight import Status, parts
-from calls.processes import Noter
-from calls.recovery import archive_sweep
-from calls.rescue import NodeLivesError, node_must_be_lost
 from calls.tasks import note_trend, sweep_commands
-from calls.trend import trend_async
 from streaming.live import LivePublisher
 from tests.console.snapshots import live_call_of, publish, snapshot
 from tests.factories import CallFactory, ConnectionFactory, ProcessFactory

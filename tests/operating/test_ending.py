@@ -15,9 +15,9 @@ from uuid import UUID, uuid4
 import aiohttp
 import redis
 
-from calls.capability import call_secret
-from calls.journal import is_live
-from calls.processes import KEY
+from calls.doors.capability import call_secret
+from calls.journals.reading import is_live
+from calls.live.processes import KEY
 from tests.faults.places import Crew
 from tests.streaming.house import ROOT, House, closing, eventually
 from tests.streaming.wire import ALICE, audio, metadata

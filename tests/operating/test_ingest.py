@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from calls.health.findings import report
-from calls.live import LiveTotals
+from calls.live.ingest import LiveTotals
 from calls.load import LiveLoad
 from streaming import rows
 from streaming.call_audio import CallAudio
@@ -143,7 +143,7 @@ def kinds_named(path: str, name: str, position: int) -> set[str]:
 async def test_counts_refusals_of_every_kind_from_nought() -> None:
     house = Recorder()
     named = kinds_named("streaming/auth.py", "Refusal", 0)
-    of_tokens = kinds_named("calls/tokens.py", "TokenRefused", 1)
+    of_tokens = kinds_named("calls/doors/tokens.py", "TokenRefused", 1)
 
     assert {"secret", "ended", "connection", "crowd"} <= named
     assert {"missing", "keys", "unknown_key"} <= of_tokens

@@ -10,8 +10,8 @@ from django.test import Client
 from calls.health import checks
 from calls.health.findings import Level
 from calls.health.trust import check_audit
+from calls.live.processes import KEY, Noter, is_fresh, process_notes
 from calls.models import AuditCheck
-from calls.processes import KEY, Noter, is_fresh, process_notes
 from tests.console.snapshots import publish, snapshot
 from tests.factories import UserFactory, member_of
 
@@ -105,7 +105,7 @@ def test_a_clock_that_is_ahead_makes_nobody_disappear(
     Noter("beat").note()
     ahead = time.time() + 7200
     with monkeypatch.context() as patch:
-        patch.setattr("calls.processes.time.time", lambda: ahead)
+        patch.setattr("calls.live.processes.time.time", lambda: ahead)
         Noter("worker").note(queues=["acsstream"])
 
     notes = process_notes()

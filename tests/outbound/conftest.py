@@ -16,8 +16,9 @@ import pytest
 import soundfile
 from redis import Redis
 
-from calls import identity, speaking
+from calls import identity
 from calls.audio.ledger import Ledger
+from calls.live import speaking
 from tests.alarms.conftest import app, build, client, make_bench, migrated, speech
 from tests.emulator.conftest import Bench, MakeBench
 from tests.streaming.conftest import on_daphne

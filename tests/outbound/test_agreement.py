@@ -10,8 +10,8 @@ from hypothesis import given, settings
 
 from calls import identity
 from calls.drafts import UtteranceDraft
-from calls.replay import track_draft
-from calls.said import remark_of
+from calls.journals.replay import track_draft
+from calls.journals.said import remark_of
 from streaming.ingest import NOT_US
 from streaming.live import call_snapshot
 from streaming.protocol import US

@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 from django.test import override_settings
 
-from calls.speaking import PlayPrompt, Spoken, StopAudio, Talk, encode, speak
+from calls.live.speaking import PlayPrompt, Spoken, StopAudio, Talk, encode, speak
 from streaming.ingest import MediaSession
 from streaming.outbound import ItemKind
 from streaming.outbound.desk import SpeakingDesk

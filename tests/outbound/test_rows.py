@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 
 from calls.drafts import ArchiveBatch, OutcomeDraft, UtteranceDraft
+from calls.journals.said import CUT_OFF
 from calls.models import (
     CommandKind,
     CommandState,
@@ -14,7 +15,6 @@ from calls.models import (
     Evidence,
     Utterance,
 )
-from calls.said import CUT_OFF
 from calls.selectors import player_track
 from calls.services import batch_store
 from calls.utterances import utterances_recover

@@ -14,7 +14,8 @@ import numpy as np
 import soundfile
 from redis import Redis
 
-from calls import identity, speaking
+from calls import identity
+from calls.live import speaking
 from tests.outbound.conftest import noise
 from tests.streaming.house import House, eventually
 from tests.streaming.wire import audio, metadata

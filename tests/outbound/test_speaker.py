@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from calls.speaking import Talk
+from calls.live.speaking import Talk
 from streaming.capture_clock import WHOLE_US, WINDOW, CaptureClock
 from streaming.outbound import Item, ItemKind, ItemState, Speaker
 from streaming.outbound import speaker as speaker_module

@@ -3,7 +3,7 @@
 from typing import Any
 
 from calls.models import AnswerRule, StreamingProfile
-from calls.policy import Ring
+from calls.policy.deciding import Ring
 from tests.control.wire import CALLER, START
 
 CALLED = "4:+18005550199"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calls.models import AnswerRule
-from calls.policy import DEFAULT_WORDS, Considered, decide, forecast, open_at
+from calls.policy.deciding import DEFAULT_WORDS, Considered, decide, forecast, open_at
 from tests.control.wire import CALLER
 from tests.policy.rules import CALLED, ring, rule
 

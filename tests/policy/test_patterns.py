@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calls.patterns import PatternError, covers, matching, patterns_of
+from calls.policy.patterns import PatternError, covers, matching, patterns_of
 
 DIGITS = st.text("0123456789", min_size=1, max_size=5)
 PARTS = st.lists(st.one_of(DIGITS, st.sampled_from("*?")), min_size=1, max_size=5)

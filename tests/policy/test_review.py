@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calls.models import AnswerRule, Retention, StreamingProfile
-from calls.policy import open_at
-from calls.policy_review import oddities
-from calls.policy_words import profile_words, summary, told
+from calls.policy.deciding import open_at
+from calls.policy.review import oddities
+from calls.policy.words import profile_words, summary, told
 from tests.policy.rules import rule
 
 NIGHT = {"starts_at": time(22), "ends_at": time(6)}

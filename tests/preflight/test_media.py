@@ -13,7 +13,7 @@ from django.core import signing
 from pytest_django import Settings
 from websockets.sync.server import ServerConnection, serve
 
-from calls.capability import call_secret
+from calls.doors.capability import call_secret
 from calls.preflight import Status, media
 from calls.probe import PROBE_HEADER, SALT, is_probe_proof, probe_proof
 from tests.preflight.conftest import Issue

@@ -14,8 +14,8 @@ import pytest
 from django.core.files.storage import FileSystemStorage, Storage, storages
 from pytest_django import Settings
 
-from calls.heartbeat import KEY as SWEPT_KEY
-from calls.live import LiveProcess, redis_sync
+from calls.live.heartbeat import KEY as SWEPT_KEY
+from calls.live.ingest import LiveProcess, redis_sync
 from calls.preflight import Outcome, Status, parts
 from calls.tasks import sweep_commands
 from tests.console.snapshots import publish, snapshot

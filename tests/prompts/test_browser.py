@@ -26,7 +26,7 @@ SOON = PATIENCE * 1_000
 FILL = """
 import json
 from django.contrib.auth.models import User
-from calls.capability import call_secret
+from calls.doors.capability import call_secret
 from tests.factories import CallFactory, ParticipantFactory, ProfileFactory
 from tests.prompts.sounds import prompt_made
 User.objects.create_superuser("root", password="secret")

@@ -8,9 +8,9 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
+from calls.journals.recovery import archive_sweep
+from calls.journals.said import CUT_OFF
 from calls.models import Call, Connection, Utterance
-from calls.recovery import archive_sweep
-from calls.said import CUT_OFF
 from calls.watched_call import call_facts, call_now
 from tests.factories import (
     CommandFactory,

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from calls import control, pacing
 from calls.control import CommandRefused, commands_sweep
+from calls.live.speaking import SPEAK, PlayPrompt, Spoken, StopAudio, spoken_decoder
 from calls.models import (
     Call,
     CommandKind,
@@ -25,8 +26,7 @@ from calls.models import (
 )
 from calls.orders.coming import media_options
 from calls.services import call_facts
-from calls.speaking import SPEAK, PlayPrompt, Spoken, StopAudio, spoken_decoder
-from streaming.talk_rights import why_unheard
+from streaming.talk.rights import why_unheard
 from tests.control.line import ask, fresh, send
 from tests.factories import (
     CallFactory,

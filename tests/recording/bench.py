@@ -13,8 +13,8 @@ import soundfile
 from django.conf import settings
 
 from calls.finishing import call_finish
-from calls.journal import JournalHeader, Kind
-from calls.journal_format import decode_header, encode_record
+from calls.journals.format import decode_header, encode_record
+from calls.journals.reading import JournalHeader, Kind
 from calls.models import Call, Recording
 from calls.storage import recording_open
 from streaming.call_audio import CallAudio

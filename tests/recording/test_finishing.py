@@ -15,10 +15,11 @@ from django.core.files.storage import FileSystemStorage, InMemoryStorage
 from django.utils import timezone
 from pytest_django import Settings
 
-from calls import locks, storage
+from calls import storage
 from calls.assembly import Assembly, NotYetError
 from calls.finishing import call_finish
-from calls.journal import JournalHeader
+from calls.journals import locks
+from calls.journals.reading import JournalHeader
 from calls.models import AudioChunk, Call, Connection, Recording, Track
 from calls.models.call import ArchiveState
 from calls.recordings import RecordingError, verify

@@ -10,7 +10,7 @@ import pytest
 from django.core.management import call_command
 
 from calls.finishing import call_finish
-from calls.journal import Kind
+from calls.journals.reading import Kind
 from calls.models import AudioChunk, Call, Connection, Loss, Track
 from calls.selectors import CallPage, call_page
 from calls.sockets import SocketRow

@@ -14,8 +14,9 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from acsstream.celery import app
-from calls.journal import JournalHeader
-from calls.live import redis_sync
+from calls.journals.reading import JournalHeader
+from calls.journals.recovery import archive_sweep
+from calls.live.ingest import redis_sync
 from calls.models import (
     AudioChunk,
     Call,
@@ -28,7 +29,6 @@ from calls.models import (
     Track,
 )
 from calls.models.call import ArchiveState
-from calls.recovery import archive_sweep
 from calls.services import calls_end_without_word, process_leave, process_renew
 from tests.factories import CallFactory, ConnectionFactory, EventFactory
 from tests.recording.bench import (
@@ -432,7 +432,7 @@ def test_a_node_that_takes_no_tasks_does_not_fill_redis(
     settings.REDIS_URL = redis_url
     monkeypatch.setattr(app.conf, "broker_url", redis_url)
     monkeypatch.setattr(app.conf, "broker_write_url", redis_url)
-    monkeypatch.setattr("calls.recovery.MOST", 2)
+    monkeypatch.setattr("calls.journals.recovery.MOST", 2)
     queue = f"recordings.{uuid4()}"
     for _ in range(3):
         ConnectionFactory.create(

@@ -14,13 +14,13 @@ from acsstream.celery import app
 from calls.backlog import storage_backlog
 from calls.finishing import call_finish
 from calls.finishing_tasks import sweep_node
-from calls.journal import JournalHeader
-from calls.live import redis_sync
+from calls.journals.reading import JournalHeader
+from calls.journals.recovery import archive_sweep
+from calls.journals.strays import strays_adopt
+from calls.live.ingest import redis_sync
+from calls.live.processes import Noter
 from calls.metrics.rows import row_metrics
 from calls.models import Alarm, Call, Connection, Recording
-from calls.processes import Noter
-from calls.recovery import archive_sweep
-from calls.strays import strays_adopt
 from tests.recording.bench import OPENED, call_ended, journal, writer
 from tests.streaming.wire import audio
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from calls.finishing import call_finish, calls_half_tidied
-from calls.journal import Kind
+from calls.journals.reading import Kind
 from calls.models import Alarm, Call, Connection
 from tests.factories import ConnectionFactory
 from tests.recording.bench import (

@@ -13,8 +13,8 @@ from calls.finishing import call_finish
 from calls.identity import tone_id
 from calls.models import Call, Recording, Tone
 from calls.services import batch_store
-from calls.tone_index import MAX_TONES, ToneIndex
-from calls.tones import tone_markers
+from calls.tones.index import MAX_TONES, ToneIndex
+from calls.tones.keeping import tone_markers
 from streaming.protocol import DtmfData
 from tests.factories import CallFactory
 from tests.recording.bench import OPENED, journal

@@ -20,7 +20,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from calls.finishing import call_finish
-from calls.journal import JournalHeader
+from calls.journals.reading import JournalHeader
 from calls.management.commands.verify_archive import Command
 from calls.models import AudioChunk, Call, Connection, Loss, Recording, Track
 from calls.verification import Finding, archive, orphans

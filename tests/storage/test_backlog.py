@@ -11,8 +11,8 @@ from pytest_django import Settings
 from calls.alarms.sweep import alarms_sweep
 from calls.backlog import StorageBacklog, retry_at, storage_backlog
 from calls.finishing import call_finish
+from calls.journals.recovery import archive_sweep
 from calls.models import Alarm, Call
-from calls.recovery import archive_sweep
 from calls.storage import StorageFaultError
 from tests.console.conftest import operator as operator
 from tests.factories import CallFactory

@@ -11,12 +11,12 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from calls.finishing import call_finish
-from calls.locks import alone
+from calls.journals.locks import alone
+from calls.journals.recovery import archive_sweep
+from calls.journals.rescue import journals_rescue
+from calls.journals.rolling import journals_roll, part_name, rolls
+from calls.live.processes import Noter
 from calls.models import Alarm, Call, Connection, IngestProcess, Track
-from calls.processes import Noter
-from calls.recovery import archive_sweep
-from calls.rescue import journals_rescue
-from calls.rolling import journals_roll, part_name, rolls
 from calls.verification import Scope, Verification
 from calls.verification.findings import Weight
 from tests.factories import CallFactory, ConnectionFactory

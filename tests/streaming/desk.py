@@ -7,8 +7,8 @@ from types import TracebackType
 from typing import Self
 from uuid import uuid4
 
-from calls.journal import JournalHeader, Record, read
-from calls.replay import CallReplay
+from calls.journals.reading import JournalHeader, Record, read
+from calls.journals.replay import CallReplay
 from streaming.call_audio import CallAudio
 from streaming.ingest import MediaSession, Opening
 from streaming.journal import JournalWriter

@@ -20,7 +20,7 @@ from uuid import UUID
 import aiohttp
 from django.conf import settings
 
-from calls.capability import call_secret
+from calls.doors.capability import call_secret
 
 ROOT = Path(settings.BASE_DIR)
 PATIENCE = 30.0

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from calls.drafts import ChunkDraft, TrackDraft
-from calls.replay import track_draft
+from calls.journals.replay import track_draft
 from streaming.ingest import MediaSession
 from tests.streaming.desk import Desk
 from tests.streaming.wire import ALICE, BOB, PACKET_US, audio, metadata, voice

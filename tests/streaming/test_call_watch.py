@@ -23,9 +23,9 @@ from django.test import Client
 
 from acsstream.asgi import application
 from calls.audio.wave import UNKNOWN
+from calls.live.watching import WATCHED_KEY
 from calls.models import Call
 from calls.models.call import ArchiveState
-from calls.watching import WATCHED_KEY
 from streaming import call_watch, viewing, watch_source
 from streaming.call_audio import CallAudio, HeardTrack
 from streaming.call_details import DetailPublisher
@@ -421,7 +421,7 @@ async def test_says_so_when_the_recorder_tells_no_more(
     async with looking(call.pk) as seen:
         found = await seen.until(lambda one: one["people"])
         assert found["reason"] == ""
-        monkeypatch.setattr("calls.watching.FRESH_SECONDS", 0)
+        monkeypatch.setattr("calls.live.watching.FRESH_SECONDS", 0)
         found = await seen.until(lambda one: one["reason"])
 
     assert found["reason"] == watch_source.NO_RECORDER

@@ -13,8 +13,8 @@ import pytest
 from pytest_django import Settings
 from redis import Redis
 
-from calls.journal import Kind, read
-from calls.live import LIVE_KEY, LiveCall, keys_of, parsed
+from calls.journals.reading import Kind, read
+from calls.live.ingest import LIVE_KEY, LiveCall, keys_of, parsed
 from streaming import recorder as recorder_module
 from streaming.live import LivePublisher
 from streaming.management.commands.ingest import KEEPALIVE, listening_socket

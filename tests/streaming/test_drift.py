@@ -10,7 +10,7 @@ import pytest
 
 from calls.audio.ledger import State
 from calls.audio.timeline import Placement
-from calls.replay import CallReplay, PacketRef, track_draft
+from calls.journals.replay import CallReplay, PacketRef, track_draft
 from streaming.ingest import MediaSession
 from tests.audio.streams import HOUR, NOON, Arrival, bad_hour
 from tests.streaming.desk import OPENED, Desk

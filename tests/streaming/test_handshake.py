@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from calls.capability import call_secret
+from calls.doors.capability import call_secret
 from tests.streaming.house import ENDED, House, closing, eventually
 from tests.streaming.wire import audio, metadata
 

@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 from pytest_django import Settings
 
-from calls.journal import Kind, read
+from calls.journals.reading import Kind, read
 from streaming.ingest import Opening
 from streaming.recorder import Recorder
 from streaming.room import NoRoomError

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from calls.journal import Kind, read
-from calls.replay import track_draft
+from calls.journals.reading import Kind, read
+from calls.journals.replay import track_draft
 from streaming.call_audio import MAX_TRACKS
 from streaming.ingest import MediaSession
 from streaming.protocol.session import Refused

@@ -10,9 +10,9 @@ from django.conf import settings
 from django.test import Client
 
 from acsstream.asgi import application
-from calls.live import redis_async
-from calls.speaking import SPEAK, Spoken, StopAudio, Talk, spoken_decoder
-from streaming.talk_press import HEADER, VERSION
+from calls.live.ingest import redis_async
+from calls.live.speaking import SPEAK, Spoken, StopAudio, Talk, spoken_decoder
+from streaming.talk.press import HEADER, VERSION
 from tests.listen.test_socket import Listener
 from tests.streaming.house import PATIENCE, eventually
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming.talk_press import BURST_SECONDS, FASTEST, FrameError, Pace, Press
+from streaming.talk.press import BURST_SECONDS, FASTEST, FrameError, Pace, Press
 from tests.talk.mouth import RATE, frame, pcm
 
 

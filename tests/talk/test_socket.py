@@ -12,15 +12,15 @@ from django.db import DatabaseError
 from django.test import Client
 from django.utils import timezone
 
-from calls import talkers
-from calls.live import redis_async
+from calls.live import talkers
+from calls.live.ingest import redis_async
+from calls.live.talkers import talker, talker_async, word_take
 from calls.models import AuditEntry, Call, CallState, StreamingState, Utterance
-from calls.talkers import talker, talker_async, word_take
-from streaming import talking
-from streaming.listening import ENDED, FORBIDDEN, MAX_FAULTS, RUBBISH
-from streaming.talk_press import Press
-from streaming.talk_rights import TalkRights
-from streaming.talk_speech import Speech
+from streaming.listen.consumer import ENDED, FORBIDDEN, MAX_FAULTS, RUBBISH
+from streaming.talk import consumer as talking
+from streaming.talk.press import Press
+from streaming.talk.rights import TalkRights
+from streaming.talk.speech import Speech
 from tests.console.conftest import logged_in
 from tests.factories import CallFactory, ProfileFactory, UserFactory, member_of
 from tests.streaming.house import PATIENCE, eventually
@@ -394,7 +394,7 @@ async def test_a_browser_that_says_nothing_more_is_not_waited_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(talking, "KEEP_SECONDS", 0.05)
-    monkeypatch.setattr("streaming.talk_speech.SILENT_SECONDS", 0.1)
+    monkeypatch.setattr("streaming.talk.speech.SILENT_SECONDS", 0.1)
     call = await live_call()
     async with ingest(), mouth(call.pk, await browser_of(operator)) as one:
         await one.open()

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import Settings
 
-from calls.journal_format import microseconds
+from calls.journals.format import microseconds
+from calls.live.pressing import KEYS, KeyPressed, encode
 from calls.models import Call, StreamCommand, StreamingProfile
-from calls.pressing import KEYS, KeyPressed, encode
 from streaming.call_audio import CallAudio
 from streaming.handlers.keys import KeyDesk
 from streaming.handlers.pressed import PressedKeys

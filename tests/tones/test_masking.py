@@ -17,7 +17,7 @@ from calls.finishing import call_finish
 from calls.models import Call, CallEvent, Recording, StreamingProfile, Tone
 from calls.orders.tones import RECEIVED
 from calls.storage import recording_open
-from calls.tone_masking import masks_tones
+from calls.tones.masking import masks_tones
 from streaming.ingest import Opening
 from streaming.late_facts import ask_again
 from streaming.protocol import MASK, DtmfData, decode, mask_keys

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calls.tone_pairing import LATE_US, Press, pair
+from calls.tones.pairing import LATE_US, Press, pair
 from streaming.protocol import MASK
 
 MS = 1_000

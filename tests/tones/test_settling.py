@@ -16,11 +16,11 @@ from calls import identity
 from calls.drafts import ArchiveBatch, ToneDraft
 from calls.history import history_of, rows_of
 from calls.history.export import timeline_of
-from calls.journal_format import microseconds
+from calls.journals.format import microseconds
 from calls.models import Call, CommandKind, StreamCommand
 from calls.orders.tones import RECEIVED
 from calls.services import batch_store
-from calls.tones import tone_markers, tones_store
+from calls.tones.keeping import tone_markers, tones_store
 from tests.control.test_races import ROUNDS, at_once
 from tests.control.wire import CALLER, START, call_made, cloud_event, post_callback
 from tests.transcription.test_rows import socket

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from uuid import uuid4
 
-from calls.journal import JournalHeader
+from calls.journals.reading import JournalHeader
 from calls.transcripts.hearing import Piece
 from streaming.ingest import Opening
 from streaming.transcription.session import TranscriptionSession

@@ -13,9 +13,9 @@ from pytest_django import Settings
 
 from calls.alarms.kinds import Kind, call_key
 from calls.drafts import AlarmDraft, ArchiveBatch, CallFacts
-from calls.journal import Kind as Record
+from calls.journals.reading import Kind as Record
+from calls.live.speaking import PlayPrompt, encode
 from calls.models import Call
-from calls.speaking import PlayPrompt, encode
 from streaming.draining import DrainingServer
 from streaming.ingest import MediaSession, Opening
 from streaming.recorder import Recorder

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from calls.journal import Kind
+from calls.journals.reading import Kind
 from streaming.protocol.session import Refused
 from tests.streaming.desk import OPENED, Desk, records
 from tests.streaming.wire import ALICE, BOB, PACKET_US, audio, dtmf, microseconds

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import aiohttp
 from redis import Redis
 
-from calls.journal import Kind, read
+from calls.journals.reading import Kind, read
 from calls.transcripts.wire import Caption, channel, decode, last_key
 from tests.streaming.house import House, eventually
 from tests.streaming.wire import ALICE

@@ -10,7 +10,7 @@ from asgiref.sync import sync_to_async
 from django.contrib.auth.models import Permission
 from django.db import OperationalError
 
-from calls.live import redis_async
+from calls.live.ingest import redis_async
 from calls.models import AuditAction, AuditEntry, Call
 from calls.transcripts.wire import Caption, captions_tell
 from streaming import call_watch, captions, viewing

@@ -14,9 +14,9 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from calls import transcript_views
-from calls.audit_words import sentence
+from calls.audit.words import sentence
 from calls.models import AuditAction, AuditEntry, Call, SavedView
+from calls.transcripts import views as transcript_views
 from tests.console.conftest import logged_in, stored_recording
 from tests.factories import (
     CallFactory,

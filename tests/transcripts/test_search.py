@@ -6,9 +6,9 @@ import pytest
 
 from calls.drafts import SegmentDraft
 from calls.models import Call, TranscriptSegment
-from calls.segments import segments_store
 from calls.transcripts.asked import asked_of, hits
 from calls.transcripts.search import calls_saying, newest_saying, segments_saying
+from calls.transcripts.segments import segments_store
 from tests.factories import CallFactory, SegmentFactory
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]

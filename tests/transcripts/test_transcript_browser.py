@@ -26,7 +26,7 @@ FILL = """
 import json
 import numpy as np
 from django.contrib.auth.models import User
-from calls.capability import call_secret
+from calls.doors.capability import call_secret
 from calls.models import StreamingProfile
 from tests.console.conftest import stored_recording
 from tests.factories import CallFactory, ParticipantFactory

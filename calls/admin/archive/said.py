@@ -9,9 +9,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from calls.admin.archive.inputs import Choice, ChoiceFilter, Field, TextFilter
-from calls.transcript_views import PERMISSION, search_note
 from calls.transcripts.asked import LONGEST, asked_of
 from calls.transcripts.search import calls_saying
+from calls.transcripts.views import PERMISSION, search_note
 
 
 class TranscriptFilter(ChoiceFilter):

@@ -5,8 +5,9 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
-from calls import archive_views, transcript_views
+from calls import archive_views
 from calls.export.views import export_zip
+from calls.transcripts import views as transcript_views
 
 
 def archive_urls(view: Callable[[Any], Any]) -> list[URLPattern]:

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import Q
 from django.utils import timezone
 
-from calls.audit_log import command_note
+from calls.audit.log import command_note
 from calls.downloads.everything import call_entries
 from calls.downloads.sidecar import sidecar_of
 from calls.history.export import timeline_of

@@ -13,7 +13,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from calls.audit_log import command_note
+from calls.audit.log import command_note
 from calls.models import AuditAction, Prompt
 from calls.prompts.preparing import PromptRefused, prompt_prepare
 from calls.prompts.storing import PromptStorageError, prompt_add

@@ -8,9 +8,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from calls.formats import seconds, size
-from calls.recovery import Recovered, journals_recover
-from calls.rescue import NodeLivesError, journals_rescue, node_must_be_lost
-from calls.rolling import parts_remove
+from calls.journals.recovery import Recovered, journals_recover
+from calls.journals.rescue import NodeLivesError, journals_rescue, node_must_be_lost
+from calls.journals.rolling import parts_remove
 
 
 class Command(BaseCommand):

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import Q
 from django.utils import timezone
 
-from calls.audit_log import command_note
+from calls.audit.log import command_note
 from calls.history import Entry, history_of, rows_of
 from calls.history.export import timeline_of
 from calls.models import AuditAction, Call

@@ -8,9 +8,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from calls.audit_chain import Head
-from calls.audit_head import head_now, log_verify
-from calls.audit_verification import Finding, Walk, walk_lines
+from calls.audit.chain import Head
+from calls.audit.head import head_now, log_verify
+from calls.audit.verification import Finding, Walk, walk_lines
 from calls.management.progress import Progress
 
 USAGE = 2

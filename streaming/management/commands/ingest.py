@@ -11,7 +11,7 @@ import uvicorn
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from calls.doors import off_fault, open_doors
+from calls.doors.openness import off_fault, open_doors
 from streaming.draining import DrainingServer
 from streaming.recorder import recorder
 from streaming.websocket.http import IngestHttpProtocol, Unasked

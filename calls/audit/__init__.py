@@ -1,0 +1,1 @@
+"""The audit log: chained entries, written, verified, exported and put in words."""

@@ -1,0 +1,1 @@
+"""The wallboard: what database and ingest say of live calls, for one viewer."""

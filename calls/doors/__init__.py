@@ -1,0 +1,1 @@
+"""The doors for machines: who may post and dial, by token, secret and source."""

@@ -1,0 +1,1 @@
+"""Journals after they were written: read, walked, copied, recovered."""

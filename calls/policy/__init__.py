@@ -1,0 +1,1 @@
+"""Answering rules: which one decides, what is odd about them, their words."""

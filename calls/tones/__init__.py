@@ -1,0 +1,1 @@
+"""DTMF tones: from the socket and from callbacks, paired, masked, kept."""
