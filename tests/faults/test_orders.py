@@ -149,7 +149,9 @@ async def test_a_killed_workers_orders_are_carried_out_once(
     assert "sent" in states(house, commands)
 
     crew.worker("second")
-    await eventually(lambda: all(one == "confirmed" for one in states(house, commands)))
+    await eventually(
+        lambda: all(one == "confirmed" for one in states(house, commands)), 60
+    )
 
     assert once()
     assert len(emulated.report(ids[placed[0]])["sockets"]) == 1, "no double start"

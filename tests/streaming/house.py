@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.request import urlopen
 from uuid import UUID
 
@@ -75,7 +75,7 @@ class House:
     def _answers(self) -> bool:
         try:
             return self.get("/healthz")[0] == 200
-        except URLError:
+        except OSError:
             return False
 
     def get(self, path: str) -> tuple[int, dict[str, Any]]:
@@ -88,8 +88,17 @@ class House:
 
     def end(self, how: signal.Signals = signal.SIGTERM) -> int:
         """End the process; return its exit status."""
+        self.tell(how)
+        return self.ended()
+
+    def tell(self, how: signal.Signals) -> None:
+        """Send the process a signal."""
         assert self.process is not None
         self.process.send_signal(how)
+
+    def ended(self) -> int:
+        """Wait until the process has ended; return its exit status."""
+        assert self.process is not None
         status = self.process.wait(PATIENCE)
         self.process = None
         return status
