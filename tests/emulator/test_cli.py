@@ -54,7 +54,7 @@ def first_line(process: subprocess.Popen[str]) -> str:
 def fails(*options: str, **environment: str) -> str:
     """Run with options that cannot work; return what it says about them."""
     with emulator(*options, **environment) as process:
-        output, error = process.communicate(timeout=20)
+        output, error = process.communicate(timeout=60)
     assert (process.returncode, output) == (2, "")
     return error
 
@@ -64,7 +64,7 @@ def test_says_where_it_listens_and_stops_when_told(number: signal.Signals) -> No
     with emulator("--port", "0") as process:
         line = first_line(process)
         process.send_signal(number)
-        _, error = process.communicate(timeout=20)
+        _, error = process.communicate(timeout=60)
 
     assert re.fullmatch(r"emulator: listening on http://127\.0\.0\.1:\d+\n", line)
     assert process.returncode == 0
@@ -74,7 +74,7 @@ def test_says_where_it_listens_and_stops_when_told(number: signal.Signals) -> No
 def test_takes_options_from_the_environment() -> None:
     with emulator("--json", "--speed", "3", ACSEMU_PORT="0", ACSEMU_SPEED="2") as it:
         facts = json.loads(first_line(it))
-        with urlopen(facts["url"] + "/emulator/health", timeout=10) as response:  # noqa: S310 - our own URL
+        with urlopen(facts["url"] + "/emulator/health", timeout=60) as response:  # noqa: S310 - our own URL
             health = json.load(response)
 
     assert facts["access_key"] == DEVELOPMENT_KEY
@@ -97,7 +97,7 @@ async def test_says_goodbye_to_calls_when_it_stops() -> None:
             process.terminate()
             await app.callback("CallDisconnected")
             await app.sockets[0].over.wait()
-            _, error = process.communicate(timeout=20)
+            _, error = process.communicate(timeout=60)
 
     assert app.sockets[0].close_code == 1001
     assert process.returncode == 3
@@ -181,4 +181,4 @@ async def test_speaks_any_audio_it_is_given(tmp_path: Path) -> None:
             await app.until(lambda: app.sockets and len(app.sockets[0].audio) > 3)
             process.terminate()
             await app.sockets[0].over.wait()
-            process.communicate(timeout=20)
+            process.communicate(timeout=60)

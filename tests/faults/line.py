@@ -195,7 +195,7 @@ async def kept_up(house: House, lines: Sequence[Line]) -> None:
             for line in lines
         }
 
-    await eventually(KeepsUp(house, sent), 60)
+    await eventually(KeepsUp(house, sent))
 
 
 async def sent(lines: Sequence[Line], packets: int) -> None:

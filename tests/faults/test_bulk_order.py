@@ -51,18 +51,18 @@ class Console:
         assert "sessionid" in self.session.cookies
 
     def get(self, path: str) -> str:
-        answer = self.session.get(f"{self.url}{path}", timeout=6 * PATIENCE)
+        answer = self.session.get(f"{self.url}{path}", timeout=3 * PATIENCE)
         assert answer.status_code == 200, path
         return answer.text
 
     def press(self, path: str, **form: Any) -> requests.Response:
-        self.session.get(f"{self.url}/admin/login/", timeout=6 * PATIENCE)
+        self.session.get(f"{self.url}/admin/login/", timeout=3 * PATIENCE)
         token = self.session.cookies["csrftoken"]
         answer = self.session.post(
             f"{self.url}{path}",
             data={"csrfmiddlewaretoken": token} | form,
             headers={"Referer": self.url},
-            timeout=6 * PATIENCE,
+            timeout=3 * PATIENCE,
         )
         assert answer.status_code in (200, 201), path
         return answer

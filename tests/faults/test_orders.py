@@ -149,9 +149,7 @@ async def test_a_killed_workers_orders_are_carried_out_once(
     assert "sent" in states(house, commands)
 
     crew.worker("second")
-    await eventually(
-        lambda: all(one == "confirmed" for one in states(house, commands)), 60
-    )
+    await eventually(lambda: all(one == "confirmed" for one in states(house, commands)))
 
     assert once()
     assert len(emulated.report(ids[placed[0]])["sockets"]) == 1, "no double start"

@@ -23,7 +23,7 @@ from django.conf import settings
 from calls.doors.capability import call_secret
 
 ROOT = Path(settings.BASE_DIR)
-PATIENCE = 30.0
+PATIENCE = 60.0
 # Nothing listens there.
 NOWHERE = "redis://127.0.0.1:9/0"
 # uvicorn ends in good order and then dies of the signal it was sent.

@@ -46,7 +46,7 @@ pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 
 NOON = 1_764_000_000_000_000
 PACKET_US = 20_000
-PATIENCE = 20
+PATIENCE = 60
 RATE = 16_000
 ADA, BOB = "4:+12065550100", "4:+12065550101"
 

@@ -14,12 +14,11 @@ import aiohttp
 import soundfile
 
 from tests.recording.bench import sha256, timeline
-from tests.streaming.house import House, eventually
+from tests.streaming.house import PATIENCE, House, eventually
 from tests.streaming.keeping import KeepsUp
 from tests.streaming.wire import ALICE, BOB, PACKET_US, audio, metadata
 
 BOTH = (ALICE, BOB)
-PATIENCE = 60.0
 RECORDINGS = """
     select r.id, r.track_id, r.pcm_sha256, r.audio, r.origin_us, r.samples,
            p.raw_id, t.gap_samples, t.gap_count, t.packets, t.ledger
