@@ -139,7 +139,7 @@ async def test_200_calls_are_stopped_by_one_bulk_action(
     # One call of them is stopped already, and the preview has to say so.
     [first, *others] = ids(house)
     console.press(f"/calls/{first}/commands/stop_streaming")
-    await eventually(lambda: streaming(house).get("stopped") == 1, 30)
+    await eventually(lambda: streaming(house).get("stopped") == 1)
 
     preview = console.press(
         "/admin/calls/call/", action="stop_streaming", _selected_action=ids(house)
@@ -154,7 +154,7 @@ async def test_200_calls_are_stopped_by_one_bulk_action(
     assert f"{CALLS - 1}" in page
     bulk = form["bulk_id"].replace("-", "")
     await eventually(lambda: "queued" not in states(house, bulk), 90)
-    await eventually(lambda: "sent" not in states(house, bulk), 30)
+    await eventually(lambda: "sent" not in states(house, bulk))
 
     assert states(house, bulk) == {"confirmed": CALLS - 1}
     assert streaming(house) == {"stopped": CALLS}

@@ -272,7 +272,7 @@ def test_hears_on_after_the_recorder_was_killed_and_back_to_before(
 def test_dials_again_when_the_console_was_restarted(page: Page, running: Stack) -> None:
     ears = listen(page)
     os.kill(running.web.pid, signal.SIGTERM)
-    running.web.wait(20)
+    running.web.wait(60)
     expect(panel(page)).to_have_attribute("data-state", "starting", timeout=SOON)
     running.start_web()
     expect(panel(page)).to_have_attribute("data-state", "listening", timeout=SOON)

@@ -80,7 +80,9 @@ class House:
 
     def get(self, path: str) -> tuple[int, dict[str, Any]]:
         try:
-            with urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+            with urlopen(
+                f"http://127.0.0.1:{self.port}{path}", None, PATIENCE
+            ) as answer:
                 return answer.status, json.load(answer)
         except HTTPError as error:
             with error:

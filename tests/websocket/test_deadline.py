@@ -12,7 +12,7 @@ import uvicorn
 from streaming.websocket.http import CROWD, IngestHttpProtocol, Unasked
 from streaming.websocket.protocol import PicowsProtocol
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 UPGRADE = (
     b"GET /media/x HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
