@@ -327,6 +327,7 @@ def test_leaves_nothing_when_it_is_killed(tmp_path: Path) -> None:
 
 def test_tells_the_truth_about_a_recorder_that_was_killed(tmp_path: Path) -> None:
     folder, file = tmp_path / "data", tmp_path / "report.json"
+    # ACS dials six times; the last time 13.5 seconds after the kill.
     options = ["--once", "--calls", "1", "--seconds", "24", "--report", str(file)]
     with running(folder, *options) as demo:
         read_until(demo, "1 streaming")

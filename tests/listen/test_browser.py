@@ -90,7 +90,7 @@ def listen(page: Page) -> Ears:
 def heard(ears: Ears) -> None:
     """Wait until Alice is heard at the live edge."""
     expect(panel(ears.page)).to_have_attribute("data-edge", "true", timeout=SOON)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + SOON / 1_000
     while not 0 < ears.alice(10).median < LOOSE_MS:
         assert time.monotonic() < deadline, ears.alice(50)
 
@@ -120,7 +120,8 @@ def measured(ears: Ears) -> tuple[Lag, str]:
     """
     for _ in range(TRIES):
         lag, shown = ears.alice(150), reading(ears.page, "latency")
-        if abs(float(shown.split()[0]) - lag.median) < SAME_MS:
+        is_same = abs(float(shown.split()[0]) - lag.median) < SAME_MS
+        if is_same and lag.heard > 100:
             return lag, shown
     raise AssertionError(f"the page says {shown}, and it is {lag}")
 
@@ -141,7 +142,6 @@ def test_hears_each_participant_and_how_late(
 
     # What the page says of its latency is what is measured.
     lag, shown = measured(ears)
-    assert lag.heard > 100
     assert lag.median < LOOSE_MS
     tell(
         capsys,
