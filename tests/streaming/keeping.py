@@ -18,6 +18,8 @@ RECORD_BYTES = RECORD_FIXED.size + SAMPLES * 2 + CRC.size
 BEHIND = 50
 # Longer than that: what is held back for longer is found behind before it is over.
 SECONDS = 0.6
+# Who looks less often than that has not seen it for a while.
+LOOKS_EVERY = 0.3
 
 
 class KeepsUp:
@@ -26,18 +28,19 @@ class KeepsUp:
     `sent` returns by call how many packets went out. When a test has stood still on a
     busy machine, all it owes goes out at once: a kill in that moment costs more than
     what was ever held back. Look again and again while packets go out, and kill before
-    the next one does.
+    the next one does; after a standstill it begins anew.
     """
 
     def __init__(self, house: House, sent: Callable[[], Mapping[UUID, int]]) -> None:
         self._house = house
         self._sent = sent
-        self._since: float | None = None
+        self._since = self._looked = -LOOKS_EVERY
 
     def __call__(self) -> bool:
         now = time.monotonic()
-        if self._since is None or self._is_behind():
+        if now - self._looked > LOOKS_EVERY or self._is_behind():
             self._since = now
+        self._looked = now
         return now - self._since > SECONDS
 
     def _is_behind(self) -> bool:

@@ -72,7 +72,7 @@ class Caller:
         end = first + round(seconds * 50)
         deadline = time.monotonic() + seconds + PATIENCE
         while number < end or not until():
-            assert time.monotonic() < deadline
+            assert time.monotonic() < deadline, "it is not written soon enough"
             for who in BOTH:
                 await ws.send_str(audio(number, who, start=self.start))
             number += 1
