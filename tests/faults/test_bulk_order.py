@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 from tests.control.bench import emulator
 from tests.faults.places import Crew, Redis
@@ -45,6 +47,9 @@ class Console:
     def __init__(self, url: str) -> None:
         self.url = url
         self.session = requests.Session()
+        # As browsers do: what only looks is asked again when a busy server hangs up.
+        again = Retry(total=5, allowed_methods={"GET"}, backoff_factor=0.5)
+        self.session.mount("http://", HTTPAdapter(max_retries=again))
 
     def sign_in(self) -> None:
         self.press("/admin/login/", username="root", password="of the tests")
