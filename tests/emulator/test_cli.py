@@ -195,5 +195,7 @@ async def test_speaks_any_audio_it_is_given(tmp_path: Path) -> None:
             await answer(json.loads(first_line(process)), app)
             await app.until(lambda: app.sockets and len(app.sockets[0].audio) > 3)
             process.terminate()
+            # It waits until its last word is taken; so must we.
+            await app.callback("CallDisconnected")
             await app.sockets[0].over.wait()
             process.communicate(timeout=60)
