@@ -113,24 +113,23 @@ async def test_carries_hostile_names_as_plain_text() -> None:
 async def test_all_of_redis_is_let_go_of_though_it_stalls(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    kinds = (redis.asyncio.client.PubSub, redis.asyncio.Redis)
+    close_of = {kind: kind.aclose for kind in kinds}
     closed = []
 
     async def stall(client: Any) -> None:
-        closed.append(type(client))
+        await close_of[type(client)](client)
+        closed.append(type(client).__name__)
         raise redis.TimeoutError
 
     source = board_feed.Source()
     await source.change(0.0)
-    for kind in (redis.asyncio.client.PubSub, redis.asyncio.Redis):
+    for kind in kinds:
         monkeypatch.setattr(kind, "aclose", stall)
     await source.close()
     await WatchSource(uuid4(), lambda: None).close()
 
-    assert closed == [
-        redis.asyncio.client.PubSub,
-        redis.asyncio.Redis,
-        redis.asyncio.Redis,
-    ]
+    assert closed == ["PubSub", "Redis", "Redis"]
 
 
 async def test_builds_one_picture_for_all_viewers() -> None:

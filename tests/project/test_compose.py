@@ -86,7 +86,7 @@ def test_no_setting_is_given_behind_the_back_of_the_environment_file() -> None:
 
 
 def interpolated(value: str, told: dict[str, str]) -> str:
-    """Return a value as Compose gives it to a container: `${NAME:-or}`, `${NAME-or}`."""
+    """Return a value as Compose gives it to a container: `${A:-or}` or `${A-or}`."""
     found = re.fullmatch(r"\$\{([A-Z_]+)(:?)-(.*)\}", value)
     if not found:
         return value

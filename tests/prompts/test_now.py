@@ -28,7 +28,9 @@ def speaking(call: Call, *, at: float, ahead: float = 0) -> list[dict[str, Any]]
     facts = call_facts(call.pk)
     assert facts
     now = datetime.fromtimestamp(at, UTC)
-    return [dict(one) for one in call_now(facts, None, at=at - ahead, now=now)["speaking"]]
+    return [
+        dict(one) for one in call_now(facts, None, at=at - ahead, now=now)["speaking"]
+    ]
 
 
 @pytest.mark.parametrize("ahead", [0, 300, -300])
