@@ -94,7 +94,9 @@ def commands_verify(now: datetime) -> int:
             settled += command_verify(acs(), command)
         except AcsRefused as refused:
             log.warning("command %s: done? No answer: %s", command.id, refused)
-            break
+            if refused.is_retryable:
+                # ACS is in trouble, or has enough of us: all may ask next time.
+                break
         else:
             _note_not_yet(command)
     return settled
