@@ -474,6 +474,28 @@ def test_says_so_when_journals_are_gone(settings: Settings) -> None:
     assert Connection.objects.get().journal_state == "missing"
 
 
+@pytest.mark.parametrize("state", [ArchiveState.PENDING, ArchiveState.FAILED])
+def test_a_run_without_journals_does_not_finish_what_another_node_has(
+    state: ArchiveState,
+) -> None:
+    call = call_ended()
+    journal(call.id, [audio(n) for n in range(10)])
+    Connection.objects.create(
+        id=uuid4(),
+        call=call,
+        node="another",
+        opened_at=timezone.now(),
+        closed_at=timezone.now(),
+        journal_state="sealed",
+    )
+    call_finish(call.id)
+    Call.objects.filter(pk=call.pk).update(archive_state=state)
+
+    call_finish(call.id)
+
+    assert archive_state(call.id) == state
+
+
 def test_works_on_a_storage_that_is_no_folder(settings: Settings) -> None:
     settings.STORAGES = settings.STORAGES | {
         "recordings": {"BACKEND": "django.core.files.storage.InMemoryStorage"}
