@@ -85,7 +85,9 @@ class TrackFile:
     def _go_on(self, recording: Recording, track: Track) -> None:
         with recording_open(recording.manifest) as content:
             state = json.load(content)["state"]
-        audio = TrackAudio.restore(self.rate, state, is_ours=self.raw_id == US)
+        audio: TrackAudio[PacketRef] = TrackAudio.restore(
+            self.rate, state, is_ours=self.raw_id == US
+        )
         ledger = Ledger.from_json(track.ledger)
         start = 0
         with recording_open(recording.audio) as stored:
