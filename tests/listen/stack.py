@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.error import URLError
 from urllib.request import urlopen
 from uuid import UUID
 
@@ -80,7 +79,7 @@ class Stack:
         try:
             with urlopen(f"{self.url}/healthz", timeout=5):  # noqa: S310 http://
                 return True
-        except URLError:
+        except OSError:
             return False
 
     def speak(self, seconds: float) -> "subprocess.Popen[bytes]":

@@ -309,7 +309,7 @@ async def test_a_seek_that_comes_with_an_answer_goes_on() -> None:
         past = await asyncio.to_thread(late.past)
         # Both in one turn of the event loop.
         feed.answers[late.asks[0].ask](past)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await ear.line.begin(feed, 8_000_000, 2)
         await all_sent(ear)
         await ear.line.close()
