@@ -6,8 +6,8 @@
  */
 
 import { $ } from "./dom.js";
-import { Feed } from "./callpage-feed.js";
-import { lacksPeople, showFacts, showPeople } from "./callpage-figures.js";
+import { Feed } from "./callpage_feed.js";
+import { lacksPeople, showFacts, showPeople } from "./callpage_figures.js";
 import { Lanes } from "./lanes.js";
 
 const root = $("call");

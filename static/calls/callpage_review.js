@@ -6,9 +6,9 @@
 
 import { $, element, post, say } from "./dom.js";
 import { _, clock, fill } from "./text.js";
-import { moment, watchMoment } from "./callpage-moment.js";
-import { showNotes } from "./callpage-notes.js";
-import { showTags } from "./callpage-tags.js";
+import { moment, watchMoment } from "./callpage_moment.js";
+import { showNotes } from "./callpage_notes.js";
+import { showTags } from "./callpage_tags.js";
 
 const POLL_MS = 5000;
 const RATE_MS = 400;
