@@ -35,9 +35,9 @@ async function change(path, given, done = "") {
     now = said;
     tell(done, "good");
   } else if (said.status) {
-    tell(said.reason ?? _("That was not taken."), "bad");
+    tell(said.reason ?? fill(_("The console answered %(status)s."), { status: said.status }), "bad");
   } else {
-    tell(_("The console cannot be reached. Nothing was changed; try again."), "bad");
+    tell(_("The console did not answer. It may have been done: reload to see."), "bad");
   }
   show();
   return said.ok;
