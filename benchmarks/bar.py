@@ -62,7 +62,7 @@ def promises(
             is_least=True,
         ),
         Promise(
-            "dashboard at 1,000 live calls, % of a core",
+            "wallboard at 1,000 live calls, % of a core",
             dashboard.get("share of a core at one a second, %"),
             10,
         ),
