@@ -26,7 +26,11 @@ ROOT = Path(__file__).parents[2]
 # Of the list of commands and of the pages that tell a fault.
 OTHERS = ("Asked", "State", "Why", "There is no such page", "Skip to content")
 # Of the orders of a call: a group, a button, and what a dialog says.
-ORDERS = ("Streaming", "Hang up", "It is shown while the recording is paused, and kept.")
+ORDERS = (
+    "Streaming",
+    "Hang up",
+    "It is shown while the recording is paused, and kept.",
+)
 
 
 def marked(text: str) -> str:
@@ -60,7 +64,10 @@ def titles() -> list[str]:
 @pytest.fixture
 def esperanto(tmp_path: Path, settings: Settings, titles: list[str]) -> Iterator[None]:
     """A language that marks what was translated."""
-    for domain, texts in (("django", [*titles, *OTHERS, *ORDERS]), ("djangojs", ["now"])):
+    for domain, texts in (
+        ("django", [*titles, *OTHERS, *ORDERS]),
+        ("djangojs", ["now"]),
+    ):
         folder = tmp_path / "eo" / "LC_MESSAGES"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{domain}.mo").write_bytes(compiled(list(dict.fromkeys(texts))))
