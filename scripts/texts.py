@@ -22,15 +22,6 @@ TOOLS = ("xgettext", "msgmerge", "msgfmt")
 SKIPPED = ("node_modules", "static_root", ".venv", "tests", "benchmarks", "emulator")
 
 
-class Gathering(makemessages.Command):
-    """Django's, which also knows how our scripts count: `several` of text.js."""
-
-    xgettext_options = (
-        *makemessages.Command.xgettext_options,
-        "--keyword=several:1,2",
-    )
-
-
 def main() -> int:
     """Write the .po files of the languages asked for, or compile all."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -60,8 +51,11 @@ def main() -> int:
 def gather(languages: list[str]) -> None:
     """Write what templates and Python say, then what scripts say."""
     for domain in ("django", "djangojs"):
+        command = makemessages.Command()
+        # How our scripts count: `several` of text.js.
+        command.xgettext_options = [*command.xgettext_options, "--keyword=several:1,2"]
         call_command(
-            Gathering(),
+            command,
             locale=languages,
             domain=domain,
             ignore_patterns=list(SKIPPED),
