@@ -22,12 +22,12 @@ from benchmarks.table import Ratio, listed, ratio_lines, ratios, table
 FOLDER = ROOT / "docs" / "benchmarks"
 PARTS = ("load", "steps", "finishing", "dashboard")
 # The three that the bar is about, and what is there to compare them with.
-MAIN = ("floor", "seed", "ours")
+MAIN = ("floor", "sample", "ours")
 SERVERS_AT = {
     "100": MAIN,
-    "300": (*MAIN, "seed-file", "ours-sansio"),
-    "600": (*MAIN, "seed-file"),
-    "flood": (*MAIN, "seed-file", "ours-sansio"),
+    "300": (*MAIN, "sample-file", "ours-sansio"),
+    "600": (*MAIN, "sample-file"),
+    "flood": (*MAIN, "sample-file", "ours-sansio"),
 }
 # It holds a few dozen streams: the last of these is to show what then happens.
 ROWS_AT = ("10", "20", "100")

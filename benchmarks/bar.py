@@ -51,7 +51,7 @@ def promises(
     sent = dashboard.get("bytes a browser is sent")
     return [
         Promise(f"{LOAD}: CPU per packet, ours ÷ floor", _of(ratios, "floor"), 1.5),
-        Promise(f"{LOAD}: CPU per packet, ours ÷ sample", _of(ratios, "seed"), 1.0),
+        Promise(f"{LOAD}: CPU per packet, ours ÷ sample", _of(ratios, "sample"), 1.0),
         Promise(f"{LOAD}: sent to on the disk, p99, ms", _worst(to_disk), 300),
         Promise(f"{LOAD}: the loop is late, p99, ms", _worst(lag), 20),
         Promise(f"{LOAD}: memory per stream, kB", _worst(rss), 150),
@@ -62,7 +62,7 @@ def promises(
             is_least=True,
         ),
         Promise(
-            "dashboard at 1,000 live calls, % of a core",
+            "wallboard at 1,000 live calls, % of a core",
             dashboard.get("share of a core at one a second, %"),
             10,
         ),

@@ -1,6 +1,6 @@
 """Servers side by side under the same load, in one run.
 
-    python -m benchmarks.load --servers floor,seed,ours --streams 300 --seconds 8
+    python -m benchmarks.load --servers floor,sample,ours --streams 300 --seconds 8
 
 Each measurement starts its server anew, on one core, and the load on another. With
 `--repeat 3` the servers take turns, and ratios are of the medians.
@@ -24,7 +24,9 @@ FLOOD_SECONDS = 5.0
 def main() -> int:
     """Measure what is asked for; print a table or JSON."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--servers", default="floor,seed,ours", help=", ".join(SERVERS))
+    parser.add_argument(
+        "--servers", default="floor,sample,ours", help=", ".join(SERVERS)
+    )
     parser.add_argument("--streams", default="300", help="such as 100,300,flood")
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--warm-up", type=float, default=WARM_UP)

@@ -13,8 +13,8 @@ from matplotlib.axes import Axes
 
 COLOURS = {
     "floor": "#9aa0a6",
-    "seed": "#f2a65a",
-    "seed-file": "#c8553d",
+    "sample": "#f2a65a",
+    "sample-file": "#c8553d",
     "ours": "#2a6f97",
     "ours-sansio": "#89c2d9",
     "rows": "#6a4c93",

@@ -124,7 +124,7 @@ def ratios(found: Sequence[Figures]) -> list[Ratio]:
     ratios = []
     for load in dict.fromkeys(one.load for one in found):
         for server in ("ours", "ours-sansio"):
-            for other in ("floor", "seed"):
+            for other in ("floor", "sample"):
                 above = [one.cpu_us for one in turns.get((load, server), ())]
                 below = [one.cpu_us for one in turns.get((load, other), ())]
                 if above and below:

@@ -6,11 +6,13 @@ own name and without arguments.
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Literal
 
 from django.conf import settings
+from django.db import models
 from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 from calls.models import CommandKind
 from calls.orders import ORDERS, Order
@@ -23,16 +25,16 @@ LOCALES = (
 REASONS = ("card number", "personal data", "off the record")
 
 
-class Section(StrEnum):
+class Section(models.TextChoices):
     """Where a button stands: its group on the bar, or a participant's row."""
 
-    STREAMING = "Streaming"
-    TRANSCRIPTION = "Transcription"
-    SPEAKING = "Speaking"
-    PEOPLE = "People"
-    MORE = "More"
-    ENDING = "Ending"
-    PARTICIPANT = "Participant"
+    STREAMING = "streaming", _("Streaming")
+    TRANSCRIPTION = "transcription", _("Transcription")
+    SPEAKING = "speaking", _("Speaking")
+    PEOPLE = "people", _("People")
+    MORE = "more", _("More")
+    ENDING = "ending", _("Ending")
+    PARTICIPANT = "participant", _("Participant")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +56,9 @@ class Field:
     """
 
     name: str
-    label: str
+    label: str | Promise
     example: str = ""
-    help: str = ""
+    help: str | Promise = ""
     required: bool = True
     suggestions: tuple[str, ...] = ()
     quick: bool = False
@@ -91,24 +93,26 @@ class Field:
 
 TARGET = Field(
     name="target",
-    label="Whom",
+    label=_("Whom"),
     # Nobody's: nobody in a call can be meant by it.
     example="8:acs:example",
-    help="A phone number with its country code (+1206…), or a raw id: 8:acs:… for an"
-    " ACS user, 8:orgid:… for a Teams user.",
+    help=_(
+        "A phone number with its country code (+1206…), or a raw id: 8:acs:… for an"
+        " ACS user, 8:orgid:… for a Teams user."
+    ),
 )
 CALLER_ID = Field(
     name="caller_id",
-    label="Caller id",
+    label=_("Caller id"),
     example="+12065550100",
-    help="The number of ours that a phone is shown. Phones only.",
+    help=_("The number of ours that a phone is shown. Phones only."),
     required=False,
 )
 REASON = Field(
     name="reason",
-    label="Why",
+    label=_("Why"),
     example=REASONS[0],
-    help="It is shown while the recording is paused, and kept.",
+    help=_("It is shown while the recording is paused, and kept."),
     suggestions=REASONS,
     quick=True,
 )
@@ -124,12 +128,12 @@ class Button:
     """
 
     kind: CommandKind
-    label: str
+    label: str | Promise
     icon: str = "send"
     section: Section = Section.MORE
     fields: tuple[Field, ...] = ()
-    warning: str = ""
-    note: str = ""
+    warning: str | Promise = ""
+    note: str | Promise = ""
     is_danger: bool = False
     is_bulk: bool = False
 
@@ -152,46 +156,48 @@ class Button:
 _KNOWN = (
     Button(
         kind=CommandKind.START_STREAMING,
-        label="Start",
+        label=_("Start"),
         icon="play_arrow",
         section=Section.STREAMING,
         is_bulk=True,
     ),
     Button(
         kind=CommandKind.STOP_STREAMING,
-        label="Stop",
+        label=_("Stop"),
         icon="stop",
         section=Section.STREAMING,
         is_bulk=True,
     ),
     Button(
         kind=CommandKind.PAUSE,
-        label="Pause",
+        label=_("Pause"),
         icon="pause",
         section=Section.STREAMING,
         fields=(REASON,),
-        note="What is said meanwhile is not recorded, and not counted as lost."
-        " Transcription pauses with it.",
+        note=_(
+            "What is said meanwhile is not recorded, and not counted as lost."
+            " Transcription pauses with it."
+        ),
         is_bulk=True,
     ),
     Button(
         kind=CommandKind.RESUME,
-        label="Resume",
+        label=_("Resume"),
         icon="resume",
         section=Section.STREAMING,
         is_bulk=True,
     ),
     Button(
         kind=CommandKind.START_TRANSCRIPTION,
-        label="Start",
+        label=_("Start"),
         icon="subtitles",
         section=Section.TRANSCRIPTION,
         fields=(
             Field(
                 name="locale",
-                label="Language",
+                label=_("Language"),
                 example="en-US",
-                help="Such as en-US or de-DE. Empty: as the call was answered.",
+                help=_("Such as en-US or de-DE. Empty: as the call was answered."),
                 required=False,
                 suggestions=LOCALES,
             ),
@@ -200,126 +206,132 @@ _KNOWN = (
     ),
     Button(
         kind=CommandKind.STOP_TRANSCRIPTION,
-        label="Stop",
+        label=_("Stop"),
         icon="subtitles_off",
         section=Section.TRANSCRIPTION,
         is_bulk=True,
     ),
     Button(
         kind=CommandKind.UPDATE_TRANSCRIPTION,
-        label="Language",
+        label=_("Language"),
         icon="translate",
         section=Section.TRANSCRIPTION,
         fields=(
             Field(
                 name="locale",
-                label="Language",
+                label=_("Language"),
                 example="en-US",
-                help="Such as en-US or de-DE.",
+                help=_("Such as en-US or de-DE."),
                 suggestions=LOCALES,
             ),
         ),
     ),
     Button(
         kind=CommandKind.PLAY_PROMPT,
-        label="Play a prompt",
+        label=_("Play a prompt"),
         icon="campaign",
         section=Section.SPEAKING,
         fields=(
-            Field(name="prompt", label="Prompt", control="choice"),
+            Field(name="prompt", label=_("Prompt"), control="choice"),
             Field(
                 name="interrupts",
-                label="Stop first what we are saying",
-                help="Otherwise it is heard after that.",
+                label=_("Stop first what we are saying"),
+                help=_("Otherwise it is heard after that."),
                 required=False,
                 control="tick",
             ),
         ),
-        note="Everyone in the call hears it.",
+        note=_("Everyone in the call hears it."),
         is_bulk=True,
     ),
     Button(
         kind=CommandKind.STOP_AUDIO,
-        label="Stop what we play",
+        label=_("Stop what we play"),
         icon="volume_off",
         section=Section.SPEAKING,
-        note="What we say into the call ends at once, and what waits is dropped.",
+        note=_("What we say into the call ends at once, and what waits is dropped."),
         is_bulk=True,
     ),
     Button(
         kind=CommandKind.ADD_PARTICIPANT,
-        label="Add",
+        label=_("Add"),
         icon="person_add",
         section=Section.PEOPLE,
         fields=(TARGET, CALLER_ID),
     ),
     Button(
         kind=CommandKind.TRANSFER,
-        label="Transfer",
+        label=_("Transfer"),
         icon="phone_forwarded",
         section=Section.PEOPLE,
         fields=(TARGET, CALLER_ID),
-        warning="Once they take it, the call leaves us. We cannot take it back.",
+        warning=_("Once they take it, the call leaves us. We cannot take it back."),
         is_danger=True,
     ),
     Button(
         kind=CommandKind.LEAVE,
-        label="Leave",
+        label=_("Leave"),
         icon="logout",
         section=Section.ENDING,
-        warning="The others go on talking, and nothing of it is recorded. Leaving"
-        " cannot be undone.",
+        warning=_(
+            "The others go on talking, and nothing of it is recorded. Leaving"
+            " cannot be undone."
+        ),
         is_danger=True,
         is_bulk=True,
     ),
     Button(
         kind=CommandKind.HANG_UP,
-        label="Hang up",
+        label=_("Hang up"),
         icon="call_end",
         section=Section.ENDING,
-        warning="The call ends for all participants at once. This cannot be undone.",
+        warning=_("The call ends for all participants at once. This cannot be undone."),
         is_danger=True,
         is_bulk=True,
     ),
     Button(
         kind=CommandKind.MUTE,
-        label="Mute",
+        label=_("Mute"),
         icon="mic_off",
         section=Section.PARTICIPANT,
-        warning="ACS has no unmute: only they can unmute themselves.",
+        warning=_("ACS has no unmute: only they can unmute themselves."),
     ),
     Button(
         kind=CommandKind.HOLD,
-        label="Hold",
+        label=_("Hold"),
         icon="phone_paused",
         section=Section.PARTICIPANT,
     ),
     Button(
         kind=CommandKind.UNHOLD,
-        label="Off hold",
+        label=_("Off hold"),
         icon="phone_in_talk",
         section=Section.PARTICIPANT,
     ),
     Button(
         kind=CommandKind.START_TONES,
-        label="Hear keys",
+        label=_("Hear keys"),
         icon="dialpad",
         section=Section.PARTICIPANT,
-        note="ACS tells of the keys they press by callbacks, besides the media socket.",
+        note=_(
+            "ACS tells of the keys they press by callbacks, besides the media socket."
+        ),
     ),
     Button(
         kind=CommandKind.STOP_TONES,
-        label="Stop keys",
+        label=_("Stop keys"),
         icon="do_not_touch",
         section=Section.PARTICIPANT,
-        note="No callback tells of their keys any more; the media socket still does.",
+        note=_(
+            "No callback tells of their keys any more; the media socket still does."
+        ),
     ),
     Button(
         kind=CommandKind.REMOVE_PARTICIPANT,
-        label="Remove",
+        label=_("Remove"),
         icon="person_remove",
         section=Section.PARTICIPANT,
-        warning="They are taken out of the call at once. This cannot be undone.",
+        warning=_("They are taken out of the call at once. This cannot be undone."),
         is_danger=True,
     ),
 )

@@ -1,4 +1,4 @@
-"""What may be ordered of one call, as JSON: for its page and the dashboard's rows."""
+"""What may be ordered of one call, as JSON: for its page and the wallboard's rows."""
 
 from uuid import UUID
 

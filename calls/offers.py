@@ -55,7 +55,7 @@ class Offer:
     @property
     def hint(self) -> str:
         """Return why it cannot be pressed, else what to know before pressing it."""
-        return self.refusal or self.button.warning or self.button.note
+        return self.refusal or str(self.button.warning or self.button.note)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,16 +114,16 @@ def dialog_of(button: Button) -> OfferedFields:
     """Return what a dialog says and asks before an order is given, for the script."""
     return {
         "title": str(button.kind.label),
-        "label": button.label,
-        "warning": button.warning,
-        "note": button.note,
+        "label": str(button.label),
+        "warning": str(button.warning),
+        "note": str(button.note),
         "danger": button.is_danger,
         "dialog": button.needs_dialog,
         "fields": [
             {
                 "name": field.name,
-                "label": field.label,
-                "help": field.help,
+                "label": str(field.label),
+                "help": str(field.help),
                 "required": field.required,
                 "quick": field.quick,
                 "control": field.control,

@@ -1,4 +1,4 @@
-"""Orders from the dashboard over HTTP."""
+"""Orders from the wallboard and a call's page over HTTP."""
 
 from uuid import UUID
 

@@ -35,7 +35,8 @@ def table(document: Mapping[str, Any]) -> str:
         strong = "**" if name == "ours" else ""
         lines.append(
             f"| {strong}{label}{strong} | {costs[name]:.1f}"
-            f" | {costs[name] / costs['floor']:.2f} | {costs[name] / costs['seed']:.2f}"
+            f" | {costs[name] / costs['floor']:.2f}"
+            f" | {costs[name] / costs['sample']:.2f}"
             f" | {_to_disk(rows, name)}"
             f" | {_median(rows, name, 'rss_kb_per_stream'):.0f} |"
         )

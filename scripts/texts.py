@@ -14,6 +14,7 @@ from pathlib import Path
 
 import django
 from django.core.management import call_command
+from django.core.management.commands import makemessages
 
 ROOT = Path(__file__).resolve().parent.parent
 TOOLS = ("xgettext", "msgmerge", "msgfmt")
@@ -50,8 +51,11 @@ def main() -> int:
 def gather(languages: list[str]) -> None:
     """Write what templates and Python say, then what scripts say."""
     for domain in ("django", "djangojs"):
+        command = makemessages.Command()
+        # How our scripts count: `several` of text.js.
+        command.xgettext_options = [*command.xgettext_options, "--keyword=several:1,2"]
         call_command(
-            "makemessages",
+            command,
             locale=languages,
             domain=domain,
             ignore_patterns=list(SKIPPED),

@@ -123,13 +123,13 @@ SERVERS = {
     for server in (
         Server("floor", "floor", _module("benchmarks.servers.floor"), PcmStore),
         Server(
-            "seed",
+            "sample",
             "sample, keeps nothing",
             _module("benchmarks.servers.sample"),
             lambda _: NoStore(),
         ),
         Server(
-            "seed-file",
+            "sample-file",
             "sample + base64 + file",
             _module("benchmarks.servers.sample", "--store"),
             PcmStore,

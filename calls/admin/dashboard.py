@@ -1,4 +1,4 @@
-"""What the dashboard's page is born with; its socket takes over from there."""
+"""What the wallboard's page is born with; its socket takes over from there."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ def dashboard_context(request: HttpRequest, context: dict[str, Any]) -> dict[str
     )
     picture.stored = stored_tracks(picture.unmeasured(view))
     context.update(
-        title=_("Dashboard"),
+        title=_("Wallboard"),
         board=picture.board(view),
         words=_words(),
         filters={

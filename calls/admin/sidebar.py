@@ -16,7 +16,7 @@ GROUPS: tuple[tuple[str | Promise, tuple[Entry, ...]], ...] = (
     (
         _("Live"),
         (
-            (_("Dashboard"), "monitor_heart", "index", "calls.view_call"),
+            (_("Wallboard"), "monitor_heart", "index", "calls.view_call"),
             (_("Problems"), "inbox", "inbox:page", "calls.view_alarm"),
             (_("Calls"), "call", "calls_call_changelist", "calls.view_call"),
             (_("Place a call"), "add_call", "calls_call_place", "calls.place_call"),

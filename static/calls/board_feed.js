@@ -5,11 +5,11 @@ import { _, age, fill } from "./text.js";
 import { silentFor, state } from "./board_state.js";
 import { told } from "./board_view.js";
 import { toast } from "./board_orders.js";
+import { FORBIDDEN } from "./close_codes.js";
 
 const STALE_SECONDS = 3;
 const BACKOFF = [1, 2, 4, 8, 15];
 const TELL_MS = 100;
-const FORBIDDEN = 4403;
 
 let socket = null;
 let attempt = 0;

@@ -1,4 +1,4 @@
-/* The dashboard by keyboard; '?' says how. */
+/* The wallboard by keyboard; '?' says how. */
 
 import { $, element, isTaken } from "./dom.js";
 import { keysAreOff, keysSwitch } from "./keys_off.js";

@@ -1,4 +1,4 @@
-/* What all parts of the dashboard look at: the newest snapshot, and what never changes. */
+/* What all parts of the wallboard look at: the newest snapshot, and what never changes. */
 
 import { $ } from "./dom.js";
 

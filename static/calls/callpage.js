@@ -6,34 +6,16 @@
  */
 
 import { $ } from "./dom.js";
-import { Feed } from "./callpage-feed.js";
-import { lacksPeople, showFacts, showPeople } from "./callpage-figures.js";
+import { Feed } from "./callpage_feed.js";
+import { lacksPeople, showFacts, showPeople } from "./callpage_figures.js";
 import { Lanes } from "./lanes.js";
+import { fetchPage, takeParts } from "./live_parts.js";
 
 const root = $("call");
 const AGAIN_MS = 2000;
 const LEAST_MS = 5000;
 let wasLive = root.dataset.liveCall === "true";
 let asked = 0;
-
-async function fetched() {
-  try {
-    const answer = await fetch(location.href, { cache: "no-cache" });
-    if (!answer.ok) return null;
-    return new DOMParser().parseFromString(await answer.text(), "text/html");
-  } catch {
-    return null;
-  }
-}
-
-/* Take over the parts that live, except those that are the same. */
-function takeParts(page) {
-  const fresh = page.getElementById("call");
-  for (const part of root.querySelectorAll("[data-live]")) {
-    const other = fresh.querySelector(`[data-live="${CSS.escape(part.dataset.live)}"]`);
-    if (other && other.innerHTML !== part.innerHTML) part.replaceChildren(...other.childNodes);
-  }
-}
 
 /* What the archived page needs beyond what is loaded: the player's style and script. */
 function loadRest(page) {
@@ -49,21 +31,21 @@ function loadRest(page) {
 
 /* The call is over: orders and what only live calls have go. */
 async function end() {
-  const page = await fetched();
+  const page = await fetchPage(root);
   if (!page) return void setTimeout(end, AGAIN_MS);
-  takeParts(page);
+  takeParts(root, page.getElementById(root.id));
   root.dataset.liveCall = "false";
 }
 
 /* Its recordings are made, or never will be. */
 async function archive() {
-  const page = await fetched();
+  const page = await fetchPage(root);
   const recordings = page?.getElementById("recordings");
   if (!recordings) return void setTimeout(archive, AGAIN_MS);
   const there = $("recordings");
   const hadFocus = $("live-lanes")?.contains(document.activeElement);
   there.replaceWith(document.importNode(recordings, true));
-  takeParts(page);
+  takeParts(root, page.getElementById(root.id));
   $("live-lanes")?.remove();
   $("listen")?.remove();
   $("talk")?.remove();
@@ -76,8 +58,8 @@ async function archive() {
 async function freshPeople() {
   if (performance.now() - asked < LEAST_MS) return;
   asked = performance.now();
-  const page = await fetched();
-  if (page) takeParts(page);
+  const page = await fetchPage(root);
+  if (page) takeParts(root, page.getElementById(root.id));
 }
 
 if (root.dataset.socket) {

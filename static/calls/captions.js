@@ -4,7 +4,7 @@
  * not read out. The final words take its place.
  */
 
-import { rowOf } from "./transcript-rows.js";
+import { rowOf } from "./transcript_rows.js";
 
 // The rest is in the transcript when the call is over.
 const MOST = 300;

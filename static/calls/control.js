@@ -4,11 +4,14 @@
  * parts that live. So what is shown is made in one place: the templates.
  */
 
-const root = document.getElementById("call");
-const { give, offered, ask, follow } = await import(root.dataset.orders);
+import { $ } from "./dom.js";
+import { fetchPage, takeParts } from "./live_parts.js";
+import { ask, follow, give, offered } from "./orders.js";
+import { _, fill } from "./text.js";
 
+const root = $("call");
 const call = root.dataset.call;
-const outcome = document.getElementById("order-outcome");
+const outcome = $("order-outcome");
 const IDLE_MS = 2000;
 const HIDDEN_MS = 15000;
 const FAULTS_TOLD = 3;
@@ -20,7 +23,7 @@ function tell(text, tone = "") {
   outcome.dataset.tone = tone;
 }
 
-const dialogs = () => JSON.parse(document.getElementById("order-dialogs").textContent);
+const dialogs = () => JSON.parse($("order-dialogs").textContent);
 const buttonOf = (key) => [...root.querySelectorAll("[data-order]")].find((button) => button.dataset.key === key);
 
 // --- orders -----------------------------------------------------------------------
@@ -56,7 +59,7 @@ root.addEventListener("click", async (event) => {
 /* From asked to settled, with the button busy all the while. */
 async function watch(said, key) {
   buttonOf(key)?.setAttribute("aria-busy", "true");
-  tell(`${said.label}: asked …`);
+  tell(fill(_("%(order)s: asked …"), { order: said.label }));
   const settled = await follow(call, said.id);
   await refresh();
   tell(settled.words, settled.state === "confirmed" ? "good" : "bad");
@@ -67,37 +70,24 @@ async function watch(said, key) {
 async function refresh() {
   const found = await offered(call);
   faults = found ? 0 : faults + 1;
-  if (faults === FAULTS_TOLD) tell("The console cannot be reached. What you see may be old.", "bad");
+  if (faults === FAULTS_TOLD) tell(_("The console cannot be reached. What you see may be old."), "bad");
   if (!found) return true;
   if (found.signature !== root.dataset.signature) await replace();
   return found.call.live;
 }
 
 async function replace() {
-  let text;
-  try {
-    const answer = await fetch(location.href);
-    if (!answer.ok) return;
-    text = await answer.text();
-  } catch {
-    return;
-  }
-  const page = new DOMParser().parseFromString(text, "text/html").getElementById("call");
-  if (!page) return;
-  const focused = document.activeElement?.dataset?.key;
-  for (const part of root.querySelectorAll("[data-live]")) {
-    const fresh = page.querySelector(`[data-live="${part.dataset.live}"]`);
-    if (fresh && fresh.innerHTML !== part.innerHTML) part.replaceChildren(...fresh.childNodes);
-  }
-  root.dataset.signature = page.dataset.signature;
-  if (focused && !document.activeElement?.dataset?.key) buttonOf(focused)?.focus();
+  const fresh = (await fetchPage(root))?.getElementById(root.id);
+  if (!fresh) return;
+  takeParts(root, fresh);
+  root.dataset.signature = fresh.dataset.signature;
 }
 
 async function live() {
   while (await refresh()) {
     await new Promise((resolve) => setTimeout(resolve, document.hidden ? HIDDEN_MS : IDLE_MS));
   }
-  if (!outcome.textContent) tell("The call is over. Its recordings appear here when they are made.");
+  if (!outcome.textContent) tell(_("The call is over. Its recordings appear here when they are made."));
 }
 
 /* What was under way when the page was loaded is told, too. */

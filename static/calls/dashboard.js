@@ -1,4 +1,4 @@
-/* The live dashboard: renders whole snapshots into rows that stay.
+/* The wallboard: renders whole snapshots into rows that stay.
  *
  * Rows are keyed by call id and only changed texts are touched, so focus, hover and
  * selection survive each second. Data enters the page as text, never as HTML.

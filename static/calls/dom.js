@@ -35,7 +35,8 @@ export function isTaken(event) {
   return Boolean(typing) || event.metaKey || event.ctrlKey || event.altKey;
 }
 
-/* POST as a form with the page's CSRF token; {ok, status, ...what was answered}. */
+/* POST as a form with the page's CSRF token; {ok, status, ...what was answered}. Status 0:
+ * no answer came, though the request may have arrived. */
 export async function post(url, given = {}) {
   const csrf = document.querySelector("[name=csrfmiddlewaretoken]")?.value ?? "";
   try {

@@ -48,7 +48,7 @@ export async function send(act, alarms, given) {
   if (!answer.ok && !answer.reason) {
     answer.reason = answer.status
       ? fill(_("The console answered %(status)s."), { status: answer.status })
-      : _("The console cannot be reached. Nothing was done.");
+      : _("The console did not answer. It may have been done: reload to see.");
   }
   document.dispatchEvent(new Event("console:changed"));
   return answer;
@@ -83,7 +83,9 @@ export async function perform(act, alarms, then) {
   }
   if (answer.reason) {
     const rest = fitting.length - changed.length;
-    const many = fitting.length > 1 ? `${several("%(n)s was left alone.", "%(n)s were left alone.", rest)} ` : "";
+    // Where the console did not say what it did, nobody knows of how many.
+    const isKnown = answer.status > 0 && answer.status < 500;
+    const many = fitting.length > 1 && isKnown ? `${several("%(n)s was left alone.", "%(n)s were left alone.", rest)} ` : "";
     tell(many + answer.reason, { tone: "bad" });
   }
   await then();

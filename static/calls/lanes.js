@@ -7,11 +7,11 @@
 
 import { element, isTaken, mark, say } from "./dom.js";
 import { _, clock, fill, percent, several } from "./text.js";
-import { colours, drawLane, drawRuler, fit } from "./lanes-draw.js";
-import { Marks } from "./lanes-marks.js";
-import { Lane } from "./lanes-store.js";
-import { View } from "./lanes-view.js";
-import { brief, level } from "./callpage-words.js";
+import { colours, drawLane, drawRuler, fit } from "./lanes_draw.js";
+import { Marks } from "./lanes_marks.js";
+import { Lane } from "./lanes_store.js";
+import { View } from "./lanes_view.js";
+import { brief, level } from "./callpage_words.js";
 
 const MARKS_MS = 5000;
 const SUMMARY_MS = 5000;

@@ -2,7 +2,8 @@
 
 import { $, isTaken, mark, say } from "./dom.js";
 import { Bar } from "./listen_bar.js";
-import { ENDED, FORBIDDEN, Link, NOT_NOTED } from "./listen_link.js";
+import { ENDED, FORBIDDEN, NOT_NOTED } from "./close_codes.js";
+import { Link } from "./listen_link.js";
 import { People } from "./listen_people.js";
 import { Sound } from "./listen_sound.js";
 import { keysAreOff } from "./keys_off.js";
@@ -46,9 +47,9 @@ export async function listen(at = null) {
   status(_("Connecting …"));
   try {
     sound = await Sound.open(root.dataset.worklet, heardNow);
-  } catch (fault) {
+  } catch (error) {
     mark(root, "state", "idle");
-    status(fill(_("This browser cannot play audio: %(why)s"), { why: fault.message }), "bad");
+    status(fill(_("This browser cannot play audio: %(why)s"), { why: error.message }), "bad");
     return;
   }
   sound.tell({ type: "master", gain: Number(part("volume").value) });
@@ -274,6 +275,3 @@ if (location.hash === "#listen") {
 show();
 
 setInterval(() => sound || show(), 1000);
-
-/* For whoever measures what is heard. */
-export const heardSound = () => sound;

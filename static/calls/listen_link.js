@@ -1,5 +1,6 @@
 /* The socket to /ws/listen or /ws/talk: dials, dials again, knows the server's clock. */
 
+import { ENDED, FORBIDDEN, NOT_NOTED } from "./close_codes.js";
 import { framesOf } from "./listen_frames.js";
 
 const FIRST_WAIT_MS = 500;
@@ -7,9 +8,6 @@ const LONGEST_WAIT_MS = 15000;
 const PING_MS = 5000;
 const PINGS = 6;
 /* Codes after which dialling again would change nothing. */
-export const FORBIDDEN = 4403;
-export const ENDED = 4410;
-export const NOT_NOTED = 4500;
 const FINAL = new Set([FORBIDDEN, ENDED, NOT_NOTED]);
 
 export class Link {

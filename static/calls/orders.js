@@ -1,35 +1,21 @@
 /* Orders to a call: ask what an order has to be told, give it, follow it to its end.
  *
- * Shared by the dashboard and the page of a call. Data enters the page as text.
+ * Shared by the wallboard and the page of a call. Data enters the page as text.
  */
 
+import { element, post } from "./dom.js";
 import { _, fill } from "./text.js";
 
 const FOLLOW_MS = 400;
-const UNREACHED = "The console cannot be reached. Nothing was asked.";
-
-function element(tag, className, text) {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  if (text !== undefined) made.textContent = text;
-  return made;
-}
 
 /* What is said is one word for each outcome: {ok, id, label, state_label, reason}. */
 export async function give(call, kind, given = {}) {
-  const csrf = document.querySelector("[name=csrfmiddlewaretoken]").value;
-  try {
-    const answer = await fetch(`/calls/${call}/commands/${kind}`, {
-      method: "POST",
-      headers: { "X-CSRFToken": csrf, Accept: "application/json" },
-      body: new URLSearchParams(given),
-    });
-    const isJson = (answer.headers.get("Content-Type") || "").includes("json");
-    const said = isJson ? await answer.json() : {};
-    return { ok: answer.ok, reason: `The console answered ${answer.status}.`, ...said };
-  } catch {
-    return { ok: false, reason: UNREACHED };
-  }
+  const said = await post(`/calls/${call}/commands/${kind}`, given);
+  // An answer may be lost after the order was taken.
+  const fault = said.status
+    ? fill(_("The console answered %(status)s."), { status: said.status })
+    : _("The console did not answer. The order may have been given: look at the call's timeline before you give it again.");
+  return { reason: fault, ...said };
 }
 
 /* All that may be ordered of a call now, or null if the console does not answer. */
@@ -69,7 +55,7 @@ export function ask(dialog, who, send) {
   const error = element("p", "console-bad");
   error.setAttribute("role", "alert");
   const menu = element("menu");
-  const cancel = element("button", "", "Cancel");
+  const cancel = element("button", "", _("Cancel"));
   cancel.type = "button";
   const go = element("button", dialog.danger ? "danger" : "primary", dialog.title);
   menu.append(cancel, go);
@@ -111,7 +97,7 @@ function addField(form, field) {
   if (field.control === "tick") return addTick(form, field);
   if (field.control === "choice") return addChoice(form, field);
   const label = element("label", "console-field");
-  label.append(element("span", "", field.label + (field.required ? "" : " (optional)")));
+  label.append(element("span", "", field.required ? field.label : fill(_("%(field)s (optional)"), { field: field.label })));
   const input = element("input");
   input.name = field.name;
   input.autocomplete = "off";

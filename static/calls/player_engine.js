@@ -102,9 +102,13 @@ export class Engine {
     this.told.changed();
   }
 
-  clearLoop() {
-    this.loop = { a: null, b: null };
+  setStretch(a, b) {
+    this.loop = { a, b };
     this.told.changed();
+  }
+
+  clearLoop() {
+    this.setStretch(null, null);
   }
 
   get isLooping() {

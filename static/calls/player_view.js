@@ -141,8 +141,7 @@ export function pressing(view, box, engine) {
   const move = (event) => {
     const at = view.moment(event, view.over);
     if (looped === null) return engine.seek(at);
-    engine.loop = { a: Math.min(looped, at), b: Math.max(looped, at) };
-    return engine.told.changed();
+    return engine.setStretch(Math.min(looped, at), Math.max(looped, at));
   };
   box.addEventListener("pointerdown", (event) => {
     const area = event.target.closest(".wave, .ticks");
@@ -161,6 +160,4 @@ export function pressing(view, box, engine) {
     else view.show(view.from + ((event.deltaX || event.deltaY) / 500) * view.span, view.span);
   }, { passive: false });
 }
-
-export const isCalm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 

@@ -1,11 +1,13 @@
 // The page of preflight: each line is a request of its own, so that a check that waits
 // for its time limit holds up no other. What is shown comes from the server as text.
 
+import { _, fill, several } from "./text.js";
+
 const form = document.getElementById("preflight");
 const verdict = document.getElementById("verdict");
 const again = document.getElementById("again");
 const lines = [...form.querySelectorAll("[data-check]")];
-const WORDS = { green: "Green", warning: "Warning", red: "Red", unknown: "Unknown" };
+const WORDS = { green: _("Green"), warning: _("Warning"), red: _("Red"), unknown: _("Unknown") };
 
 function say(line, status, sentence, advice = "", took = "") {
   line.dataset.status = status;
@@ -18,15 +20,15 @@ function say(line, status, sentence, advice = "", took = "") {
 const length = (ms) => (ms < 1000 ? `${ms} ms` : `${(ms / 1000).toFixed(1)} s`);
 
 async function check(line) {
-  say(line, "checking", "checking …");
+  say(line, "checking", _("checking …"));
   const body = new FormData(form);
   try {
     const answer = await fetch(line.dataset.check, { method: "POST", body, redirect: "error" });
-    if (!answer.ok) throw new Error(`the console answers ${answer.status}`);
+    if (!answer.ok) return say(line, "red", fill(_("The console answered %(status)s."), { status: answer.status }));
     const told = await answer.json();
-    say(line, told.status, told.sentence, told.advice, length(told.ms));
-  } catch (fault) {
-    say(line, "red", `The console could not be asked: ${fault.message}.`);
+    return say(line, told.status, told.sentence, told.advice, length(told.ms));
+  } catch (error) {
+    return say(line, "red", fill(_("The console did not answer: %(why)s."), { why: error.message }));
   }
 }
 
@@ -38,10 +40,10 @@ function sum() {
   const red = count("red");
   const soft = count("warning");
   const open = count("unknown");
-  const parts = [`${count("green")} of ${lines.length} green`];
-  if (red) parts.push(`${red} red`);
-  if (soft) parts.push(soft === 1 ? "1 warning" : `${soft} warnings`);
-  if (open) parts.push(`${open} could not be told`);
+  const parts = [fill(_("%(green)s of %(all)s green"), { green: count("green"), all: lines.length })];
+  if (red) parts.push(fill(_("%(n)s red"), { n: red }));
+  if (soft) parts.push(several("%(n)s warning", "%(n)s warnings", soft));
+  if (open) parts.push(fill(_("%(n)s could not be told"), { n: open }));
   verdict.dataset.status = red ? "red" : soft ? "warning" : "green";
   verdict.textContent = `${parts.join(", ")}.`;
 }
@@ -49,7 +51,7 @@ function sum() {
 async function checkAll() {
   again.disabled = true;
   verdict.dataset.status = "checking";
-  verdict.textContent = "Checking …";
+  verdict.textContent = _("Checking …");
   await Promise.all(lines.map(check));
   sum();
   again.disabled = false;

@@ -5,7 +5,8 @@
  */
 
 import { $, mark, say } from "./dom.js";
-import { ENDED, FORBIDDEN, Link } from "./listen_link.js";
+import { ENDED, FORBIDDEN } from "./close_codes.js";
+import { Link } from "./listen_link.js";
 import { listenToHolds } from "./talk_hold.js";
 import { Meter } from "./talk_meter.js";
 import { Microphone, denialWords, whyNone } from "./talk_microphone.js";

@@ -3,6 +3,8 @@
 What is chosen stands in the address, so a view can be sent to a colleague. Nodes are
 kept from one picture to the next: what is unfolded, focused or scrolled to stays so. */
 
+import { _, fill } from "./text.js";
+
 const POLL_MS = 2000;
 const section = document.getElementById("timeline");
 const list = section.querySelector("ol");
@@ -58,7 +60,7 @@ function filter() {
     number.textContent = counts[box.value] || 0;
     box.parentElement.dataset.empty = !counts[box.value];
   }
-  section.querySelector(".count").textContent = `${shown} of ${list.children.length}`;
+  section.querySelector(".count").textContent = fill(_("%(shown)s of %(all)s"), { shown, all: list.children.length });
   section.querySelector(".none").hidden = shown > 0;
 }
 
@@ -116,7 +118,7 @@ let last = "";
 async function ask() {
   // `no-cache` asks whether something is new: if not, the answer is a 304 of no size.
   const answer = await fetch(section.dataset.part, { cache: "no-cache", headers: { Accept: "application/json" } });
-  if (!answer.ok) throw new Error(`the console answered ${answer.status}`);
+  if (!answer.ok) throw new Error(fill(_("the console answered %(status)s"), { status: answer.status }));
   const text = await answer.text();
   const part = JSON.parse(text);
   if (text !== last) show(part);
@@ -131,7 +133,7 @@ async function keepUp() {
     if (!document.hidden) moving = await ask();
     fault.hidden = true;
   } catch (error) {
-    fault.textContent = `The timeline is not up to date: ${error.message}. Trying again.`;
+    fault.textContent = fill(_("The timeline is not up to date: %(why)s. Trying again."), { why: error.message });
     fault.hidden = false;
   }
   if (moving) setTimeout(keepUp, POLL_MS);

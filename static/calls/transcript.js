@@ -6,9 +6,9 @@ import { Captions } from "./captions.js";
 import { $, say } from "./dom.js";
 import { fill, number, several, _ } from "./text.js";
 import { askedMoment } from "./player_share.js";
-import { Find } from "./transcript-find.js";
-import { Follow } from "./transcript-follow.js";
-import { Rows } from "./transcript-rows.js";
+import { Find } from "./transcript_find.js";
+import { Follow } from "./transcript_follow.js";
+import { Rows } from "./transcript_rows.js";
 
 const root = $("transcript");
 const NEWEST = 200; // of a call that runs

@@ -16,12 +16,12 @@ def test_one_run_measures_every_part_and_leaves_the_documents_alone() -> None:
 
     found = json.loads(said.stdout)
     rows = {row["server"]: row for row in found["rows"]}
-    assert set(rows) == {"floor", "seed", "ours"}
+    assert set(rows) == {"floor", "sample", "ours"}
     assert all(row["sent"] == 200 for row in rows.values())
     assert rows["floor"]["stored"] == rows["ours"]["stored"] == 200
     assert {(one["server"], one["other"]) for one in found["ratios"]} == {
         ("ours", "floor"),
-        ("ours", "seed"),
+        ("ours", "sample"),
     }
     assert found["dashboard"]["live calls"] == 1000
     assert found["finishing"]["two speakers and their mix, the whole of it"] > 0

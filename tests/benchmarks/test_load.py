@@ -38,20 +38,20 @@ def test_frames_of_every_length_unmask_to_their_payload(length: int) -> None:
     assert unmasked(client_frame(TEXT, payload[:length])) == payload[:length]
 
 
-@pytest.mark.parametrize("server", ["floor", "seed", "seed-file", "rows", "ours"])
+@pytest.mark.parametrize("server", ["floor", "sample", "sample-file", "rows", "ours"])
 def test_a_second_of_two_streams_is_measured(server: str) -> None:
     figures = measure(SERVERS[server], Plan(2, seconds=1, warm_up=0.2), ANYWHERE)
 
     assert figures.sent == 2 * 60
     assert figures.faults == ()
     assert figures.lost_sockets == 0
-    if server == "seed":
+    if server == "sample":
         assert figures.stored is None
     else:
         assert figures.stored == figures.sent
         assert figures.is_complete
     assert figures.packets_per_second > 0
-    assert (figures.to_disk_ms is not None) == (server not in ("seed", "rows"))
+    assert (figures.to_disk_ms is not None) == (server not in ("sample", "rows"))
 
 
 @pytest.mark.parametrize("server", ["floor", "ours"])

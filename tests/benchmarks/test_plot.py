@@ -9,7 +9,7 @@ from tests.benchmarks.test_load import figures
 
 
 def test_a_run_is_drawn(tmp_path: Path) -> None:
-    rows = [asdict(figures()), asdict(figures(server="seed", to_disk_ms=None))]
+    rows = [asdict(figures()), asdict(figures(server="sample", to_disk_ms=None))]
 
     draw({"machine": facts(), "rows": rows}, tmp_path / "latest.png")
 

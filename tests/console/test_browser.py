@@ -15,7 +15,7 @@ from urllib.request import urlopen
 
 import pytest
 import redis
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from demo.ports import free_port
 from demo.redis import redis_server
@@ -225,6 +225,12 @@ def page(browser: Browser, console: Console) -> Iterator[Page]:
     assert faults == []
 
 
+def lose_answer(route: Route) -> None:
+    """Let a request arrive; its answer never comes."""
+    route.fetch()
+    route.abort()
+
+
 def test_shows_live_calls_and_says_when_it_is_blind(
     page: Page, console: Console
 ) -> None:
@@ -273,7 +279,7 @@ def test_preflight_fills_its_lines_and_asks_again(page: Page, console: Console) 
     # A console that has gone is told, line by line; when it is back, so is the truth.
     page.route("**/admin/preflight/*/", lambda route: route.abort())
     page.click("#again")
-    expect(page.locator("[data-name=redis]")).to_contain_text("could not be asked")
+    expect(page.locator("[data-name=redis]")).to_contain_text("did not answer")
     page.unroute("**/admin/preflight/*/")
     expect(page.locator("#again")).to_be_enabled()
     page.click("#again")
@@ -295,6 +301,23 @@ def test_orders_from_a_row_and_tells_what_became_of_it(
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
     expect(row).not_to_contain_text("Hang up for everyone:")
+
+
+def test_an_order_whose_answer_is_lost_may_have_been_given(
+    page: Page, console: Console
+) -> None:
+    console.hear()
+    page.goto(f"{console.url}/admin/")
+    page.route("**/commands/hang_up", lose_answer)
+    row = page.locator("#live tbody tr", has_text="Ada Okafor")
+    row.get_by_title("Hang up for everyone").click()
+    dialog = page.locator("#order-dialog")
+    dialog.get_by_role("button", name="Hang up for everyone").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("may have been given")
+
+    # As it was.
+    page.keyboard.press("Escape")
+    expect(row).to_contain_text("Hang up for everyone: queued")
 
 
 def test_plays_the_mix_and_the_tracks_in_step(page: Page, console: Console) -> None:

@@ -250,9 +250,14 @@ def test_becomes_the_archived_page_and_keeps_what_is_typed(
     line.speak(BOB, 0, 3)
     drawn(page, 1, 3)
     page.fill("#note-text", "half a thought")
+    someone = page.locator("#people a.console-who").first
+    someone.focus()
     scene.console.end(line)
     scene.run(END, 1)
     expect(page.locator(".console-control")).to_have_count(0, timeout=SOON)
+    # The table is another without its buttons; who had the focus has it.
+    expect(page.locator("#people td.orders")).to_have_count(0)
+    expect(someone).to_be_focused()
     expect(page.locator("#recordings")).to_contain_text("recordings are being made")
     scene.run(FINISH, 1)
 

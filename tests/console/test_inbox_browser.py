@@ -7,7 +7,14 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.console.test_browser import PATIENCE, Console, browser, console, run
+from tests.console.test_browser import (
+    PATIENCE,
+    Console,
+    browser,
+    console,
+    lose_answer,
+    run,
+)
 
 __all__ = ["browser", "console"]
 
@@ -215,6 +222,18 @@ def test_does_one_thing_to_many(page: Page, console: Console) -> None:
         "acknowledged",
         "open",
     ]
+
+
+def test_does_not_say_of_a_lost_answer_what_became_of_it(page: Page) -> None:
+    page.route("**/alarms/bulk", lose_answer)
+    press(page, "x", "j", "x", "a")
+
+    said = page.locator("#inbox-toasts")
+    expect(said).to_contain_text("It may have been done")
+    # At once: what is told goes by itself.
+    assert "left alone" not in said.inner_text()
+    # As it was.
+    expect(row(page, "a").locator(".state")).to_contain_text("Acknowledged")
 
 
 def test_lives_and_keeps_the_focus_and_the_choice(page: Page, console: Console) -> None:

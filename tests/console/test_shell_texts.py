@@ -18,13 +18,19 @@ from django.utils.translation.trans_real import reset_cache
 from pytest_django import Settings
 
 from calls.admin.sidebar import GROUPS
-from tests.factories import CommandFactory
+from tests.factories import CallFactory, CommandFactory
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
 ROOT = Path(__file__).parents[2]
 # Of the list of commands and of the pages that tell a fault.
 OTHERS = ("Asked", "State", "Why", "There is no such page", "Skip to content")
+# Of the orders of a call: a group, a button, and what a dialog says.
+ORDERS = (
+    "Streaming",
+    "Hang up",
+    "It is shown while the recording is paused, and kept.",
+)
 
 
 def marked(text: str) -> str:
@@ -58,7 +64,10 @@ def titles() -> list[str]:
 @pytest.fixture
 def esperanto(tmp_path: Path, settings: Settings, titles: list[str]) -> Iterator[None]:
     """A language that marks what was translated."""
-    for domain, texts in (("django", [*titles, *OTHERS]), ("djangojs", ["now"])):
+    for domain, texts in (
+        ("django", [*titles, *OTHERS, *ORDERS]),
+        ("djangojs", ["now"]),
+    ):
         folder = tmp_path / "eo" / "LC_MESSAGES"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{domain}.mo").write_bytes(compiled(list(dict.fromkeys(texts))))
@@ -103,6 +112,19 @@ def test_a_list_its_columns_and_a_fault_speak_it(root: Client) -> None:
 
 
 @pytest.mark.usefixtures("esperanto")
+def test_orders_and_their_dialogs_speak_it(root: Client) -> None:
+    call = CallFactory.create(live=True)
+
+    text = page(root, f"/admin/calls/call/{call.pk}/change/")
+
+    group, button, help_text = (marked(one) for one in ORDERS)
+    assert f"<legend>{group}</legend>" in text
+    assert f"<span>{button}</span>" in text
+    [told] = re.findall(r'<script id="order-dialogs"[^>]*>(.*?)</script>', text, re.S)
+    assert json.loads(told)["pause"]["fields"][0]["help"] == help_text
+
+
+@pytest.mark.usefixtures("esperanto")
 def test_scripts_get_their_texts_in_it_and_may_keep_them(root: Client) -> None:
     answer = root.get("/jsi18n/?eo", headers={"accept-language": "eo"})
 
@@ -132,7 +154,9 @@ def test_the_texts_of_templates_python_and_scripts_are_gathered(
     told = (folder / "django.po").read_text(encoding="utf-8")
     assert [title for title in titles if f'msgid "{title}"' not in told] == []
     assert 'msgid "There is no such page"' in told
-    assert 'msgid "now"' in (folder / "djangojs.po").read_text(encoding="utf-8")
+    scripts = (folder / "djangojs.po").read_text(encoding="utf-8")
+    assert 'msgid "now"' in scripts
+    assert 'msgid_plural "%(n)s gaps"' in scripts
 
 
 def test_without_gettext_it_says_what_to_install(tmp_path: Path) -> None:

@@ -6,9 +6,9 @@
 
 import { $, element, post, say } from "./dom.js";
 import { _, clock, fill } from "./text.js";
-import { moment, watchMoment } from "./callpage-moment.js";
-import { showNotes } from "./callpage-notes.js";
-import { showTags } from "./callpage-tags.js";
+import { moment, watchMoment } from "./callpage_moment.js";
+import { showNotes } from "./callpage_notes.js";
+import { showTags } from "./callpage_tags.js";
 
 const POLL_MS = 5000;
 const RATE_MS = 400;
@@ -35,9 +35,9 @@ async function change(path, given, done = "") {
     now = said;
     tell(done, "good");
   } else if (said.status) {
-    tell(said.reason ?? _("That was not taken."), "bad");
+    tell(said.reason ?? fill(_("The console answered %(status)s."), { status: said.status }), "bad");
   } else {
-    tell(_("The console cannot be reached. Nothing was changed; try again."), "bad");
+    tell(_("The console did not answer. It may have been done: reload to see."), "bad");
   }
   show();
   return said.ok;

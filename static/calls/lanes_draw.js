@@ -1,6 +1,6 @@
 /* Draws lanes on canvases, from a moment on: what was drawn before stays. */
 
-import { LOUDEST, PER_SECOND } from "./lanes-store.js";
+import { LOUDEST, PER_SECOND } from "./lanes_store.js";
 
 // Whispers are to be seen beside shouts: closer to how loud it sounds than plain scale.
 const CURVE = 0.6;

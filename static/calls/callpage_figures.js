@@ -5,7 +5,7 @@
 
 import { element, mark, say } from "./dom.js";
 import { _, age, clock, fill, number, percent } from "./text.js";
-import { brief, level } from "./callpage-words.js";
+import { brief, level } from "./callpage_words.js";
 
 const QUIET_SECONDS = 3;
 

@@ -1,12 +1,12 @@
 /* The socket of a call's page: reconnects by itself, and says how old things are. */
 
+import { FORBIDDEN, OVER, UNKNOWN_CALL } from "./close_codes.js";
 import { mark, say } from "./dom.js";
 import { _, age, fill } from "./text.js";
 
 const STALE_SECONDS = 4;
 const SILENCE_MS = 10_000;
 const BACKOFF = [1, 2, 4, 8, 15];
-const [OVER, FORBIDDEN, UNKNOWN_CALL] = [1000, 4403, 4404];
 
 export class Feed {
   constructor(path, take) {

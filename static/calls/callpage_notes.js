@@ -3,7 +3,7 @@
 import { element, sign } from "./dom.js";
 import { _, clock, fill } from "./text.js";
 import { zone } from "./zone.js";
-import { momentLink } from "./callpage-moment.js";
+import { momentLink } from "./callpage_moment.js";
 
 const SURE_MS = 4000;
 
