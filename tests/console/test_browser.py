@@ -5,7 +5,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ import pytest
 import redis
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from demo.ports import free_port
 from demo.redis import redis_server
 from tests.console.signing import signed_in
 from tests.console.standing import Run, standing
@@ -158,8 +158,7 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
         }
         run = stack.enter_context(standing(environment))
         facts = json.loads(run(FILL).splitlines()[-1])
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port = probe.getsockname()[1]
+        port = free_port()
         log = stack.enter_context((folder / "daphne.log").open("wb"))
         daphne = subprocess.Popen(
             [
