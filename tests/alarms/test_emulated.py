@@ -39,7 +39,10 @@ async def test_each_fault_raises_its_alarm_and_no_other(
     build: Callable[..., House], make_bench: MakeBench
 ) -> None:
     house = build(
-        ACSSTREAM_ALARM_DEAD_AIR_SECONDS="4", ACSSTREAM_ALARM_ONE_WAY_SECONDS="6"
+        ACSSTREAM_ALARM_DEAD_AIR_SECONDS="4",
+        ACSSTREAM_ALARM_ONE_WAY_SECONDS="6",
+        # The emulator runs in this process: when that stands still, all calls do.
+        ACSSTREAM_ALARM_STALLED_SECONDS="5",
     ).start()
     bench = await make_bench(speed=1.0)
     calls = {await ring(bench, house, plan): kind for kind, plan in PLANS.items()}

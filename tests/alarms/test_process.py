@@ -47,7 +47,7 @@ async def test_an_alarm_that_no_database_took_comes_with_its_own_time(
 
     with database(house) as locked:
         locked.execute("begin exclusive")
-        until = number + 5 * 50
+        until = number + 10 * 50
         number = await spoken_until(ws, number, lambda: number, silent=True)
         async with asyncio.timeout(30):
             while number < until:

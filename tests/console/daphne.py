@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from demo.ports import free_port
-from tests.console.test_browser import ROOT, run, wait_for
+from tests.console.test_browser import PATIENCE, ROOT, run, wait_for
 
 
 @contextlib.contextmanager
@@ -43,4 +43,4 @@ def filled_console(folder: Path, fill: str) -> Iterator[tuple[str, dict[str, Any
             yield f"http://127.0.0.1:{port}", facts
         finally:
             daphne.terminate()
-            daphne.wait(20)
+            daphne.wait(PATIENCE)

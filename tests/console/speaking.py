@@ -19,7 +19,8 @@ import numpy as np
 from demo.ports import free_port
 from demo.redis import redis_server
 from tests import seed
-from tests.console.test_browser import ROOT, run, wait_for
+from tests.console.standing import Run, standing
+from tests.console.test_browser import ROOT, wait_for
 from tests.streaming.wire import SAMPLES, audio, metadata
 
 PATIENCE = 60
@@ -82,11 +83,9 @@ class SpeakingConsole:
     url: str
     redis_url: str
     environment: dict[str, str]
+    run: Run
+    """Runs Python where the console's rows and recordings are."""
     lines: list[Line] = field(default_factory=list)
-
-    def run(self, code: str) -> str:
-        """Run Python where the console's rows and recordings are."""
-        return run(f"import django\ndjango.setup()\n{code}", self.environment)
 
     def line(self, secret: str) -> Line:
         """Open a media socket of the call with this secret."""
@@ -124,7 +123,8 @@ def speaking_console(folder: Path) -> Iterator[SpeakingConsole]:
         stack.callback(daphne.terminate)
         url = f"http://127.0.0.1:{port}"
         wait_for(f"{url}/healthz")
-        console = SpeakingConsole(url, redis_url, environment)
+        run = stack.enter_context(standing(environment))
+        console = SpeakingConsole(url, redis_url, environment, run)
         try:
             yield console
         finally:

@@ -35,8 +35,8 @@ def test_finds_keeps_and_downloads_calls(
     expect(rows).to_have_count(3)
 
     # A date preset, and by keyboard a filter of the panel.
-    page.get_by_role("link", name="Today", exact=True).click()
-    expect(page).to_have_url(re.compile(r"\?when=today$"))
+    page.get_by_role("link", name="Last 7 days", exact=True).click()
+    expect(page).to_have_url(re.compile(r"\?when=7$"))
     page.get_by_role("button", name="Filters").click()
     panel = page.locator("#archive-filters")
     panel.get_by_label("Live or over").select_option("no")
@@ -58,11 +58,11 @@ def test_finds_keeps_and_downloads_calls(
     expect(head).not_to_contain_text("Rating")
     expect(rows).to_have_count(1)
     page.locator("#archive-save summary").click()
-    page.get_by_label("Name").fill("Seattle today")
+    page.get_by_label("Name").fill("Seattle this week")
     page.get_by_label("Share it with everybody").check()
     page.keyboard.press("Enter")
     expect(page.locator(".archive-views [aria-current]")).to_contain_text(
-        "Seattle today"
+        "Seattle this week"
     )
     page.locator("#archive-columns summary").click()
     page.get_by_role("button", name="Usual ones").click()
@@ -70,7 +70,7 @@ def test_finds_keeps_and_downloads_calls(
     expect(rows).to_have_count(3)
     # The list before this one may have had three rows, too.
     expect(head).to_contain_text("Rating")
-    page.locator(".archive-views").get_by_text("Seattle today").click()
+    page.locator(".archive-views").get_by_text("Seattle this week").click()
     expect(head).to_contain_text("Streaming")
     expect(rows).to_have_count(1)
 

@@ -5,14 +5,18 @@ the real recorder, told through a real Redis, and drawn.
 """
 
 import json
+import os
 import re
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 import redis
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from tests.console.signing import signed_in as browser_signed_in
 from tests.console.speaking import Line, SpeakingConsole, speaking_console
 from tests.console.test_browser import FLAGS, PATIENCE
 
@@ -30,7 +34,7 @@ User.objects.create_superuser("root", password="secret")
 auditor = User.objects.create_user("auditor", password="secret", is_staff=True)
 auditor.groups.add(Group.objects.get(name="auditor"))
 calls = []
-for number in range(2):
+for number in range(3):
     call = CallFactory(live=True)
     ParticipantFactory(call=call, raw_id="4:+12065550100", display_name="Ada Okafor")
     ParticipantFactory(call=call, raw_id="8:acs:resource_bob", display_name="Bob")
@@ -95,27 +99,26 @@ def browser(chromium_path: str) -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="module")
+def signed_in(browser: Browser, scene: Scene) -> Any:
+    """Sign in once."""
+    return browser_signed_in(browser, scene.console.url)
+
+
 @pytest.fixture
-def page(browser: Browser, scene: Scene) -> Iterator[Page]:
+def page(browser: Browser, signed_in: Any) -> Iterator[Page]:
     """A page with the superuser logged in; a script error fails the test."""
     faults: list[str] = []
-    context = browser.new_context(viewport={"width": 1440, "height": 1000})
+    context = browser.new_context(
+        storage_state=signed_in, viewport={"width": 1440, "height": 1000}
+    )
     page = context.new_page()
     page.set_default_timeout(SOON)
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.on("dialog", lambda dialog: faults.append(f"a dialog: {dialog.message}"))
-    sign_in(page, scene, "root")
     yield page
     context.close()
     assert faults == []
-
-
-def sign_in(page: Page, scene: Scene, name: str) -> None:
-    page.goto(f"{scene.console.url}/admin/login/")
-    page.fill("[name=username]", name)
-    page.fill("[name=password]", "secret")
-    page.click("#login-form button[type=submit]")
-    page.wait_for_url("**/admin/")
 
 
 def drawn(page: Page, lane: int, seconds: float) -> None:
@@ -124,9 +127,9 @@ def drawn(page: Page, lane: int, seconds: float) -> None:
     expect(canvas).to_have_attribute("data-drawn", f"{seconds:.1f}", timeout=SOON)
 
 
-def colour(page: Page, lane: int, at: float, whole: float = 20) -> list[float]:
-    """Return the mean colour of a lane where `at` seconds is drawn."""
-    found: list[float] = page.evaluate(COLOUR, [lane, at / whole])
+def colour(page: Page, lane: int, at: float) -> list[float]:
+    """Return the mean colour of a lane where `at` seconds of one minute is drawn."""
+    found: list[float] = page.evaluate(COLOUR, [lane, at / 60])
     return found
 
 
@@ -141,6 +144,8 @@ def test_lanes_grow_with_the_call_and_tell_gaps_from_silence(
     drawn(page, 0, 4)
     expect(page.locator("#call-feed")).to_have_text("live")
     expect(page.locator("#live-lanes .row b")).to_have_text(["Ada Okafor", "Bob"])
+    # The whole call would move on as time goes by.
+    page.locator(".zooms button", has_text="1 min").click()
     untouched = colour(page, 0, 7)[3]
     loud, silent = colour(page, 0, 2), colour(page, 1, 2)
 
@@ -181,9 +186,10 @@ def test_a_moment_is_told_by_keyboard_and_noted(
     page.locator(".zooms button", has_text="1 min").click()
     expect(where).to_contain_text("0:05")
 
-    other = browser.new_context()
+    auditor = browser_signed_in(browser, scene.console.url, "auditor")
+    other = browser.new_context(storage_state=auditor)
     theirs = other.new_page()
-    sign_in(theirs, scene, "auditor")
+    theirs.set_default_timeout(SOON)
     theirs.goto(scene.url(0))
     expect(theirs.locator("#review .write")).to_have_count(0)
 
@@ -230,13 +236,19 @@ def test_tags_rating_and_follow_up_by_keyboard(page: Page, scene: Scene) -> None
 
 
 def test_says_how_old_the_picture_is_when_redis_hangs(page: Page, scene: Scene) -> None:
-    page.goto(scene.url(0))
+    page.goto(scene.url(2))
+    scene.line(2).speak(ADA, 0, 2)
+    drawn(page, 0, 2)
     expect(page.locator("#call-feed")).to_have_text("live", timeout=SOON)
     with redis.Redis.from_url(scene.console.redis_url) as client:
-        client.client_pause(5_000)
+        server = client.info("server")["process_id"]
     banner = page.locator("#call-fault")
-    expect(banner).to_contain_text("recording is not affected", timeout=SOON)
-    expect(page.locator("#call-feed")).to_have_text("not live")
+    os.kill(server, signal.SIGSTOP)
+    try:
+        expect(banner).to_contain_text("recording is not affected", timeout=SOON)
+        expect(page.locator("#call-feed")).to_have_text("not live")
+    finally:
+        os.kill(server, signal.SIGCONT)
     expect(banner).to_be_hidden(timeout=SOON)
     expect(page.locator("#call-feed")).to_have_text("live")
 

@@ -13,7 +13,6 @@ from tests.console.test_browser import (
     browser,
     console,
     lose_answer,
-    run,
 )
 
 __all__ = ["browser", "console"]
@@ -23,8 +22,6 @@ pytestmark = pytest.mark.browser
 # Nothing is left of the test before; worst first, the rows are b, a, c, d, e.
 FILL = """
 import json
-import django
-django.setup()
 from datetime import timedelta
 from django.contrib.auth.models import User
 from django.utils import timezone
@@ -49,15 +46,11 @@ alarm("d", Severity.NOTICE, 5, kind=AlarmKind.CLIPPING)
 alarm("e", Severity.NOTICE, 5, of_node=True, cleared_at=timezone.now())
 """
 OPEN_ONE = """
-import django
-django.setup()
 from calls.models import AlarmKind, Severity
 from tests.factories import AlarmFactory
 AlarmFactory(key="new", severity=Severity.CRITICAL, words="Alarm new.")
 """
 CLOSE_ONE = """
-import django
-django.setup()
 from django.contrib.auth.models import User
 from calls.alarms.handling import Close, alarm_handle
 from calls.models import Alarm
@@ -66,8 +59,6 @@ alarm_handle(Alarm.objects.get(key="{key}").pk, Close("customer side"), by=mei)
 """
 TOLD = """
 import json
-import django
-django.setup()
 from calls.audit.words import sentence
 from calls.models import Alarm, AuditEntry
 print(json.dumps({
@@ -81,23 +72,22 @@ print(json.dumps({
 @pytest.fixture
 def page(browser: Browser, console: Console) -> Iterator[Page]:
     """A page with the superuser logged in and five alarms; any complaint fails it."""
-    run(FILL.format(**console.facts), console.environment)
+    console.run(FILL.format(**console.facts))
     faults: list[str] = []
-    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    context = browser.new_context(
+        storage_state=console.kept(browser), viewport={"width": 1440, "height": 900}
+    )
+    page = context.new_page()
     page.set_default_timeout(PATIENCE * 1_000)
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.on(
         "console",
         lambda said: faults.append(said.text) if said.type == "error" else None,
     )
-    page.goto(f"{console.url}/admin/login/?next=/admin/inbox/")
-    page.fill("[name=username]", "root")
-    page.fill("[name=password]", "secret")
-    page.click("#login-form button[type=submit]")
-    page.wait_for_url("**/admin/inbox/")
+    page.goto(f"{console.url}/admin/inbox/")
     expect(rows(page)).to_have_count(5)
     yield page
-    page.close()
+    context.close()
     # What is refused or cut off is told to the reader; the browser writes it down, too.
     meant = ("status of 409", "net::ERR_FAILED")
     assert [one for one in faults if not any(part in one for part in meant)] == []
@@ -132,7 +122,7 @@ def press(page: Page, *keys: str) -> None:
 
 
 def stored(console: Console) -> Any:
-    return json.loads(run(TOLD, console.environment).splitlines()[-1])
+    return json.loads(console.run(TOLD).splitlines()[-1])
 
 
 def test_is_worked_through_by_keyboard(page: Page, console: Console) -> None:
@@ -239,14 +229,14 @@ def test_does_not_say_of_a_lost_answer_what_became_of_it(page: Page) -> None:
 def test_lives_and_keeps_the_focus_and_the_choice(page: Page, console: Console) -> None:
     press(page, "j", "x", "j")
     assert current(page) == "c"
-    run(OPEN_ONE, console.environment)
+    console.run(OPEN_ONE)
     expect(row(page, "new")).to_have_class("inbox-row fresh")
     assert keys_of(page) == "nbacde"
     assert current(page) == "c"
     expect(row(page, "a").locator("[type=checkbox]")).to_be_checked()
 
     # Closed by somebody else: told, faded, and the place is kept.
-    run(CLOSE_ONE.format(key="c"), console.environment)
+    console.run(CLOSE_ONE.format(key="c"))
     gone = page.locator("#inbox-rows tr.gone")
     expect(gone).to_contain_text("Closed by mei.tanaka: customer side")
     expect(gone).to_have_count(0)
@@ -255,7 +245,7 @@ def test_lives_and_keeps_the_focus_and_the_choice(page: Page, console: Console) 
 
     # Too late: said, and nothing else happens.
     page.route("**/alarms/inbox.json*", lambda route: route.abort())
-    run(CLOSE_ONE.format(key="d"), console.environment)
+    console.run(CLOSE_ONE.format(key="d"))
     press(page, "Escape", "a")
     said = "mei.tanaka closed it first: customer side"
     expect(page.locator("#inbox-toasts")).to_contain_text(said)
@@ -302,7 +292,7 @@ def test_the_counts_are_live_on_every_page(page: Page, console: Console) -> None
     badge = page.locator("[data-badge=alarms]")
     expect(badge).to_contain_text("5")
     page.evaluate("window.stays = true")
-    run(OPEN_ONE, console.environment)
+    console.run(OPEN_ONE)
     expect(badge).to_contain_text("6")
     assert page.evaluate("window.stays")
 

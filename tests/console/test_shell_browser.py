@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from playwright.sync_api import (
     Page,
     Request,
     Response,
+    ViewportSize,
     expect,
     sync_playwright,
 )
@@ -30,6 +32,14 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 # Of dark pages only the colours are others.
 COLOURS = ["color-contrast", "link-in-text-block"]
 WIDTHS = (1440, 1024, 820)
+# So high that no bar at the window's edge covers anything.
+HIGH: ViewportSize = {"width": 1440, "height": 4000}
+# What kind of page an address leads to; what it is else is one of a kind.
+KINDS = {
+    "lists": r"/admin/(auth|calls)/[a-z]+/(\?|$)",
+    "rows": r"/change/$",
+    "forms": r"/(add|delete)/$",
+}
 WATCH = """
 window.violations = [];
 document.addEventListener("securitypolicyviolation", (event) =>
@@ -106,7 +116,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             stdout=log,
             stderr=log,
         )
-        stack.callback(daphne.wait, 10)
+        stack.callback(daphne.wait, PATIENCE)
         stack.callback(daphne.terminate)
         made = Site(f"http://127.0.0.1:{port}", environment)
         made.empty = made.pages("empty")
@@ -137,6 +147,7 @@ class Crawl:
     def __post_init__(self) -> None:
         self.page.set_default_timeout(PATIENCE * 1_000)
         self.page.add_init_script(WATCH)
+        self.page.add_init_script(path=AXE)
         self.page.on("pageerror", lambda error: self.fault(f"error: {error}"))
         self.page.on("console", self.told)
         self.page.on("response", self.answered)
@@ -177,11 +188,9 @@ class Crawl:
         self.look()
 
     def look(self) -> None:
-        """Look at the page as it is now."""
+        """Look at the page as it is now, and leave the window high."""
         self.page.wait_for_function("!document.querySelector('html[x-cloak]')")
-        self.page.evaluate(AXE.read_text(encoding="utf-8"))
-        # So high that no bar at the window's edge covers anything.
-        self.page.set_viewport_size({"width": 1440, "height": 4000})
+        self.page.set_viewport_size(HIGH)
         self.axe("light", {"runOnly": RULES})
         self.page.evaluate("document.documentElement.classList.add('dark')")
         self.axe("dark", {"runOnly": {"type": "rule", "values": COLOURS}})
@@ -189,7 +198,7 @@ class Crawl:
             self.page.set_viewport_size({"width": width, "height": 900})
             if wide := self.page.evaluate(TOO_WIDE):
                 self.fault(f"at {width}: {wide}")
-        self.page.set_viewport_size({"width": 1440, "height": 900})
+        self.page.set_viewport_size(HIGH)
         self.page.evaluate("document.documentElement.classList.remove('dark')")
         for violation in self.page.evaluate("window.violations"):
             self.fault(violation)
@@ -199,30 +208,66 @@ class Crawl:
             self.fault(f"({theme}) {found}")
 
 
-@pytest.fixture
-def crawl(browser: Browser, site: Site) -> Iterator[Crawl]:
+@contextlib.contextmanager
+def crawling(browser: Browser, site: Site) -> Iterator[Crawl]:
     # Without motion nothing is between two colours when it is looked at.
-    context = browser.new_context(
-        viewport={"width": 1440, "height": 900}, reduced_motion="reduce"
-    )
+    context = browser.new_context(viewport=HIGH, reduced_motion="reduce")
     yield Crawl(context.new_page(), site.url)
     context.close()
 
 
-def test_pages_without_anything_to_show_are_sound(crawl: Crawl, site: Site) -> None:
-    crawl.visit("/admin/login/")
-    crawl.login("root")
-    for address in site.empty:
-        crawl.visit(address)
-    assert not crawl.faults, "\n".join(crawl.faults)
+@pytest.fixture
+def crawl(browser: Browser, site: Site) -> Iterator[Crawl]:
+    with crawling(browser, site) as crawl:
+        yield crawl
 
 
-def test_pages_with_everything_on_them_are_sound(crawl: Crawl, site: Site) -> None:
-    pages = site.pages("filled")
-    crawl.login("root")
+@pytest.fixture(scope="module")
+def of_root(browser: Browser, site: Site) -> Iterator[Crawl]:
+    with crawling(browser, site) as crawl:
+        crawl.login("root")
+        yield crawl
+
+
+@pytest.fixture
+def root(of_root: Crawl) -> Crawl:
+    """The crawl of the superuser: one browser for many tests, each with own faults."""
+    of_root.faults.clear()
+    return of_root
+
+
+@pytest.fixture(scope="module")
+def filled(site: Site) -> list[str]:
+    """Fill the site; return the addresses of its pages."""
+    return site.pages("filled")
+
+
+def kind_of(address: str) -> str:
+    found = (kind for kind, form in KINDS.items() if re.search(form, address))
+    return next(found, "others")
+
+
+def visit(crawl: Crawl, addresses: list[str], kind: str) -> None:
+    """Find nothing wrong with any page of a kind."""
+    pages = [address for address in addresses if kind_of(address) == kind]
     for address in pages:
         crawl.visit(address)
+    assert pages
     assert not crawl.faults, "\n".join(crawl.faults)
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "others"])
+def test_pages_without_anything_to_show_are_sound(
+    root: Crawl, site: Site, kind: str
+) -> None:
+    visit(root, site.empty, kind)
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "others"])
+def test_pages_with_everything_on_them_are_sound(
+    root: Crawl, filled: list[str], kind: str
+) -> None:
+    visit(root, filled, kind)
 
 
 def test_menus_open_by_keyboard_and_are_sound(crawl: Crawl) -> None:
@@ -255,7 +300,6 @@ def test_menus_open_by_keyboard_and_are_sound(crawl: Crawl) -> None:
 def test_shows_times_in_the_browser_s_zone_from_the_first_page_on(
     browser: Browser, site: Site
 ) -> None:
-    site.pages("filled")
     context = browser.new_context(timezone_id="Asia/Kolkata")
     crawl = Crawl(context.new_page(), site.url)
     crawl.login("root")
@@ -272,6 +316,7 @@ def test_shows_times_in_the_browser_s_zone_from_the_first_page_on(
 
 
 def test_pages_that_refuse_are_sound(crawl: Crawl) -> None:
+    crawl.visit("/admin/login/")
     crawl.login("nobody")
     for address, status in (
         ("/admin/", 200),

@@ -21,7 +21,9 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from demo.ports import free_port
 from demo.redis import redis_server
-from tests.console.test_browser import ROOT, browser, run, wait_for
+from tests.console.signing import signed_in as browser_signed_in
+from tests.console.standing import Run, standing
+from tests.console.test_browser import PATIENCE, ROOT, browser, wait_for
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser"]  # a fixture of the neighbour's
@@ -30,8 +32,6 @@ CALLS = 1000
 # Below the time after which the suite takes a test for hung.
 SLOW = 60_000
 FILL = f"""
-import django
-django.setup()
 from django.contrib.auth.models import User
 from tests.seed import migrate
 migrate()
@@ -42,8 +42,6 @@ crowd.publish(fresh_for=3600)
 crowd.publish_hour()
 """
 CHANGE = """
-import django
-django.setup()
 from django.utils import timezone
 from calls.models import Call
 {}
@@ -84,11 +82,11 @@ class Wallboard:
 
     url: str
     pid: int
-    environment: dict[str, str]
+    run: Run
 
     def change(self, code: str, **facts: Any) -> str:
         """Change what is in the database, as another process would."""
-        return run(CHANGE.format(code.format(**facts)), self.environment)
+        return self.run(CHANGE.format(code.format(**facts)))
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +101,8 @@ def wallboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wallboard]:
             "DEBUG": "1",
             "PYTHONPATH": str(ROOT),
         }
-        run(FILL, environment)
+        run = stack.enter_context(standing(environment))
+        run(FILL)
         port = free_port()
         log = stack.enter_context((folder / "daphne.log").open("wb"))
         command = ["-m", "daphne", "-p", str(port), "acsstream.asgi:application"]
@@ -114,27 +113,17 @@ def wallboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wallboard]:
             stdout=log,
             stderr=log,
         )
-        stack.callback(daphne.wait, 10)
+        stack.callback(daphne.wait, PATIENCE)
         stack.callback(daphne.terminate)
         url = f"http://127.0.0.1:{port}"
         wait_for(f"{url}/healthz")
-        yield Wallboard(url, daphne.pid, environment)
+        yield Wallboard(url, daphne.pid, run)
 
 
 @pytest.fixture(scope="module")
 def signed_in(wallboard: Wallboard, browser: Browser) -> Any:
-    """Sign in once; return the cookies."""
-    context = browser.new_context()
-    page = context.new_page()
-    page.set_default_timeout(SLOW)
-    page.goto(f"{wallboard.url}/admin/login/")
-    page.fill("[name=username]", "root")
-    page.fill("[name=password]", "secret")
-    page.click("#login-form button[type=submit]")
-    page.wait_for_url("**/admin/")
-    state = context.storage_state()
-    context.close()
-    return {"cookies": state["cookies"], "origins": []}
+    """Sign in once."""
+    return browser_signed_in(browser, wallboard.url)
 
 
 @pytest.fixture

@@ -1,5 +1,8 @@
 """Turns at ACS: shared by all workers, kept in a real Redis."""
 
+import time
+from itertools import pairwise
+
 import pytest
 import redis
 from pytest_django import Settings
@@ -15,19 +18,39 @@ def ten_a_second(settings: Settings, redis_url: str) -> None:
         client.delete(pacing.KEY)
 
 
-def test_the_first_goes_at_once_and_the_rest_waits_in_line() -> None:
-    waits = [pacing.turn_take(2) for _ in range(26)]
+# Turns are told in steps of 1 ms.
+STEP = 0.01
 
-    assert waits[0] == 0.0
-    # 50 requests before the last, at 10 a second. The takers' own time counts.
-    assert 4.0 < waits[-1] <= 5.0
-    assert waits == sorted(waits)
+
+class Turn:
+    """A turn of two requests: when it is due, no sooner and no later than that."""
+
+    def __init__(self) -> None:
+        self.asked_at = time.monotonic()
+        self.wait = pacing.turn_take(2)
+        self.earliest = self.asked_at + self.wait
+        self.latest = time.monotonic() + self.wait
+
+
+def test_the_first_goes_at_once_and_the_rest_waits_in_line() -> None:
+    turns = [Turn() for _ in range(26)]
+
+    first, *_, last = turns
+    assert first.wait == 0.0
+    # 50 requests before the last, at 10 a second, of which one goes at once. Takers who
+    # come late are late.
+    came = last.asked_at - first.asked_at
+    assert last.latest - first.earliest > 4.9 - STEP
+    assert last.earliest - first.latest < 4.9 + STEP + came
+    assert all(
+        two.latest - one.earliest > 0.2 - STEP for one, two in pairwise(turns[1:])
+    )
 
 
 def test_a_taker_who_waited_keeps_others_from_its_turn() -> None:
-    taken = [pacing.turn_take(2) for _ in range(10)]
+    taken = [Turn() for _ in range(10)]
 
-    assert pacing.turn_take(2) > taken[-1]
+    assert Turn().latest - taken[-1].earliest > 0.2 - STEP
 
 
 def test_nobody_goes_while_acs_gets_too_many() -> None:

@@ -35,6 +35,8 @@ class Demo:
     terminal: int
     folder: Path
     printed: str = ""
+    # Nothing more will be.
+    is_over: bool = False
     _grown: threading.Condition = field(default_factory=threading.Condition)
 
     def read(self) -> None:
@@ -43,10 +45,13 @@ class Demo:
             try:
                 text = os.read(self.terminal, 65_536).decode(errors="replace")
             except OSError:
-                return
+                break
             with self._grown:
                 self.printed += text
                 self._grown.notify_all()
+        with self._grown:
+            self.is_over = True
+            self._grown.notify_all()
 
     def await_line(self, pattern: str, patience: float) -> "re.Match[str]":
         """Return the first match of `pattern` in what is printed."""
@@ -56,7 +61,7 @@ class Demo:
                 left = end - time.monotonic()
                 shown = f"no {pattern!r} in:\n{self.printed[-4000:]}"
                 assert left > 0, shown
-                assert self.process.poll() is None, shown
+                assert not self.is_over, shown
                 self._grown.wait(min(left, 1))
         return found
 

@@ -66,6 +66,7 @@ def page(
         page = browser.new_page(
             viewport={"width": 1440, "height": 900}, permissions=["microphone"]
         )
+        page.set_default_timeout(SOON)
         page.goto(f"{console}/admin/")
         page.fill("input[name=username]", name)
         page.fill("input[name=password]", password)
@@ -81,7 +82,7 @@ def test_operator_watches_stops_and_plays_a_call(page: Page, demo: Demo) -> None
 
     # A call appears by itself, and streams.
     row = page.locator("#live tbody tr").first
-    expect(row).to_contain_text("Streaming", timeout=30_000)
+    expect(row).to_contain_text("Streaming", timeout=SOON)
     participants = row.locator(".console-track")
     expect(participants).to_have_count(2, timeout=SOON)
 
@@ -178,7 +179,9 @@ def test_operator_speaks_into_a_call_while_the_button_is_held(
     # While it is held the call hears the microphone. The page ends a press itself where
     # the machine is too slow to speak over; then it is pressed again.
     talk.get_by_role("button", name="Hold to speak").hover()
+    presses = 0
     while far.played < HELD_FRAMES:
+        presses += 1
         page.mouse.down()
         far.until(lambda: far.played >= HELD_FRAMES or phase(talk) == "idle")
         page.mouse.up()
@@ -202,8 +205,8 @@ def test_operator_speaks_into_a_call_while_the_button_is_held(
     assert loudest_hz(ours) == pytest.approx(TONE_HZ, abs=5)
     frames = [heard[at : at + FRAME].tobytes() for at in range(0, len(heard), FRAME)]
     missing = [each for each in frames if any(each) and each not in ours.tobytes()]
-    # The last frame is sent with silence behind it.
-    assert len(missing) <= 1
+    # The last frame of a press is sent with silence behind it.
+    assert len(missing) <= presses
 
 
 @pytest.mark.browser
@@ -211,10 +214,10 @@ def test_ctrl_c_leaves_nothing_behind(demo: Demo) -> None:
     console = demo.console()
 
     demo.process.send_signal(signal.SIGINT)
+    demo.await_line("All parts have ended", PATIENCE)
 
-    demo.process.wait(60)
+    demo.process.wait(PATIENCE)
     with socket.socket() as probe:
         probe.settimeout(2)
         taken = probe.connect_ex(("127.0.0.1", urlsplit(console).port or 0))
     assert taken != 0
-    assert "All parts have ended" in demo.printed

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -126,20 +126,27 @@ def worker(with_redis: str, tmp_path: Path) -> Iterator[str]:
     assert process.wait(PATIENCE) == 0, log.read_text()
 
 
-def test_workers_are_asked_and_each_node_needs_one(worker: str) -> None:
+def await_told(redis_url: str, *told: str, nodes: Sequence[str] = ()) -> None:
+    """Ask, while ingest runs on some nodes, until that is told.
+
+    A worker on a busy machine may not answer within the second that it has.
+    """
     deadline = time.monotonic() + PATIENCE
-    while (told := workers_told(worker))[0] != "green":
-        assert time.monotonic() < deadline, told
+    while True:
+        for node in nodes:
+            publish(redis_url, snapshot(node=node))
+        if (found := workers_told(redis_url)) == told:
+            return
+        assert time.monotonic() < deadline, found
 
-    assert told[1] == "1 worker answers within a second: worker@here."
 
-    publish(worker, snapshot(node="here"))
-    assert workers_told(worker)[0] == "green"
-    publish(worker, snapshot(node="elsewhere"))
-    assert workers_told(worker) == (
-        "red",
-        "Workers answer, but none reads recordings.elsewhere.",
-    )
+def test_workers_are_asked_and_each_node_needs_one(worker: str) -> None:
+    green = ("green", "1 worker answers within a second: worker@here.")
+    await_told(worker, *green)
+
+    await_told(worker, *green, nodes=["here"])
+    none = "Workers answer, but none reads recordings.elsewhere."
+    await_told(worker, "red", none, nodes=["here", "elsewhere"])
 
 
 def test_no_worker_is_red(with_redis: str) -> None:

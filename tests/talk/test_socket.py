@@ -30,7 +30,9 @@ pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture(autouse=True)
-def with_redis(settings: Any, redis_url: str) -> None:
+def with_redis(settings: Any, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Who is only slow here is not gone.
+    monkeypatch.setattr("streaming.talk.speech.SILENT_SECONDS", PATIENCE)
     settings.REDIS_URL = redis_url
     settings.MEDIA_AUTH = "required"
     settings.ALLOWED_HOSTS = ["localhost", "testserver"]
@@ -144,6 +146,7 @@ async def test_the_word_of_a_process_that_died_is_free_soon(
     dead: Any = {"utterance": "1", "user": "ada", "since": 1.0}
     alive: Any = {"utterance": "2", "user": "bob", "since": 2.0}
     assert await word_take(client, call_id, dead) is None
+    monkeypatch.setattr(talkers, "LEASE_SECONDS", PATIENCE)
 
     async def word() -> Any:
         return await word_take(client, call_id, alive)

@@ -7,15 +7,17 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import redis.asyncio
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from calls.transcripts.wire import Caption, captions_tell
+from calls.transcripts.wire import Caption, captions_tell, channel
+from tests.console.signing import signed_in as browser_signed_in
 from tests.console.speaking import SpeakingConsole, speaking_console
 from tests.console.test_browser import FLAGS, PATIENCE
+from tests.streaming.house import eventually
 
 pytestmark = pytest.mark.browser
 
@@ -100,9 +102,15 @@ class Scene:
         self.console.run(FINISH.format(call))
 
     def tell(self, *texts: str, final: bool = True) -> None:
-        """Say something in the call that runs, as ingest tells it."""
+        """Say something in the call that runs, as ingest tells it, to who hears it."""
 
         async def told() -> None:
+            # Nobody is told a guess who comes after it.
+            with redis.Redis.from_url(self.console.redis_url) as asked:
+                name = channel(self.live)
+                await eventually(
+                    lambda: cast(Any, asked.pubsub_numsub(name))[0][1], PATIENCE
+                )
             async with redis.asyncio.Redis.from_url(self.console.redis_url) as client:
                 await captions_tell(client, uuid.UUID(self.live), captions)
 
@@ -120,7 +128,7 @@ class Scene:
         ]
         # Playwright has the event loop of this thread.
         with ThreadPoolExecutor(1) as thread:
-            thread.submit(asyncio.run, told()).result(PATIENCE)
+            thread.submit(asyncio.run, told()).result(2 * PATIENCE)
 
 
 @pytest.fixture(scope="module")
@@ -140,20 +148,23 @@ def browser(chromium_path: Path) -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="module")
+def signed_in(browser: Browser, scene: Scene) -> Any:
+    """Sign in once."""
+    return browser_signed_in(browser, scene.console.url)
+
+
 @pytest.fixture
-def page(browser: Browser, scene: Scene) -> Iterator[Page]:
+def page(browser: Browser, signed_in: Any) -> Iterator[Page]:
     """A page with the superuser logged in; a script error fails the test."""
     faults: list[str] = []
-    context = browser.new_context(viewport={"width": 1440, "height": 1000})
+    context = browser.new_context(
+        storage_state=signed_in, viewport={"width": 1440, "height": 1000}
+    )
     page = context.new_page()
     page.set_default_timeout(SOON)
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.on("console", lambda one: faults.extend([one.text] * (one.type == "error")))
-    page.goto(f"{scene.console.url}/admin/login/")
-    page.fill("[name=username]", "root")
-    page.fill("[name=password]", "secret")
-    page.click("#login-form button[type=submit]")
-    page.wait_for_url("**/admin/")
     yield page
     context.close()
     assert faults == []
@@ -209,6 +220,9 @@ def test_captions_appear_as_they_are_said_and_a_reader_is_let_alone(
     page.mouse.wheel(0, -3000)
     newest = page.get_by_role("button", name="Jump to newest")
     expect(newest).to_be_visible()
+    page.wait_for_function(
+        "document.querySelector('#transcript .said-words').scrollTop < 100"
+    )
     scene.tell("And the last word")
     expect(page.locator("#transcript li")).to_have_count(42)
     assert box.evaluate("box => box.scrollTop") < 100
@@ -259,7 +273,8 @@ def test_playing_marks_words_and_keeps_them_in_sight(page: Page, scene: Scene) -
 
     page.locator("[data-do=toggle]").first.click()
 
-    expect(row(page, 28)).to_have_attribute("aria-current", "true", timeout=SOON)
+    # The last one: it is current for as long as anybody looks.
+    expect(row(page, 29)).to_have_attribute("aria-current", "true", timeout=SOON)
     expect(row(page, 27)).not_to_have_attribute("aria-current", "true")
 
 
