@@ -28,7 +28,7 @@ from streaming.denial import deny
 from streaming.ingest import MediaSession, Opening
 from streaming.outbound.sending import sender
 from streaming.protocol.session import Refused
-from streaming.recorder import Recorder, recorder
+from streaming.recorder import Recorder, current_recorder
 from streaming.room import NoRoomError
 from streaming.socket_trace import SocketTrace
 from streaming.transcription.session import TranscriptionSession
@@ -62,23 +62,25 @@ class MediaConsumer(AsyncConsumer):
         """Refuse or accept, then keep everything until the socket ends."""
         came_ns = time.monotonic_ns()
         await receive()  # websocket.connect
-        house = recorder()
+        recorder = current_recorder()
         caller = Caller.of(
             scope["url_route"]["kwargs"]["secret"], dict(scope["headers"])
         )
         source = group_of((scope.get("client") or ("",))[0])
-        with house.crowd.held(source) as has_room:
-            admitted = await self._admit(house, caller) if has_room else CROWDED
+        with recorder.crowd.held(source) as has_room:
+            admitted = await self._admit(recorder, caller) if has_room else CROWDED
             if isinstance(admitted, Refusal):
-                await self._refuse(house, admitted, source, scope, send)
+                await self._refuse(recorder, admitted, source, scope, send)
                 return
-            await self._take_in(house, caller, admitted, scope, receive, send, came_ns)
+            await self._take_in(
+                recorder, caller, admitted, scope, receive, send, came_ns
+            )
 
     async def _refuse(
-        self, house: Recorder, refusal: Refusal, source: str, scope: Any, send: Any
+        self, recorder: Recorder, refusal: Refusal, source: str, scope: Any, send: Any
     ) -> None:
         """Refuse before the upgrade; who fails often is worth no line and no row."""
-        house.refused[refusal.kind] += 1
+        recorder.refused[refusal.kind] += 1
         seconds = failures().strike(source)
         await deny(scope, send, refusal.status, seconds)
         if seconds:
@@ -88,11 +90,11 @@ class MediaConsumer(AsyncConsumer):
             *(self.name, refusal.kind, source or "unknown", refusal.reason),
         )
         if refusal.call_id:
-            await self._note_refusal(house, refusal.call_id, refusal.reason)
+            await self._note_refusal(recorder, refusal.call_id, refusal.reason)
 
     async def _take_in(
         self,
-        house: Recorder,
+        recorder: Recorder,
         caller: Caller,
         admitted: tuple[UUID, CallFacts | None],
         scope: Any,
@@ -103,18 +105,18 @@ class MediaConsumer(AsyncConsumer):
         # No subprotocol: ACS asks for none.
         await send({"type": "websocket.accept"})
         try:
-            session = self._open(house, caller, admitted, scope, send, came_ns)
+            session = self._open(recorder, caller, admitted, scope, send, came_ns)
         except NoRoomError as exc:
             # Only an accepted socket can be told a code: 1013, try again later.
-            house.refused["room"] += 1
+            recorder.refused["room"] += 1
             log.error("%s socket refused: %s", self.name, exc)
             await _close(send, TRY_AGAIN_LATER, str(exc))
             return
-        await self._keep(house, session, scope, receive, send)
+        await self._keep(recorder, session, scope, receive, send)
 
     def _open(
         self,
-        house: Recorder,
+        recorder: Recorder,
         caller: Caller,
         admitted: tuple[UUID, CallFacts | None],
         scope: Any,
@@ -139,7 +141,7 @@ class MediaConsumer(AsyncConsumer):
             datetime.now(UTC),
             (time.monotonic_ns() - came_ns) // 1000,
         )
-        session = self._take(house, call_id, opening, facts, superseded)
+        session = self._take(recorder, call_id, opening, facts, superseded)
         # On every line of this task from here on.
         structlog.contextvars.bind_contextvars(
             call_id=str(call_id), connection_id=str(session.id)
@@ -152,39 +154,41 @@ class MediaConsumer(AsyncConsumer):
 
     def _take(
         self,
-        house: Recorder,
+        recorder: Recorder,
         call_id: UUID,
         opening: Opening,
         facts: CallFacts | None,
         superseded: Callable[[], None],
     ) -> Session:
-        return house.open(call_id, opening, facts, superseded)
+        return recorder.open(call_id, opening, facts, superseded)
 
-    def _end(self, house: Recorder, session: Any, code: int, reason: str) -> None:
-        house.close(session, code, reason)
+    def _end(self, recorder: Recorder, session: Any, code: int, reason: str) -> None:
+        recorder.close(session, code, reason)
 
-    async def _note_refusal(self, house: Recorder, call_id: UUID, reason: str) -> None:
-        await house.archive.note_refusal(call_id, reason)
+    async def _note_refusal(
+        self, recorder: Recorder, call_id: UUID, reason: str
+    ) -> None:
+        await recorder.archive.note_refusal(call_id, reason)
 
     async def _admit(
-        self, house: Recorder, caller: Caller
+        self, recorder: Recorder, caller: Caller
     ) -> Refusal | tuple[UUID, CallFacts | None]:
         call_id = await call_of(caller)
         if isinstance(call_id, Refusal):
             return call_id
-        facts = await house.archive.facts(call_id, FACTS_TIMEOUT)
+        facts = await recorder.archive.facts(call_id, FACTS_TIMEOUT)
         return connection_fault(caller, call_id, facts) or (call_id, facts)
 
     async def _keep(
         self,
-        house: Recorder,
+        recorder: Recorder,
         session: Session,
         scope: Any,
         receive: Any,
         send: Any,
     ) -> None:
         trace = SocketTrace(
-            house.live.redis,
+            recorder.live.redis,
             f"{self.name} socket",
             call_id=str(session.call.call_id),
             connection_id=str(session.id),
@@ -198,7 +202,7 @@ class MediaConsumer(AsyncConsumer):
             else:
                 code, reason = await _receive(session, receive, send)
         finally:
-            self._end(house, session, code, reason)
+            self._end(recorder, session, code, reason)
             trace.end(code, session.messages)
             log.info(
                 "call %s: %s socket %s closed (%s %r), %d messages",
@@ -218,19 +222,21 @@ class TranscriptionConsumer(MediaConsumer):
 
     def _take(
         self,
-        house: Recorder,
+        recorder: Recorder,
         call_id: UUID,
         opening: Opening,
         facts: CallFacts | None,
         superseded: Callable[[], None],
     ) -> Session:
-        return house.transcripts.take(call_id, opening, facts, superseded)
+        return recorder.transcripts.take(call_id, opening, facts, superseded)
 
-    def _end(self, house: Recorder, session: Any, code: int, reason: str) -> None:
-        house.transcripts.close(session, code, reason)
+    def _end(self, recorder: Recorder, session: Any, code: int, reason: str) -> None:
+        recorder.transcripts.close(session, code, reason)
 
-    async def _note_refusal(self, house: Recorder, call_id: UUID, reason: str) -> None:
-        await house.archive.note_transcription_refusal(call_id, reason)
+    async def _note_refusal(
+        self, recorder: Recorder, call_id: UUID, reason: str
+    ) -> None:
+        await recorder.archive.note_transcription_refusal(call_id, reason)
 
 
 class _Intake:

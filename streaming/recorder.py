@@ -30,8 +30,8 @@ from streaming.call_audio import CallAudio
 from streaming.capacity import Capacity
 from streaming.crowd import Crowd
 from streaming.guard import Guard
-from streaming.handlers.house import Handlers
 from streaming.handlers.keys import KeyDesk
+from streaming.handlers.of_process import Handlers
 from streaming.ingest import MediaSession, Opening
 from streaming.journal import Journal, JournalWriter, free_bytes
 from streaming.listen.desk import Desk
@@ -272,7 +272,7 @@ class Recorder:
 _recorder: Recorder | None = None
 
 
-def recorder() -> Recorder:
+def current_recorder() -> Recorder:
     """Return this process's recorder, made on first use."""
     global _recorder
     if _recorder is None:

@@ -55,7 +55,7 @@ class Mouth(Protocol):
 
 
 class Doors(Protocol):
-    """What a line needs of the house: its call's voice and clock, the database.
+    """What a line needs of its recorder: its call's voice and clock, the database.
 
     Nothing but `prompt` and `order` waits.
     """

@@ -72,7 +72,7 @@ async def test_alarms_are_kept_up_by_who_hears_the_call_only(house: Recorder) ->
 async def test_an_end_waits_for_transcription_too(
     house: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streaming.draining.recorder", lambda: house)
+    monkeypatch.setattr("streaming.draining.current_recorder", lambda: house)
     scribe = house.transcripts.take(uuid4(), opening(), None, lambda: None)
     server = DrainingServer(uvicorn.Config("nothing:here"), drain_seconds=600)
 
