@@ -302,13 +302,13 @@ def _handler(call: CallAudio) -> RunningHandler:
     async def load(_: str, options: Mapping[str, Any]) -> Handler:
         return Handler(options)
 
-    class Doors:
+    class Access:
         call_id = call.call_id
         speaker = None
 
-    doors: Any = Doors()
+    access: Any = Access()
     return RunningHandler(
-        "benchmark", {}, doors, remark=lambda _: None, wake=lambda: None, load=load
+        "benchmark", {}, access, remark=lambda _: None, wake=lambda: None, load=load
     )
 
 

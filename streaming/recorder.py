@@ -34,7 +34,7 @@ from streaming.handlers.keys import KeyDesk
 from streaming.handlers.of_process import Handlers
 from streaming.ingest import MediaSession, Opening
 from streaming.journal import Journal, JournalWriter, free_bytes
-from streaming.listen.desk import Desk
+from streaming.listen.desk import ListenDesk
 from streaming.live import LivePublisher
 from streaming.outbound.desk import SpeakingDesk
 from streaming.outbound.voice import Told
@@ -65,7 +65,7 @@ class Recorder:
         self.refused = Counter(dict.fromkeys(KINDS, 0))
         self.crowd = Crowd(settings.SOURCE_SOCKETS)
         self.capacity = Capacity(settings.MAX_STREAMS)
-        self.desk = Desk(
+        self.listening = ListenDesk(
             self.process_id,
             self.calls,
             node=settings.NODE,
@@ -106,7 +106,7 @@ class Recorder:
         if not self._tasks and not self._is_ending:
             settings.JOURNAL_DIR.mkdir(parents=True, exist_ok=True)
             self.capacity.lag.start()
-            self.desk.start()
+            self.listening.start()
             self.speaking.start()
             self.keys.start()
             self.backlog.start()
@@ -135,7 +135,7 @@ class Recorder:
             self.transcripts.close(scribe, 1012, "the ingest process ended")
         await self.transcripts.captions.stop()
         await asyncio.to_thread(self.journals.close)
-        await self.desk.stop()
+        await self.listening.stop()
         try:
             async with asyncio.timeout(LAST_ROWS):
                 await self.rows.last()
@@ -189,7 +189,7 @@ class Recorder:
         session = MediaSession(call, connection_id, journal, opening)
         session.superseded, session.told = superseded, self.told
         self.handlers.opened(call, facts)
-        self.desk.opened(call)
+        self.listening.opened(call)
         session.heard = partial(self.rows.opened, session)
         self.rows.opened(session)
         return session

@@ -53,7 +53,7 @@ MAX_READS = 64
 MAX_CALLS = 2000
 
 
-class Desk:
+class ListenDesk:
     """What an ingest process does for listeners. It belongs to one event loop."""
 
     def __init__(

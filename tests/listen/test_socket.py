@@ -22,7 +22,7 @@ from calls.models import AuditAction, AuditEntry, Call, CallState
 from streaming import tasks, viewing
 from streaming.listen import consumer as listening
 from streaming.listen.consumer import ENDED, FORBIDDEN, NOT_NOTED, RUBBISH
-from streaming.listen.desk import Desk as Listening
+from streaming.listen.desk import ListenDesk
 from streaming.listen.feed import CallFeed, _feeds
 from streaming.listen.rights import Rights
 from streaming.tasks import OUR_FAULT
@@ -50,7 +50,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     """An ingest process that has the call, on this test's loop."""
     with Desk(tmp_path) as desk:
         calls = {desk.call.call_id: desk.call}
-        ingest = Listening(uuid4(), calls, node="n", journals=tmp_path)
+        ingest = ListenDesk(uuid4(), calls, node="n", journals=tmp_path)
         ingest.start()
         yield desk
         await ingest.stop()
