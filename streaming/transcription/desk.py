@@ -7,14 +7,12 @@ keep them out: a call that is recorded here may be transcribed here.
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING, Final
 from uuid import UUID, uuid4
 
 from django.conf import settings
 
 from calls.drafts import ArchiveBatch, CallFacts
-from calls.services import calls_over
 from calls.transcripts.hearing import Piece
 from streaming.ingest import Opening
 from streaming.room import NoRoomError
@@ -105,7 +103,7 @@ class TranscriptDesk:
         asked = [call.call_id for call in calls]
         if not asked:
             return
-        over = await self._recorder.archive.ask(partial(calls_over, asked), PATIENCE)
+        over = await self._recorder.archive.ended(asked, PATIENCE)
         if over is None:
             return
         self._over = {one: self._over.get(one, now) for one in over}
