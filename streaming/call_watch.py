@@ -29,7 +29,7 @@ FORBIDDEN, UNKNOWN_CALL, OVER = 4403, 4404, 1000
 log = logging.getLogger(__name__)
 
 
-class CallWatch:
+class PageWatch:
     """Looks at one call while pages show it. All calls come from one event loop."""
 
     def __init__(self, call_id: UUID) -> None:
@@ -85,7 +85,7 @@ class CallWatch:
 
 
 # By call: who looks at the same call shares a watch.
-watches: dict[UUID, CallWatch] = {}
+watches: dict[UUID, PageWatch] = {}
 
 
 class CallConsumer(AsyncJsonWebsocketConsumer):
@@ -119,7 +119,7 @@ class CallConsumer(AsyncJsonWebsocketConsumer):
             return
         await self.accept()
         self.viewer = Viewer(may_read=await self.may_read())
-        watch = watches.setdefault(self.call_id, CallWatch(self.call_id))
+        watch = watches.setdefault(self.call_id, PageWatch(self.call_id))
         look = watch.join(self.viewer)
         looks = partial(self.send_looks, watch, self.viewer, look)
         self.sender = asyncio.create_task(
@@ -147,7 +147,7 @@ class CallConsumer(AsyncJsonWebsocketConsumer):
             await watches.pop(self.call_id).stop()
 
     async def send_looks(
-        self, watch: CallWatch, viewer: Viewer, look: asyncio.Event
+        self, watch: PageWatch, viewer: Viewer, look: asyncio.Event
     ) -> None:
         """Tell what is new each second; now and then see whether the viewer may."""
         recheck = Recheck()
@@ -171,7 +171,7 @@ class CallConsumer(AsyncJsonWebsocketConsumer):
             if message["over"]:
                 return await self.close(code=OVER)
 
-    async def has_noted(self, watch: CallWatch) -> bool:
+    async def has_noted(self, watch: PageWatch) -> bool:
         """Say whether it is on the audit log that this user reads what is said."""
         if not self.is_noted and watch.call is not None:
             client = self.scope.get("client") or ("",)

@@ -24,7 +24,7 @@ from streaming.call_audio import CallAudio, TrackKey
 from streaming.chunks import ChunkIndex, TrackChunks
 from streaming.journal import Journal
 from streaming.outbound.speaker import Send
-from streaming.outbound.voice import Told
+from streaming.outbound.voice import SpeechNews
 from streaming.protocol import (
     MASK,
     MIXED,
@@ -127,7 +127,7 @@ class MediaSession:
         self.send: Send | None = None
         # What measures how long a word and its answer take, where the server can.
         self.ping: Callable[[Callable[[int], None]], None] | None = None
-        self.told = Told()
+        self.speech_news = SpeechNews()
         self._ours: _Lane | None = None
         self._chunks = ChunkIndex()
         self._opened_us = (opening.opened_at - EPOCH) // MICROSECOND
@@ -241,7 +241,7 @@ class MediaSession:
             return
         while self.call.unwritten:
             self.remark(self.call.unwritten.popleft())
-        voice = self.call.give_voice(self._rate, self.told)
+        voice = self.call.give_voice(self._rate, self.speech_news)
         held, self.call.held = self.call.held, []
         for act in held:
             act(self.call)

@@ -37,7 +37,7 @@ from streaming.journal import Journal, JournalWriter, free_bytes
 from streaming.listen.desk import ListenDesk
 from streaming.live import LivePublisher
 from streaming.outbound.desk import SpeakingDesk
-from streaming.outbound.voice import Told
+from streaming.outbound.voice import SpeechNews
 from streaming.resume import call_of, call_resume, is_behind, windows
 from streaming.room import NoRoomError
 from streaming.rows import Rows
@@ -71,8 +71,8 @@ class Recorder:
             node=settings.NODE,
             journals=settings.JOURNAL_DIR,
         )
-        self.told = Told()
-        self.speaking = SpeakingDesk(self.calls, self.told)
+        self.speech_news = SpeechNews()
+        self.speaking = SpeakingDesk(self.calls, self.speech_news)
         self.keys = KeyDesk(self.calls)
         self.transcripts = TranscriptDesk(self)
         self.totals = Totals()
@@ -187,7 +187,7 @@ class Recorder:
         call_resume(call, facts)
         self.totals.opened(call)
         session = MediaSession(call, connection_id, journal, opening)
-        session.superseded, session.told = superseded, self.told
+        session.superseded, session.speech_news = superseded, self.speech_news
         self.handlers.opened(call, facts)
         self.listening.opened(call)
         session.heard = partial(self.rows.opened, session)

@@ -141,7 +141,7 @@ class Rows:
         ended, self._ended = self._ended, []
         for session in ended:
             self.put(session.call, [session], time.monotonic())
-        self._recorder.archive.put(self._recorder.told.batch())
+        self._recorder.archive.put(self._recorder.speech_news.batch())
 
     def put(
         self, call: CallAudio, sessions: Iterable[MediaSession], now: float

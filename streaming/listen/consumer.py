@@ -38,8 +38,8 @@ from calls.live.listeners import (
     listeners_async,
 )
 from streaming.listen.feed import CallFeed, feed_join, feed_leave
-from streaming.listen.line import Line, Told
-from streaming.listen.rights import CallNow, Rights, call_now, names_of
+from streaming.listen.line import Line, Message
+from streaming.listen.rights import ListenedCall, Rights, listened_call, names_of
 from streaming.tasks import tasks_end, to_the_end, watched
 from streaming.viewing import Recheck
 
@@ -125,7 +125,7 @@ class ListenConsumer(AsyncWebsocketConsumer):
             self.scope["session"], user.pk if user else None, str(client[0])
         )
         self.user = await database_sync_to_async(self.rights.user)()
-        now = await database_sync_to_async(call_now)(self.call_id)
+        now = await database_sync_to_async(listened_call)(self.call_id)
         if self.user is None or now is None:
             await self.close()
             return
@@ -232,11 +232,11 @@ class ListenConsumer(AsyncWebsocketConsumer):
 
     # What it is told.
 
-    async def tell(self, told: Told) -> None:
+    async def tell(self, told: Message) -> None:
         """Send one message."""
         await self.send(text_data=msgspec.json.encode(told).decode())
 
-    async def give(self, given: bytes | Told) -> None:
+    async def give(self, given: bytes | Message) -> None:
         """Send what the line has for the browser."""
         if isinstance(given, bytes):
             await self.send(bytes_data=given)
@@ -253,7 +253,7 @@ class ListenConsumer(AsyncWebsocketConsumer):
             names = await database_sync_to_async(names_of)(self.call_id)
         return names.get(raw_id) or party(raw_id) or raw_id
 
-    def state(self, now: CallNow) -> Told:
+    def state(self, now: ListenedCall) -> Message:
         """Return how the call and the way to it are at this moment."""
         line, feed = self.line, self.feed
         origin_us = line.origin_us if line else None
@@ -312,7 +312,7 @@ class ListenConsumer(AsyncWebsocketConsumer):
         """
         if recheck and await database_sync_to_async(self.rights.user)() is None:
             return FORBIDDEN
-        now = await database_sync_to_async(call_now)(self.call_id)
+        now = await database_sync_to_async(listened_call)(self.call_id)
         if now is None or not now.is_live:
             await self.tell({"type": "ended"})
             return ENDED

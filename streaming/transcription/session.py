@@ -53,8 +53,6 @@ class TranscriptionSession:
         self.opening = opening
         self.counts = Counts()
         self.messages = self.unknown = 0
-        # Of them, frames that tell what was said.
-        self.told = 0
         self.superseded: Callable[..., None] | None = None
         self._heard = heard
         self._socket = Socket(
@@ -130,8 +128,7 @@ class TranscriptionSession:
             # Before the frame: whoever reads the journal knows then what we know now.
             self.journal.note({"event": "lag", "us": lag_us}, arrival_us)
         self.journal.transcription(frame, arrival_us)
-        self.told += 1
-        self.call.told += 1
+        self.call.texts_heard += 1
         self.counts.last_packet_us = arrival_us
         piece = self.call.transcript.hear(
             self._socket, heard, arrival_us, self._lag.us or 0

@@ -325,7 +325,7 @@ async def test_nobody_listens_on_whom_nobody_watches(
         raise fault
 
     async with listener(call.pk, await browser_of(operator)) as ear:
-        monkeypatch.setattr(listening, "call_now", falls)
+        monkeypatch.setattr(listening, "listened_call", falls)
         if fault is InterfaceError:
             # A database that is away is asked again.
             await eventually(lambda: len(looks) > 2)

@@ -125,7 +125,7 @@ def order(house: Recorder, call_id: UUID) -> None:
 
 
 def said(house: Recorder) -> list[tuple[str, str]]:
-    return [(one.name, one.state) for one in house.told.utterances.values()]
+    return [(one.name, one.state) for one in house.speech_news.utterances.values()]
 
 
 async def test_what_waits_for_a_socket_outlives_a_time_that_others_had_the_call(
