@@ -25,12 +25,12 @@ from calls.doors.strikes import failures
 from calls.drafts import CallFacts
 from calls.journals.format import microseconds
 from streaming.auth import CROWDED, Caller, Refusal, call_of, connection_fault
+from streaming.capacity import NoRoomError
 from streaming.denial import deny
 from streaming.ingest import MediaSession, Opening
 from streaming.outbound.sending import sender
 from streaming.protocol.session import Refused
 from streaming.recorder import Recorder, current_recorder
-from streaming.room import NoRoomError
 from streaming.socket_trace import SocketTrace
 from streaming.transcription.session import TranscriptionSession
 from streaming.websocket import DELIVERY, ROUND_TRIP

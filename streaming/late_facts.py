@@ -9,8 +9,8 @@ if TYPE_CHECKING:
 PATIENCE: Final = 1.0
 
 
-async def ask_again(recorder: "Recorder") -> None:
-    """Let calls of which nothing is known have what their profiles say after all.
+async def facts_ask_again(recorder: "Recorder") -> None:
+    """Ask the database again about calls it did not know when they began.
 
     Until then all their keys are masked, and nothing hears them or speaks into them.
     """

@@ -27,7 +27,7 @@ from streaming.archive import Archive
 from streaming.auth import KINDS
 from streaming.backlog import BacklogWatch
 from streaming.call_audio import CallAudio
-from streaming.capacity import Capacity
+from streaming.capacity import Capacity, NoRoomError
 from streaming.crowd import Crowd
 from streaming.guard import Guard
 from streaming.handlers.keys import KeyDesk
@@ -39,7 +39,6 @@ from streaming.live import LivePublisher
 from streaming.outbound.desk import SpeakingDesk
 from streaming.outbound.voice import SpeechNews
 from streaming.resume import call_of, call_resume, is_behind, windows
-from streaming.room import NoRoomError
 from streaming.rows import Rows
 from streaming.showing import Showing
 from streaming.tasks import tasks_end

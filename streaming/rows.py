@@ -14,7 +14,7 @@ from django.conf import settings
 from calls.drafts import ArchiveBatch
 from streaming.call_audio import CallAudio
 from streaming.ingest import MediaSession
-from streaming.late_facts import ask_again
+from streaming.late_facts import facts_ask_again
 from streaming.resume import windows
 from streaming.tasks import outlive
 
@@ -45,7 +45,7 @@ class Rows:
         self._wake.set()
 
     def opened(self, session: MediaSession) -> None:
-        """Have it written soon that a socket opened, or was heard first."""
+        """Have a socket's row written soon: it opened, or its first packet came."""
         self.put(session.call, [session], time.monotonic())
         self._wake.set()
 
@@ -97,7 +97,7 @@ class Rows:
             refused=recorder.refused.total(),
         )
         await self._stops()
-        await ask_again(recorder)
+        await facts_ask_again(recorder)
         await recorder.guard.learn(list(recorder.calls.values()), is_first=False)
         await recorder.guard.learn_transcripts(list(recorder.calls.values()))
         recorder.guard.tell()

@@ -78,7 +78,7 @@ class Voice:
         self.measure(AT_FIRST)
 
     def measure(self, times: int = 1) -> None:
-        """Have it measured, so often, how long a word and its answer take."""
+        """Measure the round trip `times` times, one after the other."""
         ask = self._session.ping if self._session is not None else None
         if ask is None:
             return

@@ -16,10 +16,10 @@ from calls.drafts import AlarmDraft, ArchiveBatch, CallFacts
 from calls.journals.reading import Kind as Record
 from calls.live.speaking import PlayPrompt, encode
 from calls.models import Call
+from streaming.capacity import NoRoomError
 from streaming.draining import DrainingServer
 from streaming.ingest import MediaSession, Opening
 from streaming.recorder import Recorder
-from streaming.room import NoRoomError
 from streaming.transcription.desk import GRACE
 from tests.factories import CallFactory
 from tests.streaming.desk import OPENED, records
