@@ -20,12 +20,11 @@ from acsstream.asgi import application
 from calls.live.listeners import listeners
 from calls.models import AuditAction, AuditEntry, Call, CallState
 from streaming import tasks, viewing
+from streaming.close_codes import ENDED, FORBIDDEN, NOT_NOTED, OUR_FAULT, RUBBISH
 from streaming.listen import consumer as listening
-from streaming.listen.consumer import ENDED, FORBIDDEN, NOT_NOTED, RUBBISH
 from streaming.listen.desk import ListenDesk
 from streaming.listen.feed import CallFeed, _feeds
 from streaming.listen.rights import Rights
-from streaming.tasks import OUR_FAULT
 from tests.console.conftest import logged_in
 from tests.factories import CallFactory, UserFactory, member_of
 from tests.listen.bench import START_US
