@@ -81,7 +81,7 @@ class ListenDesk:
         self._redis = redis_async()
         self._tasks = [
             asyncio.create_task(
-                take_messages(self._redis, ASKS, self._take, self._note),
+                take_messages(self._redis, ASKS, take=self._take, note=self._note),
                 name="listen-asks",
             ),
             asyncio.create_task(self._publish(), name="listen-batches"),

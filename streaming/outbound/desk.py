@@ -69,7 +69,8 @@ class SpeakingDesk:
         """Begin to hear what is to be said."""
         self._redis = redis_async()
         self._task = asyncio.create_task(
-            take_messages(self._redis, SPEAK, self._take, self._note), name="speak"
+            take_messages(self._redis, SPEAK, take=self._take, note=self._note),
+            name="speak",
         )
 
     async def stop(self) -> None:
