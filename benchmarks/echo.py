@@ -48,8 +48,9 @@ from calls.live.speaking import SPEAK, StopAudio, encode
 from streaming.call_audio import CallAudio
 from streaming.handlers.interface import Handler
 from streaming.handlers.running import Running as RunningHandler
-from streaming.ingest import MediaSession, Opening
+from streaming.ingest import MediaSession
 from streaming.journal import JournalWriter
+from streaming.socket_rows import Opening
 
 WARM_UP = 3.0
 STOPPED = 20

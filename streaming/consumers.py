@@ -27,10 +27,11 @@ from calls.journals.format import microseconds
 from streaming.auth import CROWDED, Caller, Refusal, call_of, connection_fault
 from streaming.capacity import NoRoomError
 from streaming.denial import deny
-from streaming.ingest import MediaSession, Opening
+from streaming.ingest import MediaSession
 from streaming.outbound.sending import sender
 from streaming.protocol.session import Refused
 from streaming.recorder import Recorder, current_recorder
+from streaming.socket_rows import Opening
 from streaming.socket_trace import SocketTrace
 from streaming.transcription.session import TranscriptionSession
 from streaming.websocket import DELIVERY, ROUND_TRIP

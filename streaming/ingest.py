@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from calls.audio.timeline import Placement
 from calls.audio.track import TrackAudio
 from calls.audio.wave import Wave
 from calls.drafts import ChunkDraft, ConnectionDraft, SubscriptionDraft, ToneDraft
+from calls.journals.format import EPOCH, microseconds
 from calls.tones.index import ToneIndex
 from streaming.call_audio import CallAudio, TrackKey
 from streaming.chunks import ChunkIndex, TrackChunks
@@ -45,8 +46,8 @@ from streaming.protocol.session import (
     TranscriptionReceived,
     UnknownReceived,
 )
+from streaming.socket_rows import Counts, Opening, socket_draft
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 POLICY_VIOLATION = 1008
 TOO_BIG = 1009
@@ -54,35 +55,6 @@ TOO_BIG = 1009
 MAX_SUBSCRIPTIONS = 100
 # What a peer is called that says that it is us: only we write as US.
 NOT_US = "us, it says"
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """Who opened a socket, as far as the handshake tells."""
-
-    call_connection_id: str
-    correlation_id: str
-    remote_address: str
-    opened_at: datetime
-    # How long before that its request had come.
-    waited_us: int = 0
-
-
-@dataclass(slots=True)
-class Counts:
-    """What came over one socket."""
-
-    packets: int = 0
-    bytes: int = 0
-    last_packet_us: int = 0
-    # Kept as they came, because they say nothing or were the reason to close.
-    malformed: int = 0
-    too_big: int = 0
-    unplaced: int = 0
-    last_fault: str = ""
-    close_code: int | None = None
-    close_reason: str = ""
-    closed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +102,7 @@ class MediaSession:
         self.speech_news = SpeechNews()
         self._ours: _Lane | None = None
         self._chunks = ChunkIndex()
-        self._opened_us = (opening.opened_at - EPOCH) // MICROSECOND
+        self._opened_us = microseconds(opening.opened_at)
         self._tones = ToneIndex(call.call_id, connection_id, self._opened_us)
         self._rate = 0
         # By raw id as it came, and by key: who speaks over this socket.
@@ -169,7 +141,8 @@ class MediaSession:
 
     def _dtmf(self, dtmf: DtmfData, frame: str | bytes, arrival_us: int) -> None:
         """Keep a key that was pressed; which one, unless the call masks it."""
-        stamp = _microseconds(dtmf.timestamp)
+        pressed_at = dtmf.timestamp
+        stamp = None if pressed_at is None else microseconds(pressed_at)
         if (handler := self.call.handler) is not None:
             raw_id = dtmf.participant_raw_id or ""
             at_us = stamp or self._opened_us + arrival_us
@@ -420,33 +393,13 @@ class MediaSession:
 
     def draft(self, *, process_id: UUID, node: str) -> ConnectionDraft:
         """Return this socket as the row it makes."""
-        counts, opening = self.counts, self.opening
-        return ConnectionDraft(
-            id=self.id,
-            call_id=self.call.call_id,
-            call_connection_id=opening.call_connection_id,
-            correlation_id=opening.correlation_id,
-            process_id=process_id,
-            node=node,
-            remote_address=opening.remote_address,
-            opened_at=opening.opened_at,
+        counts = self.counts
+        came = timedelta(microseconds=counts.last_packet_us)
+        return replace(
+            socket_draft(self, process_id=process_id, node=node),
             subscription_id=next(reversed(self.subscriptions), None),
-            messages=self.messages,
             packets=counts.packets,
             bytes=counts.bytes,
-            malformed=counts.malformed,
-            unknown=self.unknown,
             unjournaled=self.journal.dropped_packets,
-            last_packet_at=opening.opened_at
-            + timedelta(microseconds=counts.last_packet_us)
-            if counts.packets
-            else None,
-            last_fault=counts.last_fault,
-            closed_at=counts.closed_at,
-            close_code=counts.close_code,
-            close_reason=counts.close_reason,
+            last_packet_at=self.opening.opened_at + came if counts.packets else None,
         )
-
-
-def _microseconds(stamp: datetime | None) -> int | None:
-    return None if stamp is None else (stamp - EPOCH) // MICROSECOND

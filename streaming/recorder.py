@@ -32,7 +32,7 @@ from streaming.crowd import Crowd
 from streaming.guard import Guard
 from streaming.handlers.keys import KeyDesk
 from streaming.handlers.of_process import Handlers
-from streaming.ingest import MediaSession, Opening
+from streaming.ingest import MediaSession
 from streaming.journal import Journal, JournalWriter, free_bytes
 from streaming.listen.desk import ListenDesk
 from streaming.live import LivePublisher
@@ -41,6 +41,7 @@ from streaming.outbound.voice import SpeechNews
 from streaming.resume import call_of, call_resume, is_behind, windows
 from streaming.rows import Rows
 from streaming.showing import Showing
+from streaming.socket_rows import Opening
 from streaming.tasks import tasks_end
 from streaming.totals import Totals
 from streaming.transcription.desk import TranscriptDesk

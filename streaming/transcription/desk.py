@@ -15,7 +15,7 @@ from django.conf import settings
 from calls.drafts import ArchiveBatch, CallFacts
 from calls.transcripts.hearing import Piece
 from streaming.capacity import NoRoomError
-from streaming.ingest import Opening
+from streaming.socket_rows import Opening
 from streaming.transcription.captions import Captions
 from streaming.transcription.session import TRANSCRIPTION, TranscriptionSession
 

@@ -7,6 +7,7 @@ that cannot be read is kept like any other.
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 from datetime import datetime
 from itertools import takewhile
 from pathlib import Path
@@ -17,7 +18,7 @@ from calls.drafts import ConnectionDraft, SegmentDraft
 from calls.journals.format import microseconds
 from calls.transcripts.hearing import WAITED, Lag, Piece, Socket
 from streaming.call_audio import CallAudio
-from streaming.ingest import TOO_BIG, Counts, Opening
+from streaming.ingest import TOO_BIG
 from streaming.journal import Journal
 from streaming.protocol import (
     DecodeError,
@@ -26,6 +27,7 @@ from streaming.protocol import (
     decode,
 )
 from streaming.protocol.session import INVALID_DATA, Refused
+from streaming.socket_rows import Counts, Opening, socket_draft
 
 TRANSCRIPTION: Final = "transcription"
 
@@ -168,22 +170,5 @@ class TranscriptionSession:
 
     def draft(self, *, process_id: UUID, node: str) -> ConnectionDraft:
         """Return this socket as the row it makes."""
-        counts, opening = self.counts, self.opening
-        return ConnectionDraft(
-            id=self.id,
-            call_id=self.call.call_id,
-            call_connection_id=opening.call_connection_id,
-            correlation_id=opening.correlation_id,
-            process_id=process_id,
-            node=node,
-            remote_address=opening.remote_address,
-            opened_at=opening.opened_at,
-            kind=TRANSCRIPTION,
-            messages=self.messages,
-            malformed=counts.malformed,
-            unknown=self.unknown,
-            last_fault=counts.last_fault,
-            closed_at=counts.closed_at,
-            close_code=counts.close_code,
-            close_reason=counts.close_reason,
-        )
+        draft = socket_draft(self, process_id=process_id, node=node)
+        return replace(draft, kind=TRANSCRIPTION)

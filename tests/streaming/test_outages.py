@@ -12,8 +12,8 @@ from pytest_django import Settings
 
 from calls.journals.reading import Kind, read
 from streaming.capacity import NoRoomError
-from streaming.ingest import Opening
 from streaming.recorder import Recorder
+from streaming.socket_rows import Opening
 from tests.streaming.desk import OPENED
 from tests.streaming.house import ENDED, House, closing, eventually
 from tests.streaming.wire import ALICE, BOB, audio, metadata

@@ -18,8 +18,9 @@ from calls.live.speaking import PlayPrompt, encode
 from calls.models import Call
 from streaming.capacity import NoRoomError
 from streaming.draining import DrainingServer
-from streaming.ingest import MediaSession, Opening
+from streaming.ingest import MediaSession
 from streaming.recorder import Recorder
+from streaming.socket_rows import Opening
 from streaming.transcription.desk import GRACE
 from tests.factories import CallFactory
 from tests.streaming.desk import OPENED, records
