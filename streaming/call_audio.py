@@ -75,7 +75,7 @@ class CallAudio:
         self.sessions: list[MediaSession] = []
         # Its transcription: what was said, its sockets, how often text has come.
         self.transcript = CallTranscript(call_id)
-        self.scribes: list[TranscriptionSession] = []
+        self.transcription_sessions: list[TranscriptionSession] = []
         self.texts_heard = 0
         self.stops: Sequence[Window] = ()
         self.overtalk_ms = 0
@@ -203,13 +203,14 @@ class CallAudio:
 
         That is its transcription, and what waits for its next socket.
         """
-        self.transcript, self.scribes = other.transcript, other.scribes
+        self.transcript = other.transcript
+        self.transcription_sessions = other.transcription_sessions
         self.texts_heard = other.texts_heard
         # The same, not copies: what ends late over there has remarks, too.
         self.held, self.unwritten = other.held, other.unwritten
         self.left_at = other.left_at
-        for scribe in self.scribes:
-            scribe.call = self
+        for session in self.transcription_sessions:
+            session.call = self
 
     def track(self, raw_id: str, rate: int) -> HeardTrack | None:
         """Return the track of a participant, made on first use; None if too many."""

@@ -131,8 +131,8 @@ class Recorder:
             for session in list(call.sessions):
                 self.close(session, 1012, "the ingest process ended")
         await self.handlers.stop(self.calls)
-        for scribe in self.transcripts.open:
-            self.transcripts.close(scribe, 1012, "the ingest process ended")
+        for transcription in self.transcripts.open:
+            self.transcripts.close(transcription, 1012, "the ingest process ended")
         await self.transcripts.captions.stop()
         await asyncio.to_thread(self.journals.close)
         await self.listening.stop()
@@ -262,7 +262,7 @@ class Recorder:
     def call_left(self, call: CallAudio) -> None:
         """Note that a socket of a call has closed; it may have been the last."""
         if not call.sessions:
-            if not call.scribes:
+            if not call.transcription_sessions:
                 call.idle_since = time.monotonic()
             call.hush()
             self.guard.dismiss(call)

@@ -42,7 +42,11 @@ class TranscriptDesk:
     @property
     def open(self) -> list[TranscriptionSession]:
         """Return the open sockets."""
-        return [one for call in self._recorder.calls.values() for one in call.scribes]
+        return [
+            one
+            for call in self._recorder.calls.values()
+            for one in call.transcription_sessions
+        ]
 
     def take(
         self,
@@ -98,7 +102,7 @@ class TranscriptDesk:
         calls = [
             call
             for call in self._recorder.calls.values()
-            if call.scribes and not call.sessions
+            if call.transcription_sessions and not call.sessions
         ]
         asked = [call.call_id for call in calls]
         if not asked:
@@ -109,8 +113,8 @@ class TranscriptDesk:
         self._over = {one: self._over.get(one, now) for one in over}
         for call in calls:
             if now - self._over.get(call.call_id, now) >= GRACE:
-                for scribe in call.scribes:
-                    scribe.end("the call is over")
+                for session in call.transcription_sessions:
+                    session.end("the call is over")
 
     def put(self, *, everything: bool = False) -> None:
         """Have written what was said, and the sockets that ended.

@@ -64,7 +64,7 @@ class TranscriptionSession:
         self._max_malformed = max_malformed
         self._malformed_in_a_row = 0
         self._waiting: list[SegmentDraft] = []
-        call.scribes.append(self)
+        call.transcription_sessions.append(self)
 
     def take(self, frame: str | bytes, arrival_us: int) -> Refused | None:
         """Journal one message, and say what was said in it."""
@@ -111,7 +111,9 @@ class TranscriptionSession:
     def _begin(self, arrival_us: int) -> None:
         self.call.transcript.begin(self._socket, arrival_us)
         # A redial: those dialled before this one are told to go.
-        for older in takewhile(lambda other: other is not self, self.call.scribes):
+        for older in takewhile(
+            lambda other: other is not self, self.call.transcription_sessions
+        ):
             if older.superseded:
                 tell, older.superseded = older.superseded, None
                 tell()
@@ -147,7 +149,7 @@ class TranscriptionSession:
         if counts.closed_at is not None:
             return None
         counts.closed_at, counts.close_code, counts.close_reason = at, code, reason
-        self.call.scribes.remove(self)
+        self.call.transcription_sessions.remove(self)
         return self.journal.seal(
             code,
             reason,

@@ -102,7 +102,7 @@ async def test_a_socket_that_finds_no_room_takes_no_transcript_along(
     newer = house.transcripts.take(call_id, opening(), facts, lambda: None)
     assert scribe.call is house.calls[call_id] is newer.call
     assert newer.call is not call
-    assert newer.call.scribes == [scribe, newer]
+    assert newer.call.transcription_sessions == [scribe, newer]
 
 
 def heard(house: Recorder, call_id: UUID) -> MediaSession:
