@@ -86,13 +86,13 @@ class CaptionFeed:
             self._guesses[caption.raw_id] = self.number, caption
             if len(self._guesses) > MOST_SPEAKERS:
                 del self._guesses[next(iter(self._guesses))]
-        self._tell()
+        self._tell_soon()
 
-    def _tell(self) -> None:
+    def _tell_soon(self) -> None:
         if self._timer is None:
             loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(TELL_SECONDS, self._told)
+            self._timer = loop.call_later(TELL_SECONDS, self._tell)
 
-    def _told(self) -> None:
+    def _tell(self) -> None:
         self._timer = None
         self._changed()

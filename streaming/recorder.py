@@ -38,7 +38,7 @@ from streaming.listen.desk import ListenDesk
 from streaming.live import LivePublisher
 from streaming.outbound.desk import SpeakingDesk
 from streaming.outbound.voice import SpeechNews
-from streaming.resume import call_of, call_resume, is_behind, windows
+from streaming.resume import call_from_rows, call_resume, is_behind, windows
 from streaming.rows import Rows
 from streaming.showing import Showing
 from streaming.socket_rows import Opening
@@ -203,7 +203,7 @@ class Recorder:
         """
         known = self.calls.get(call_id)
         if known is None or is_behind(known, facts):
-            call = call_of(call_id, facts)
+            call = call_from_rows(call_id, facts)
         else:
             call = known
             if facts:
