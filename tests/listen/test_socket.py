@@ -20,6 +20,7 @@ from acsstream.asgi import application
 from calls.live.listeners import listeners
 from calls.models import AuditAction, AuditEntry, Call, CallState
 from streaming import tasks, viewing
+from streaming.browser_socket import MAX_FAULTS
 from streaming.close_codes import ENDED, FORBIDDEN, NOT_NOTED, OUR_FAULT, RUBBISH
 from streaming.listen import consumer as listening
 from streaming.listen.desk import ListenDesk
@@ -283,7 +284,7 @@ async def test_a_time_that_is_none_is_put_within_the_call(
 async def test_closes_on_who_says_nothing_but_rubbish(desk: Desk) -> None:
     call = await live_call(desk)
     async with listener(call.pk, await browser_of(operator)) as ear:
-        for _ in range(listening.MAX_FAULTS):
+        for _ in range(MAX_FAULTS):
             await ear.ws.send_to(text_data="rubbish")
         await ear.until(lambda: ear.code)
     assert ear.code == RUBBISH
