@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,6 @@ from calls.audio.timeline import Placement
 from calls.audio.track import TrackAudio
 from calls.audio.wave import Wave
 from calls.drafts import ChunkDraft, ConnectionDraft, SubscriptionDraft, ToneDraft
-from calls.journals.format import EPOCH, microseconds
 from calls.tones.index import ToneIndex
 from streaming.call_audio import CallAudio, TrackKey
 from streaming.chunks import ChunkIndex, TrackChunks
@@ -48,6 +47,7 @@ from streaming.protocol.session import (
 )
 from streaming.socket_rows import Counts, Opening, socket_draft
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 POLICY_VIOLATION = 1008
 TOO_BIG = 1009
@@ -102,7 +102,7 @@ class MediaSession:
         self.speech_news = SpeechNews()
         self._ours: _Lane | None = None
         self._chunks = ChunkIndex()
-        self._opened_us = microseconds(opening.opened_at)
+        self._opened_us = (opening.opened_at - EPOCH) // MICROSECOND
         self._tones = ToneIndex(call.call_id, connection_id, self._opened_us)
         self._rate = 0
         # By raw id as it came, and by key: who speaks over this socket.
@@ -141,8 +141,7 @@ class MediaSession:
 
     def _dtmf(self, dtmf: DtmfData, frame: str | bytes, arrival_us: int) -> None:
         """Keep a key that was pressed; which one, unless the call masks it."""
-        pressed_at = dtmf.timestamp
-        stamp = None if pressed_at is None else microseconds(pressed_at)
+        stamp = _microseconds(dtmf.timestamp)
         if (handler := self.call.handler) is not None:
             raw_id = dtmf.participant_raw_id or ""
             at_us = stamp or self._opened_us + arrival_us
@@ -403,3 +402,7 @@ class MediaSession:
             unjournaled=self.journal.dropped_packets,
             last_packet_at=self.opening.opened_at + came if counts.packets else None,
         )
+
+
+def _microseconds(stamp: datetime | None) -> int | None:
+    return None if stamp is None else (stamp - EPOCH) // MICROSECOND
