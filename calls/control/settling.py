@@ -11,6 +11,7 @@ from calls import lifecycle
 from calls.acs import Acs, AcsRefused
 from calls.alarms.raising import command_told, nothing_came
 from calls.alarms.store import alarms_clear
+from calls.control.asking import companion_make_up
 from calls.control.counting import command_count
 from calls.live.ingest import board_poke
 from calls.models import (
@@ -88,6 +89,7 @@ def _follow(command: StreamCommand, *, at: datetime) -> None:
         call_over(command.call_id, at=at, reason=command.result)
     _follow_shown(command, at=at)
     _follow_pause(command, at=at)
+    companion_make_up(command)
     if is_done:
         _follow_participant(command)
 

@@ -128,7 +128,7 @@ class App:
 
     async def until(self, happened: Callable[[], Any]) -> None:
         """Wait until something is true; it is looked at after everything received."""
-        async with asyncio.timeout(20), self._news:
+        async with asyncio.timeout(60), self._news:
             await self._news.wait_for(lambda: bool(happened()))
 
     async def callback(self, kind: str, count: int = 1) -> dict[str, Any]:

@@ -89,11 +89,11 @@ async def test_a_double_start_is_counted_and_redials(bench: Bench) -> None:
 
 async def test_audio_can_be_sparse(bench: Bench) -> None:
     options = {"packets": "sparse"}
-    call, _ = await connected(bench, duration=5, options=options)
+    call, _ = await connected(bench, duration=10, options=options)
     report = await bench.finished(call)
 
     for sent in report["participants"]:
-        assert 3 <= sent["sent_packets"] <= 6
+        assert 2 <= sent["sent_packets"] <= 11
         assert sent["timeline_packets"] == (sent["sent_packets"] - 1) * 50 + 1
 
 

@@ -20,7 +20,8 @@ from uuid import UUID, uuid4
 import aiohttp
 
 from calls.doors.capability import call_secret
-from tests.streaming.house import eventually
+from tests.streaming.house import House, eventually
+from tests.streaming.keeping import KeepsUp
 from tests.streaming.wire import ALICE, BOB, PACKET_US, SAMPLES, metadata
 
 SPEAKERS = (ALICE, BOB)
@@ -183,6 +184,18 @@ def lines_to(port: int, count: int) -> list[Line]:
     """Return lines that share a clock."""
     clock = Clock()
     return [Line(number, port, clock) for number in range(count)]
+
+
+async def kept_up(house: House, lines: Sequence[Line]) -> None:
+    """Wait until what lines send is written soon enough; to be killed at once then."""
+
+    def sent() -> dict[UUID, int]:
+        return {
+            line.call_id: sum(sum(leg.sent.values()) for leg in line.legs)
+            for line in lines
+        }
+
+    await eventually(KeepsUp(house, sent))
 
 
 async def sent(lines: Sequence[Line], packets: int) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.faults.archive import assert_archive_is_clean, broken, losses
 from tests.faults.journals import rows_catch_up
-from tests.faults.line import Line, lines_to, sent, streaming
+from tests.faults.line import Line, kept_up, lines_to, sent, streaming
 from tests.faults.places import PostgresHouse, at_once, postgres_house
 from tests.streaming.house import House, eventually
 
@@ -48,7 +48,9 @@ async def outage(
             begin(late)
             await sent([late], 50)
             if kill:
-                await asyncio.to_thread(house.end, signal.SIGKILL)
+                await kept_up(house, [*lines, late])
+                house.tell(signal.SIGKILL)
+                await asyncio.to_thread(house.ended)
                 await asyncio.to_thread(house.start)
             await asyncio.sleep(OUTAGE_SECONDS)
             # SQLite's own patience is as long: it may not have given up yet.

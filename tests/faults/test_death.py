@@ -5,7 +5,7 @@ import signal
 from collections.abc import Callable, Sequence
 
 from tests.faults.archive import assert_archive_is_clean, broken, losses
-from tests.faults.line import Line, lines_to, sent, streaming
+from tests.faults.line import Line, kept_up, lines_to, sent, streaming
 from tests.faults.relay import relay
 from tests.streaming.house import ENDED, House, eventually
 
@@ -19,7 +19,10 @@ async def interrupted(house: House, lines: Sequence[Line], how: signal.Signals) 
     house.start()
     async with streaming(lines):
         await sent(lines, 100)
-        status = await asyncio.to_thread(house.end, how)
+        if how == signal.SIGKILL:
+            await kept_up(house, lines)
+        house.tell(how)
+        status = await asyncio.to_thread(house.ended)
         await asyncio.to_thread(house.start)
         await eventually(lambda: all(len(line.legs) > 1 for line in lines))
         await sent(lines, 50)

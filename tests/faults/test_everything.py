@@ -5,7 +5,7 @@ import signal
 from pathlib import Path
 
 from tests.faults.archive import assert_archive_is_clean, broken, losses, unfinished
-from tests.faults.line import lines_to, sent, streaming
+from tests.faults.line import kept_up, lines_to, sent, streaming
 from tests.faults.places import Crew, PostgresHouse, Redis, postgres_house
 from tests.streaming.house import House, eventually
 
@@ -13,12 +13,11 @@ STREAMS = 4
 MOST_LOST = 50
 
 
-def kill_everything(house: PostgresHouse, redis: Redis, crew: Crew) -> None:
+def kill_all_but_ingest(house: PostgresHouse, redis: Redis, crew: Crew) -> None:
     house.server.end(signal.SIGKILL)
     redis.kill()
     crew.kill("worker")
     crew.kill("beat")
-    house.end(signal.SIGKILL)
 
 
 def start_everything(house: PostgresHouse, redis: Redis, crew: Crew) -> None:
@@ -52,12 +51,18 @@ async def test_a_machine_that_dies_and_comes_back_has_all_but_the_last_second(
                 await sent([*lines, over], 100)
                 over.end()
                 await eventually(lambda: over.legs[0].is_over)
-                await asyncio.to_thread(kill_everything, house, redis, crew)
+                await kept_up(house, lines)
+                house.tell(signal.SIGKILL)
+                await asyncio.to_thread(kill_all_but_ingest, house, redis, crew)
+                await asyncio.to_thread(house.ended)
                 await asyncio.to_thread(start_everything, house, redis, crew)
                 await eventually(lambda: all(len(line.legs) == 2 for line in lines))
                 await sent(lines, 50)
             # Nobody runs `recover`: sweep and worker find all there is to do.
-            await eventually(lambda: not any(house.journals) and not unfinished(house))
+            # A new beat has to sweep twice.
+            await eventually(
+                lambda: not any(house.journals) and not unfinished(house), 90
+            )
         finally:
             crew.close()
             redis.kill()

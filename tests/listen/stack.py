@@ -9,13 +9,13 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.error import URLError
 from urllib.request import urlopen
 from uuid import UUID
 
+from demo.ports import free_port
 from demo.redis import redis_server
 from tests import seed
-from tests.streaming.house import PATIENCE, ROOT, House, free_port
+from tests.streaming.house import PATIENCE, ROOT, House
 
 FILL = """
 import json
@@ -79,7 +79,7 @@ class Stack:
         try:
             with urlopen(f"{self.url}/healthz", timeout=5):  # noqa: S310 http://
                 return True
-        except URLError:
+        except OSError:
             return False
 
     def speak(self, seconds: float) -> "subprocess.Popen[bytes]":

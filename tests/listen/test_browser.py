@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from tests.e2e.terminal import QUIET
-from tests.listen.ears import HOOK, Ears
+from tests.listen.ears import HOOK, Ears, Lag
 from tests.listen.stack import Stack, stack
 from tests.listen.tones import BOB_HZ
 
@@ -24,6 +24,8 @@ TRIES = 5
 # neighbours on two cores are no quiet machine.
 LOOSE_MS = 1_500
 BAR_MS = 500
+# What the page says of its latency and what is measured may differ by this.
+SAME_MS = 150
 HELD_TO_THE_BAR = bool(os.environ.get("ACSSTREAM_TEST_LISTEN"))
 
 
@@ -88,7 +90,7 @@ def listen(page: Page) -> Ears:
 def heard(ears: Ears) -> None:
     """Wait until Alice is heard at the live edge."""
     expect(panel(ears.page)).to_have_attribute("data-edge", "true", timeout=SOON)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + SOON / 1_000
     while not 0 < ears.alice(10).median < LOOSE_MS:
         assert time.monotonic() < deadline, ears.alice(50)
 
@@ -102,13 +104,33 @@ def reading(page: Page, part: str) -> str:
     return panel(page).locator(f"[data-part={part}]").inner_text()
 
 
-def unbroken(heard: Callable[[], list[float]]) -> list[float]:
-    """Return twenty notes in a row; a browser on a busy machine stutters."""
+def unbroken(heard: Callable[[int], list[float]], count: int = 20) -> list[float]:
+    """Return so many notes in a row; a browser on a busy machine stutters."""
     for _ in range(TRIES):
-        notes = heard()
-        if len(notes) == 20:
+        notes = heard(count)
+        if len(notes) == count:
             return notes
-    raise AssertionError(f"only {len(notes)} of 20 notes were heard")
+    raise AssertionError(f"only {len(notes)} of {count} notes were heard")
+
+
+def measured(ears: Ears) -> tuple[Lag, str]:
+    """Return how late Alice is heard and what the page says of it.
+
+    Both change where the machine is busy: once, of one moment, they must agree.
+    """
+    for _ in range(TRIES):
+        lag, shown = ears.alice(150), reading(ears.page, "latency")
+        is_same = abs(float(shown.split()[0]) - lag.median) < SAME_MS
+        if is_same and lag.heard > 100:
+            return lag, shown
+    raise AssertionError(f"the page says {shown}, and it is {lag}")
+
+
+def silenced(heard: Callable[[], object]) -> None:
+    """Wait until somebody is not heard any more: what is on its way still is."""
+    deadline = time.monotonic() + SOON / 1_000
+    while heard():
+        assert time.monotonic() < deadline
 
 
 def test_hears_each_participant_and_how_late(
@@ -118,12 +140,9 @@ def test_hears_each_participant_and_how_late(
     expect(panel(page)).to_contain_text("You are listening. Nobody can hear you.")
     expect(page.locator("#listeners")).to_contain_text("root (you) is listening")
 
-    lag = ears.alice(150)
-    shown = reading(page, "latency")
-    assert lag.heard > 100
-    assert lag.median < LOOSE_MS
     # What the page says of its latency is what is measured.
-    assert abs(float(shown.split()[0]) - lag.median) < 150, (shown, lag)
+    lag, shown = measured(ears)
+    assert lag.median < LOOSE_MS
     tell(
         capsys,
         f"heard {lag.median:.0f} ms after it was said (95 % within {lag.worst:.0f} ms;"
@@ -135,12 +154,12 @@ def test_hears_each_participant_and_how_late(
     assert all(abs(hz - BOB_HZ) < 3 for hz in notes)
 
     page.get_by_role("button", name="Mute Bob Tanaka").click()
-    page.wait_for_timeout(300)
+    silenced(ears.bob)
     assert ears.bob() == []
     assert any(ears.alice(20).heard == 20 for _ in range(TRIES))
 
     page.get_by_role("button", name="Hear only Bob Tanaka").click()
-    page.wait_for_timeout(300)
+    silenced(lambda: ears.alice(20).heard)
     assert unbroken(ears.bob)
     assert ears.alice(20).heard == 0
 
@@ -196,11 +215,10 @@ def test_catches_up_at_the_same_pitch_and_then_goes_on_live(page: Page) -> None:
     page.wait_for_timeout(1_000)
 
     first = ears.alice(50)
-    notes = ears.bob(40)
+    notes = unbroken(ears.bob, 40)
     then = ears.alice(50)
 
     # 1.5 times as fast, and still the same note.
-    assert len(notes) == 40
     assert all(abs(hz - BOB_HZ) < 15 for hz in notes), notes
     assert then.median < first.median - 500
     expect(panel(page)).to_have_attribute("data-edge", "true", timeout=SOON)
@@ -254,7 +272,7 @@ def test_hears_on_after_the_recorder_was_killed_and_back_to_before(
 def test_dials_again_when_the_console_was_restarted(page: Page, running: Stack) -> None:
     ears = listen(page)
     os.kill(running.web.pid, signal.SIGTERM)
-    running.web.wait(20)
+    running.web.wait(60)
     expect(panel(page)).to_have_attribute("data-state", "starting", timeout=SOON)
     running.start_web()
     expect(panel(page)).to_have_attribute("data-state", "listening", timeout=SOON)

@@ -8,8 +8,10 @@ from tests.streaming.house import eventually
 FRAME = 640
 # What is sent ahead of what is heard, at most.
 LEAD_FRAMES = 11
-# On two cores with ten processes at work a turn is rarely interrupted for longer.
+# One turn of ours may be interrupted for as long, by what no sample of the loop meets.
 INTERRUPTED_MS = 100
+# Three seconds, with a ping in each: one of them was quick.
+TELLING_PACKETS = 150
 
 
 async def test_a_prompt_is_heard_as_it_is_and_kept_as_it_was_heard(
@@ -37,12 +39,15 @@ async def test_a_prompt_is_heard_as_it_is_and_kept_as_it_was_heard(
 
 async def test_our_side_lies_where_acs_played_it(make_stage: MakeStage) -> None:
     stage = await make_stage()
+    packets = "select 1 from calls_connection where packets >= ?"
+    await eventually(lambda: stage.house.rows(packets, TELLING_PACKETS))
     stage.play(noise(0.3))
     await stage.until_heard(0.3)
     await asyncio.sleep(1.0)
     stage.play(noise(0.3, seed=2))
     await stage.until_heard(0.6)
     await eventually(lambda: stage.states() == ["played", "played"])
+    lag_ms = stage.house.get("/healthz")[1]["load"]["loop_lag_p99_ms"]
     report = await stage.hang_up()
 
     stage.house.recover()
@@ -58,10 +63,10 @@ async def test_our_side_lies_where_acs_played_it(make_stage: MakeStage) -> None:
     off_ms = [(theirs - our) / 1000 for theirs, our in zip(begun, ours, strict=True)]
     # To the frame and never between two, however busy the machine is. Which frame, we
     # know but for what we cannot see: how late the emulator came to read, which it
-    # tells of itself, and a turn of ours that another process interrupted. And where
-    # no ping was quick, the way seems longer than it is.
+    # tells of itself, how late our own loop was, and a turn of ours that another
+    # process interrupted. And where no ping was quick, the way seems longer than it is.
     assert all(each % 20 == 0 for each in off_ms), off_ms
-    late_ms = report["media"]["worst_lateness_ms"] + INTERRUPTED_MS
+    late_ms = report["media"]["worst_lateness_ms"] + lag_ms + INTERRUPTED_MS
     assert all(-40 <= each <= late_ms for each in off_ms), (off_ms, late_ms)
 
 

@@ -77,8 +77,8 @@ class Peer:
         self._socket.close()
 
 
-def play(pcm: bytes, house: House, redis: Redis) -> None:
-    """Play a prompt into the one call there is."""
+async def play(pcm: bytes, house: House, redis: Redis) -> None:
+    """Play a prompt into the one call there is, once somebody listens for orders."""
     folder = house.folder / "recordings"
     folder.mkdir(exist_ok=True)
     soundfile.write(folder / "long.flac", np.frombuffer(pcm, "<i2"), 16_000, "PCM_16")
@@ -89,7 +89,8 @@ def play(pcm: bytes, house: House, redis: Redis) -> None:
         name="long",
         audio={16_000: "long.flac"},
     )
-    redis.publish(speaking.SPEAK, speaking.encode(order))
+    encoded = speaking.encode(order)
+    await eventually(lambda: redis.publish(speaking.SPEAK, encoded))
 
 
 async def test_who_does_not_read_is_waited_for_and_heard_all_the_same(
@@ -102,7 +103,7 @@ async def test_who_does_not_read_is_waited_for_and_heard_all_the_same(
     await peer.send(metadata())
 
     with Redis.from_url(redis_url) as redis:
-        play(pcm, house, redis)
+        await play(pcm, house, redis)
     # Longer than its buffers hold: the rest waits with us, and nothing in between.
     for number in range(200):
         await peer.send(audio(number))
@@ -137,7 +138,7 @@ async def test_daphne_speaks_as_well(
         await eventually(lambda: daphne.rows("select 1 from calls_connection"))
 
         with Redis.from_url(redis_url) as redis:
-            play(pcm, daphne, redis)
+            await play(pcm, daphne, redis)
         heard = b""
         while len(heard) < len(pcm):
             message = await ws.receive_json()

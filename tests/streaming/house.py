@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -13,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.request import urlopen
 from uuid import UUID
 
@@ -21,20 +20,14 @@ import aiohttp
 from django.conf import settings
 
 from calls.doors.capability import call_secret
+from demo.ports import free_port
 
 ROOT = Path(settings.BASE_DIR)
-PATIENCE = 30.0
+PATIENCE = 60.0
 # Nothing listens there.
 NOWHERE = "redis://127.0.0.1:9/0"
 # uvicorn ends in good order and then dies of the signal it was sent.
 ENDED = (0, -signal.SIGTERM)
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 class House:
@@ -75,12 +68,14 @@ class House:
     def _answers(self) -> bool:
         try:
             return self.get("/healthz")[0] == 200
-        except URLError:
+        except OSError:
             return False
 
     def get(self, path: str) -> tuple[int, dict[str, Any]]:
         try:
-            with urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+            with urlopen(
+                f"http://127.0.0.1:{self.port}{path}", None, PATIENCE
+            ) as answer:
                 return answer.status, json.load(answer)
         except HTTPError as error:
             with error:
@@ -88,8 +83,17 @@ class House:
 
     def end(self, how: signal.Signals = signal.SIGTERM) -> int:
         """End the process; return its exit status."""
+        self.tell(how)
+        return self.ended()
+
+    def tell(self, how: signal.Signals) -> None:
+        """Send the process a signal."""
         assert self.process is not None
         self.process.send_signal(how)
+
+    def ended(self) -> int:
+        """Wait until the process has ended; return its exit status."""
+        assert self.process is not None
         status = self.process.wait(PATIENCE)
         self.process = None
         return status

@@ -75,7 +75,7 @@ class Server:
 
     async def end(self, code: int = 1000) -> None:
         self.say(type="websocket.disconnect", code=code)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await self.task
 
 
@@ -87,7 +87,7 @@ async def test_a_socket_that_died_first_cannot_be_told_why_it_is_refused(
     server.fault, server.fault_at = fault, "websocket.close"
     server.receive(audio(0))
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await server.task
 
     assert house.streams == 0
@@ -189,7 +189,7 @@ async def test_ends_although_news_came_just_then() -> None:
     await asyncio.sleep(1.0)
     recorder.rows.wake()
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await recorder.stop()
 
     assert all(task.done() for task in recorder._tasks)
@@ -198,7 +198,7 @@ async def test_ends_although_news_came_just_then() -> None:
 async def rows_of(house: Recorder, call_id: UUID, packets: int) -> None:
     """Wait until the database knows of so many packets."""
     for _ in range(1_000):
-        facts = await house.archive.facts(call_id, 20)
+        facts = await house.archive.facts(call_id, 60)
         if facts and sum(track.packets for track in facts.tracks) == packets:
             return
         await asyncio.sleep(0.02)
@@ -323,7 +323,7 @@ async def test_daphne_serves_media_beside_the_console(
                 return await daphne.dial(client, call_id)
             await asyncio.sleep(0.1)
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         ws = await dial()
     for frame in (metadata(), *(audio(n) for n in range(100))):
         await ws.send_str(frame)

@@ -14,7 +14,8 @@ import aiohttp
 import soundfile
 
 from tests.recording.bench import sha256, timeline
-from tests.streaming.house import House, eventually
+from tests.streaming.house import PATIENCE, House, eventually
+from tests.streaming.keeping import KeepsUp
 from tests.streaming.wire import ALICE, BOB, PACKET_US, audio, metadata
 
 BOTH = (ALICE, BOB)
@@ -52,22 +53,33 @@ class Caller:
         self._began = time.monotonic()
         # How many packets each participant had sent, by socket.
         self.sent: list[range] = []
+        # How many all have sent, over the socket of now.
+        self.count = 0
 
     @property
     def now(self) -> int:
         return int((time.monotonic() - self._began) * 1e6) // PACKET_US
 
-    async def speak(self, ws: aiohttp.ClientWebSocketResponse, seconds: float) -> None:
+    async def speak(
+        self,
+        ws: aiohttp.ClientWebSocketResponse,
+        seconds: float,
+        until: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """Speak for so long, and on until something is true."""
         await ws.send_str(metadata())
         first = number = self.now if self.sent else 0
         end = first + round(seconds * 50)
-        while number < end:
+        deadline = time.monotonic() + seconds + PATIENCE
+        while number < end or not until():
+            assert time.monotonic() < deadline, "it is not written soon enough"
             for who in BOTH:
                 await ws.send_str(audio(number, who, start=self.start))
             number += 1
+            self.count = (number - first) * len(BOTH)
             ahead = number * PACKET_US / 1e6 - (time.monotonic() - self._began)
             await asyncio.sleep(max(ahead, 0))
-        self.sent.append(range(first, end))
+        self.sent.append(range(first, number))
 
 
 def kept(packets: range, count: int) -> range:
@@ -81,7 +93,7 @@ async def killed_and_redialled(
     house.start()
     ws = await house.dial(client, call_id, x_ms_call_connection_id="acs-killed")
     caller = Caller()
-    await caller.speak(ws, 2.0)
+    await caller.speak(ws, 2.0, KeepsUp(house, lambda: {call_id: caller.count}))
     house.end(signal.SIGKILL)
     house.start()
     ws = await house.dial(client, call_id, x_ms_call_connection_id="acs-killed")
@@ -197,7 +209,7 @@ async def test_a_kill_without_a_redial_keeps_what_was_before_it(
     call_id = uuid4()
     ws = await house.dial(client, call_id)
     caller = Caller()
-    await caller.speak(ws, 1.5)
+    await caller.speak(ws, 1.5, KeepsUp(house, lambda: {call_id: caller.count}))
     house.end(signal.SIGKILL)
 
     [done] = house.recover()

@@ -252,7 +252,7 @@ def test_closes_a_socket_whose_text_is_none(house: House) -> None:
         ws.send(b"\xff\xfe\xfd", text=True)
 
         with pytest.raises(ConnectionClosed) as caught:
-            ws.recv(timeout=20)
+            ws.recv(timeout=60)
 
     assert caught.value.rcvd is not None
     assert caught.value.rcvd.code == 1007

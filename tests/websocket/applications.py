@@ -4,7 +4,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 Message = dict[str, Any]
 Receive = Callable[[], Coroutine[Any, Any, Message]]

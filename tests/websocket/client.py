@@ -12,7 +12,7 @@ import struct
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple, Self
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 # RFC 6455, 1.3: what a server must answer to that key.

@@ -12,7 +12,7 @@ import uvicorn
 from streaming.websocket.http import CROWD, IngestHttpProtocol, Unasked
 from streaming.websocket.protocol import PicowsProtocol
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 UPGRADE = (
     b"GET /media/x HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
@@ -85,7 +85,10 @@ async def test_a_socket_that_was_opened_is_left_alone() -> None:
         writer.close()
 
 
-async def test_a_request_in_pieces_is_answered() -> None:
+async def test_a_request_in_pieces_is_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Hasty, "request_timeout", PATIENCE)
     async with serving() as (_, port), asyncio.timeout(PATIENCE):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"GET / HTTP/1.1\r\n")
@@ -119,6 +122,7 @@ async def test_a_burst_of_one_source_is_served_whole(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(IngestHttpProtocol, "unasked", Unasked(16))
+    monkeypatch.setattr(Hasty, "request_timeout", PATIENCE)
     async with serving() as (_, port), asyncio.timeout(PATIENCE):
         assert await answers(port, 100) == [b"HTTP/1.1 101"] * 100
 
