@@ -26,7 +26,7 @@ from calls.health.findings import report  # noqa: E402 after setup
 from calls.tracing import tracing_start, tracing_stop  # noqa: E402 after setup
 from streaming.media_routing import media  # noqa: E402 after setup
 from streaming.readiness import ingest_findings  # noqa: E402 after setup
-from streaming.recorder import recorder, recorder_stop  # noqa: E402 after setup
+from streaming.recorder import current_recorder, recorder_stop  # noqa: E402 after setup
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
@@ -47,7 +47,7 @@ async def lifespan(receive: Any, send: Any) -> None:
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
-            recorder().start()
+            current_recorder().start()
             tracing_start("ingest")
             await send({"type": "lifespan.startup.complete"})
         else:
@@ -59,17 +59,17 @@ async def lifespan(receive: Any, send: Any) -> None:
 
 async def health(path: str, send: Any) -> None:
     """Answer a load balancer: alive, and whether another stream would be taken."""
-    house = recorder()
+    recorder = current_recorder()
     facts: dict[str, Any] = {
-        "streams": house.streams,
-        "database": house.archive.error,
-        "load": house.showing.load(),
+        "streams": recorder.streams,
+        "database": recorder.archive.error,
+        "load": recorder.showing.load(),
         "tasks": len(asyncio.all_tasks()),
     }
     status = 200
     if path == "/readyz":
         facts |= {"process": "ingest", "node": settings.NODE}
-        facts |= {"refuses": house.no_room(), **report(ingest_findings(house))}
+        facts |= {"refuses": recorder.no_room(), **report(ingest_findings(recorder))}
         status = 200 if facts["ready"] else 503
     elif path != "/healthz":
         status, facts = 404, {"error": "there is nothing here but media sockets"}

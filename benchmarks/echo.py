@@ -48,8 +48,9 @@ from calls.live.speaking import SPEAK, StopAudio, encode
 from streaming.call_audio import CallAudio
 from streaming.handlers.interface import Handler
 from streaming.handlers.running import Running as RunningHandler
-from streaming.ingest import MediaSession, Opening
+from streaming.ingest import MediaSession
 from streaming.journal import JournalWriter
+from streaming.socket_rows import Opening
 
 WARM_UP = 3.0
 STOPPED = 20
@@ -302,13 +303,13 @@ def _handler(call: CallAudio) -> RunningHandler:
     async def load(_: str, options: Mapping[str, Any]) -> Handler:
         return Handler(options)
 
-    class Doors:
+    class Access:
         call_id = call.call_id
         speaker = None
 
-    doors: Any = Doors()
+    access: Any = Access()
     return RunningHandler(
-        "benchmark", {}, doors, remark=lambda _: None, wake=lambda: None, load=load
+        "benchmark", {}, access, remark=lambda _: None, wake=lambda: None, load=load
     )
 
 

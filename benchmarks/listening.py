@@ -21,10 +21,11 @@ from benchmarks.receiving import METADATA, packets
 from calls.journals.reading import JournalHeader
 from demo.redis import redis_server
 from streaming.call_audio import CallAudio
-from streaming.ingest import MediaSession, Opening
+from streaming.ingest import MediaSession
 from streaming.journal import JournalWriter
 from streaming.listen.tap import Tap
 from streaming.listen.wire import call_channel, encode
+from streaming.socket_rows import Opening
 
 SPEAKERS = 4
 PACKETS = 24_000

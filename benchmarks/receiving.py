@@ -16,9 +16,10 @@ from uuid import uuid4
 
 from calls.journals.reading import JournalHeader
 from streaming.call_audio import CallAudio
-from streaming.ingest import MediaSession, Opening
+from streaming.ingest import MediaSession
 from streaming.journal import JournalWriter
 from streaming.protocol import decode
+from streaming.socket_rows import Opening
 
 PACKETS = 30_000
 ROUNDS = 3

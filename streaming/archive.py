@@ -170,32 +170,36 @@ class Archive:
 
     async def facts(self, call_id: UUID, patience: float) -> CallFacts | None:
         """Return what is stored of a call; None if that takes over `patience` s."""
-        return await self._ask(partial(services.call_facts, call_id), patience)
+        return await self.ask(partial(services.call_facts, call_id), patience)
 
     async def stops(
         self, calls: Collection[UUID], patience: float
     ) -> dict[UUID, list[StopWindow]]:
         """Return when streaming of the calls was stopped by order, if known in time."""
         asked = partial(services.stop_windows_by_call, calls)
-        return await self._ask(asked, patience) or {}
+        return await self.ask(asked, patience) or {}
 
     async def wanted(
         self, calls: Collection[UUID], patience: float
     ) -> set[UUID] | None:
         """Return which of the calls are to be streamed now; None if nobody knows."""
-        return await self._ask(partial(services.calls_wanted, calls), patience)
+        return await self.ask(partial(services.calls_wanted, calls), patience)
 
-    async def ask(self, work: Callable[[], T], patience: float) -> T | None:
-        """Run a handler's database work; None if it fails or takes too long."""
-        return await self._ask(work, patience)
+    async def ended(self, calls: Collection[UUID], patience: float) -> set[UUID] | None:
+        """Return which of the calls have ended; None if nobody knows."""
+        return await self.ask(partial(services.calls_ended_among, calls), patience)
 
-    async def transcripts(
+    async def transcripts_newest(
         self, calls: Collection[UUID], patience: float
     ) -> dict[UUID, int] | None:
-        """Return how far those go that are wanted; None if nobody knows."""
-        return await self._ask(partial(services.transcripts_newest, calls), patience)
+        """Return which of the calls are to be transcribed; None if nobody knows.
 
-    async def _ask(self, work: Callable[[], T], patience: float) -> T | None:
+        Each with when its newest piece of text begins, µs since 1970; 0: none.
+        """
+        return await self.ask(partial(services.transcripts_newest, calls), patience)
+
+    async def ask(self, work: Callable[[], T], patience: float) -> T | None:
+        """Run database work; None if it fails or takes over `patience` s."""
         try:
             async with asyncio.timeout(patience):
                 answer = await _in(self._reader, work)

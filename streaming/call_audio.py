@@ -23,7 +23,7 @@ from streaming.alarms import CallWatch
 from streaming.capture_clock import CaptureClock
 from streaming.handlers.pressed import PressedKeys
 from streaming.outbound import Speaker
-from streaming.outbound.voice import Told, Voice
+from streaming.outbound.voice import SpeechNews, Voice
 from streaming.protocol import US, mask_keys, mentions_keys
 
 if TYPE_CHECKING:
@@ -75,8 +75,8 @@ class CallAudio:
         self.sessions: list[MediaSession] = []
         # Its transcription: what was said, its sockets, how often text has come.
         self.transcript = CallTranscript(call_id)
-        self.scribes: list[TranscriptionSession] = []
-        self.told = 0
+        self.transcription_sessions: list[TranscriptionSession] = []
+        self.texts_heard = 0
         self.stops: Sequence[Window] = ()
         self.overtalk_ms = 0
         self._overtalk = Overtalk()
@@ -177,13 +177,13 @@ class CallAudio:
         """Return what speaks into this call; None if nothing can."""
         return self.voice.speaker if self.voice else None
 
-    def give_voice(self, rate: int, told: Told) -> Voice | None:
+    def give_voice(self, rate: int, news: SpeechNews) -> Voice | None:
         """Return the call's voice at a rate, made on first use; None if it has none."""
         if not self.may_speak:
             return None
         self.end_voice(unless=rate)
         if self.voice is None:
-            self.voice = Voice(self, rate, told)
+            self.voice = Voice(self, rate, news)
         return self.voice
 
     def end_voice(self, *, unless: int) -> None:
@@ -210,14 +210,15 @@ class CallAudio:
 
         That is its transcription, and what waits for its next socket.
         """
-        self.transcript, self.scribes = other.transcript, other.scribes
-        self.told = other.told
+        self.transcript = other.transcript
+        self.transcription_sessions = other.transcription_sessions
+        self.texts_heard = other.texts_heard
         self.held, self.unwritten = other.held, other.unwritten
         self.left_at = other.left_at
         # What ends late over there has remarks, too.
         other.successor = self
-        for scribe in self.scribes:
-            scribe.call = self
+        for session in self.transcription_sessions:
+            session.call = self
 
     def track(self, raw_id: str, rate: int) -> HeardTrack | None:
         """Return the track of a participant, made on first use; None if too many."""

@@ -5,6 +5,7 @@ second, and not at all when nobody looks. Each page is sent what it does not hav
 """
 
 import asyncio
+import json
 import logging
 import time
 from collections.abc import Callable
@@ -13,23 +14,23 @@ from typing import Any
 from uuid import UUID
 
 from channels.db import database_sync_to_async
-from channels.generic.websocket import AsyncJsonWebsocketConsumer
 
 from calls.database import DATABASE_AWAY
 from calls.models import Call
 from calls.transcripts.noting import read_note
-from streaming.tasks import tasks_end, to_the_end, watched
-from streaming.viewing import Recheck, may_go_on, may_still
+from streaming.browser_socket import BrowserConsumer
+from streaming.close_codes import FORBIDDEN, OVER, UNKNOWN_CALL
+from streaming.tasks import tasks_end, to_the_end
+from streaming.viewing import Recheck, may_go_on
 from streaming.watch_source import Viewer, WatchSource
 
 LOOK_SECONDS = 1.0
 PERMISSION, READ_PERMISSION = "calls.view_call", "calls.read_transcript"
-FORBIDDEN, UNKNOWN_CALL, OVER = 4403, 4404, 1000
 
 log = logging.getLogger(__name__)
 
 
-class CallWatch:
+class PageWatch:
     """Looks at one call while pages show it. All calls come from one event loop."""
 
     def __init__(self, call_id: UUID) -> None:
@@ -85,32 +86,17 @@ class CallWatch:
 
 
 # By call: who looks at the same call shares a watch.
-watches: dict[UUID, CallWatch] = {}
+watches: dict[UUID, PageWatch] = {}
 
 
-class CallConsumer(AsyncJsonWebsocketConsumer):
-    """Sends one browser what is new of one call. It takes no orders: those are POSTs.
+class CallConsumer(BrowserConsumer):
+    """Sends one browser what is new of one call.
 
-    Close codes: 1000 the call is over and so is this, 4403 not allowed any more, 4404
-    there is no such call.
+    It takes no orders: those are POSTs.
     """
 
-    # No channel layer: Channels would listen to Redis for every socket, and end it when
-    # Redis goes, which is when people look at this page.
-    channel_layer_alias = "none"
     viewer: Viewer | None = None
-    sender: asyncio.Task[None] | None = None
     is_noted = False
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Serve the socket, and let go of the call however it ends.
-
-        Channels skips `disconnect()` after an exception and at shutdown.
-        """
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            await self.let_go()
 
     async def connect(self) -> None:
         """Accept who may see calls; refuse others before the handshake is done."""
@@ -119,35 +105,22 @@ class CallConsumer(AsyncJsonWebsocketConsumer):
             return
         await self.accept()
         self.viewer = Viewer(may_read=await self.may_read())
-        watch = watches.setdefault(self.call_id, CallWatch(self.call_id))
+        watch = watches.setdefault(self.call_id, PageWatch(self.call_id))
         look = watch.join(self.viewer)
         looks = partial(self.send_looks, watch, self.viewer, look)
-        self.sender = asyncio.create_task(
-            watched(looks, self.close, "telling a page of its call")
-        )
-
-    @property
-    def call_id(self) -> UUID:
-        """Return which call the page is about."""
-        call_id: UUID = self.scope["url_route"]["kwargs"]["call_id"]
-        return call_id
-
-    async def disconnect(self, code: int) -> None:
-        """Let go of the call."""
-        await self.let_go()
+        self.begin_task("telling a page of its call", looks)
 
     @to_the_end
     async def let_go(self) -> None:
         """Leave the watch, once."""
-        sender, self.sender = self.sender, None
         viewer, self.viewer = self.viewer, None
-        await tasks_end(sender)
+        await tasks_end(*self.tasks)
         if viewer and watches[self.call_id].leave(viewer):
             # At once: who comes while it ends gets a new one.
             await watches.pop(self.call_id).stop()
 
     async def send_looks(
-        self, watch: CallWatch, viewer: Viewer, look: asyncio.Event
+        self, watch: PageWatch, viewer: Viewer, look: asyncio.Event
     ) -> None:
         """Tell what is new each second; now and then see whether the viewer may."""
         recheck = Recheck()
@@ -167,20 +140,19 @@ class CallConsumer(AsyncJsonWebsocketConsumer):
                 # What cannot be noted is not read; it comes with the next look.
                 viewer.captions = 0
                 del message["captions"]
-            await self.send_json(message)
+            await self.send(text_data=json.dumps(message))
             if message["over"]:
                 return await self.close(code=OVER)
 
-    async def has_noted(self, watch: CallWatch) -> bool:
+    async def has_noted(self, watch: PageWatch) -> bool:
         """Say whether it is on the audit log that this user reads what is said."""
         if not self.is_noted and watch.call is not None:
-            client = self.scope.get("client") or ("",)
             note: Callable[..., Any] = database_sync_to_async(read_note)
             try:
                 await note(
                     self.scope["user"],
                     "read",
-                    address=str(client[0] or ""),
+                    address=self.address,
                     call=watch.call,
                 )
             except DATABASE_AWAY:
@@ -199,8 +171,3 @@ class CallConsumer(AsyncJsonWebsocketConsumer):
     async def may_read(self) -> bool:
         """Say whether its user may read what is said."""
         return await self.may(READ_PERMISSION)
-
-    async def may(self, permission: str) -> bool:
-        """Say whether the session still lives and its user has a right."""
-        allowed: Callable[..., Any] = database_sync_to_async(may_still)
-        return bool(await allowed(self.scope, permission))

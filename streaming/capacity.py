@@ -37,6 +37,10 @@ _SAMPLE_EVERY: Final = 0.05
 _DAY: Final = 86_400
 
 
+class NoRoomError(Exception):
+    """No further socket can be taken now; says why."""
+
+
 class LoopLag:
     """How late the event loop is, sampled twenty times a second."""
 

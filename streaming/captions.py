@@ -5,25 +5,19 @@ and for each speaker what they are saying now.
 """
 
 import asyncio
-import logging
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from uuid import UUID
 
 from redis.asyncio import Redis
-from redis.asyncio.client import PubSub
-from redis.exceptions import RedisError
 
 from calls.transcripts.wire import KEPT, Caption, captions_last, channel, decode
+from streaming.subscribing import take_messages
 from streaming.tasks import tasks_end
 
-RETRY_SECONDS = 1.0
 # Guesses come several times a second; nobody reads faster than this.
 TELL_SECONDS = 0.25
 # People who speak at once, many times over.
 MOST_SPEAKERS = 100
-
-log = logging.getLogger(__name__)
 
 
 class CaptionFeed:
@@ -43,7 +37,14 @@ class CaptionFeed:
     def begin(self) -> None:
         """Begin to take captions, once."""
         if self._task is None:
-            self._task = asyncio.create_task(self._run(), name="captions")
+            messages = take_messages(
+                self._client,
+                channel(self._call_id),
+                take=self._take_message,
+                note=self._note,
+                subscribed=self._catch_up,
+            )
+            self._task = asyncio.create_task(messages, name="captions")
 
     async def close(self) -> None:
         """End it."""
@@ -59,28 +60,16 @@ class CaptionFeed:
         )
         return [caption for _, caption in fresh]
 
-    async def _run(self) -> None:
-        while True:
-            told: PubSub = self._client.pubsub(ignore_subscribe_messages=True)
-            try:
-                await told.subscribe(channel(self._call_id))
-                # First subscribed, then read: nothing falls in between.
-                for caption in await captions_last(self._client, self._call_id):
-                    self._take(caption)
-                while True:
-                    message = await told.get_message(timeout=RETRY_SECONDS)
-                    if message and (told_now := decode(message["data"])):
-                        self._take(told_now)
-            except (RedisError, OSError):
-                # The page says that Redis is gone; what was missed is in the list.
-                await asyncio.sleep(RETRY_SECONDS)
-            except Exception:
-                # One caption that cannot be taken must not end them all.
-                log.exception("captions met a fault and go on")
-                await asyncio.sleep(RETRY_SECONDS)
-            finally:
-                with suppress(RedisError, OSError):
-                    await told.aclose()  # type: ignore[no-untyped-call] # redis-py
+    async def _catch_up(self) -> None:
+        for caption in await captions_last(self._client, self._call_id):
+            self._take(caption)
+
+    def _take_message(self, message: bytes) -> None:
+        if caption := decode(message):
+            self._take(caption)
+
+    def _note(self, error: str | None) -> None:
+        """Say nothing: the page says that Redis is gone, and the list has the rest."""
 
     def _take(self, caption: Caption) -> None:
         known = self._final.get(caption.id)
@@ -97,13 +86,13 @@ class CaptionFeed:
             self._guesses[caption.raw_id] = self.number, caption
             if len(self._guesses) > MOST_SPEAKERS:
                 del self._guesses[next(iter(self._guesses))]
-        self._tell()
+        self._tell_soon()
 
-    def _tell(self) -> None:
+    def _tell_soon(self) -> None:
         if self._timer is None:
             loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(TELL_SECONDS, self._told)
+            self._timer = loop.call_later(TELL_SECONDS, self._tell)
 
-    def _told(self) -> None:
+    def _tell(self) -> None:
         self._timer = None
         self._changed()

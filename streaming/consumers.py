@@ -10,6 +10,7 @@ import contextvars
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeAlias
@@ -24,12 +25,13 @@ from calls.doors.strikes import failures
 from calls.drafts import CallFacts
 from calls.journals.format import microseconds
 from streaming.auth import CROWDED, Caller, Refusal, call_of, connection_fault
+from streaming.capacity import NoRoomError
 from streaming.denial import deny
-from streaming.ingest import MediaSession, Opening
+from streaming.ingest import MediaSession
 from streaming.outbound.sending import sender
 from streaming.protocol.session import Refused
-from streaming.recorder import Recorder, recorder
-from streaming.room import NoRoomError
+from streaming.recorder import Recorder, current_recorder
+from streaming.socket_rows import Opening
 from streaming.socket_trace import SocketTrace
 from streaming.transcription.session import TranscriptionSession
 from streaming.websocket import DELIVERY, ROUND_TRIP
@@ -52,6 +54,26 @@ PRIVATE_CODES = 3000
 Session: TypeAlias = MediaSession | TranscriptionSession
 
 
+@dataclass(frozen=True, slots=True)
+class Socket:
+    """An ASGI socket, and when its request came, by a monotonic clock."""
+
+    scope: Any
+    receive: Any
+    send: Any
+    came_ns: int
+
+    @property
+    def address(self) -> str:
+        """Return where it was dialled from; empty if the server does not say."""
+        client = self.scope.get("client")
+        return client[0] if client else ""
+
+    def extension(self, name: str) -> Any:
+        """Return what the server offers beyond ASGI under a name; None: nothing."""
+        return self.scope.get("extensions", {}).get(name)
+
+
 class MediaConsumer(AsyncConsumer):
     """One socket of ACS, from handshake to seal."""
 
@@ -60,27 +82,27 @@ class MediaConsumer(AsyncConsumer):
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Refuse or accept, then keep everything until the socket ends."""
-        came_ns = time.monotonic_ns()
+        socket = Socket(scope, receive, send, time.monotonic_ns())
         await receive()  # websocket.connect
-        house = recorder()
+        recorder = current_recorder()
         caller = Caller.of(
             scope["url_route"]["kwargs"]["secret"], dict(scope["headers"])
         )
-        source = group_of((scope.get("client") or ("",))[0])
-        with house.crowd.held(source) as has_room:
-            admitted = await self._admit(house, caller) if has_room else CROWDED
+        source = group_of(socket.address)
+        with recorder.crowd.held(source) as has_room:
+            admitted = await self._admit(recorder, caller) if has_room else CROWDED
             if isinstance(admitted, Refusal):
-                await self._refuse(house, admitted, source, scope, send)
+                await self._refuse(recorder, admitted, source, socket)
                 return
-            await self._take_in(house, caller, admitted, scope, receive, send, came_ns)
+            await self._serve(recorder, caller, admitted, socket)
 
     async def _refuse(
-        self, house: Recorder, refusal: Refusal, source: str, scope: Any, send: Any
+        self, recorder: Recorder, refusal: Refusal, source: str, socket: Socket
     ) -> None:
         """Refuse before the upgrade; who fails often is worth no line and no row."""
-        house.refused[refusal.kind] += 1
+        recorder.refused[refusal.kind] += 1
         seconds = failures().strike(source)
-        await deny(scope, send, refusal.status, seconds)
+        await deny(socket.scope, socket.send, refusal.status, seconds)
         if seconds:
             return
         log.warning(
@@ -88,103 +110,96 @@ class MediaConsumer(AsyncConsumer):
             *(self.name, refusal.kind, source or "unknown", refusal.reason),
         )
         if refusal.call_id:
-            await self._note_refusal(house, refusal.call_id, refusal.reason)
+            await self._note_refusal(recorder, refusal.call_id, refusal.reason)
 
-    async def _take_in(
+    async def _serve(
         self,
-        house: Recorder,
+        recorder: Recorder,
         caller: Caller,
         admitted: tuple[UUID, CallFacts | None],
-        scope: Any,
-        receive: Any,
-        send: Any,
-        came_ns: int,
+        socket: Socket,
     ) -> None:
         # No subprotocol: ACS asks for none.
-        await send({"type": "websocket.accept"})
+        await socket.send({"type": "websocket.accept"})
         try:
-            session = self._open(house, caller, admitted, scope, send, came_ns)
+            session = self._open_session(recorder, caller, admitted, socket)
         except NoRoomError as exc:
             # Only an accepted socket can be told a code: 1013, try again later.
-            house.refused["room"] += 1
+            recorder.refused["room"] += 1
             log.error("%s socket refused: %s", self.name, exc)
-            await _close(send, TRY_AGAIN_LATER, str(exc))
+            await _close(socket.send, TRY_AGAIN_LATER, str(exc))
             return
-        await self._keep(house, session, scope, receive, send)
+        await self._receive_until_closed(recorder, session, socket)
 
-    def _open(
+    def _open_session(
         self,
-        house: Recorder,
+        recorder: Recorder,
         caller: Caller,
         admitted: tuple[UUID, CallFacts | None],
-        scope: Any,
-        send: Any,
-        came_ns: int,
+        socket: Socket,
     ) -> Session:
         call_id, facts = admitted
-        client = scope.get("client")
         loop = asyncio.get_running_loop()
         tasks: set[asyncio.Task[None]] = set()
 
         def superseded(reason: str = SUPERSEDED) -> None:
             """Let this socket finish: ACS has dialled a newer one for the call."""
-            task = loop.create_task(_close_drained(session, send, reason))
+            task = loop.create_task(_close_drained(session, socket.send, reason))
             tasks.add(task)
             task.add_done_callback(tasks.discard)
 
         opening = Opening(
             caller.call_connection_id,
             caller.correlation_id,
-            client[0] if client else "",
+            socket.address,
             datetime.now(UTC),
-            (time.monotonic_ns() - came_ns) // 1000,
+            (time.monotonic_ns() - socket.came_ns) // 1000,
         )
-        session = self._take(house, call_id, opening, facts, superseded)
+        session = self._new_session(recorder, call_id, opening, facts, superseded)
         # On every line of this task from here on.
         structlog.contextvars.bind_contextvars(
             call_id=str(call_id), connection_id=str(session.id)
         )
         if isinstance(session, MediaSession):
-            session.send = sender(scope, send)
-            session.ping = scope.get("extensions", {}).get(ROUND_TRIP)
+            session.send = sender(socket.scope, socket.send)
+            session.ping = socket.extension(ROUND_TRIP)
         log.info("call %s: %s socket %s opened", call_id, self.name, session.id)
         return session
 
-    def _take(
+    def _new_session(
         self,
-        house: Recorder,
+        recorder: Recorder,
         call_id: UUID,
         opening: Opening,
         facts: CallFacts | None,
         superseded: Callable[[], None],
     ) -> Session:
-        return house.open(call_id, opening, facts, superseded)
+        return recorder.open(call_id, opening, facts, superseded)
 
-    def _end(self, house: Recorder, session: Any, code: int, reason: str) -> None:
-        house.close(session, code, reason)
+    def _close_session(
+        self, recorder: Recorder, session: Any, code: int, reason: str
+    ) -> None:
+        recorder.close(session, code, reason)
 
-    async def _note_refusal(self, house: Recorder, call_id: UUID, reason: str) -> None:
-        await house.archive.note_refusal(call_id, reason)
+    async def _note_refusal(
+        self, recorder: Recorder, call_id: UUID, reason: str
+    ) -> None:
+        await recorder.archive.note_refusal(call_id, reason)
 
     async def _admit(
-        self, house: Recorder, caller: Caller
+        self, recorder: Recorder, caller: Caller
     ) -> Refusal | tuple[UUID, CallFacts | None]:
         call_id = await call_of(caller)
         if isinstance(call_id, Refusal):
             return call_id
-        facts = await house.archive.facts(call_id, FACTS_TIMEOUT)
+        facts = await recorder.archive.facts(call_id, FACTS_TIMEOUT)
         return connection_fault(caller, call_id, facts) or (call_id, facts)
 
-    async def _keep(
-        self,
-        house: Recorder,
-        session: Session,
-        scope: Any,
-        receive: Any,
-        send: Any,
+    async def _receive_until_closed(
+        self, recorder: Recorder, session: Session, socket: Socket
     ) -> None:
         trace = SocketTrace(
-            house.live.redis,
+            recorder.live.redis,
             f"{self.name} socket",
             call_id=str(session.call.call_id),
             connection_id=str(session.id),
@@ -192,13 +207,13 @@ class MediaConsumer(AsyncConsumer):
         # Channels skips disconnect() after an exception or at shutdown: so `finally`.
         code, reason = NO_CLOSE_FRAME, "the socket's task was ended"
         try:
-            deliver = scope.get("extensions", {}).get(DELIVERY)
+            deliver = socket.extension(DELIVERY)
             if deliver:
-                code, reason = await _listen(session, deliver, receive, send)
+                code, reason = await _receive_pushed(session, deliver, socket)
             else:
-                code, reason = await _receive(session, receive, send)
+                code, reason = await _receive_pulled(session, socket)
         finally:
-            self._end(house, session, code, reason)
+            self._close_session(recorder, session, code, reason)
             trace.end(code, session.messages)
             log.info(
                 "call %s: %s socket %s closed (%s %r), %d messages",
@@ -216,21 +231,25 @@ class TranscriptionConsumer(MediaConsumer):
 
     name = "transcription"
 
-    def _take(
+    def _new_session(
         self,
-        house: Recorder,
+        recorder: Recorder,
         call_id: UUID,
         opening: Opening,
         facts: CallFacts | None,
         superseded: Callable[[], None],
     ) -> Session:
-        return house.transcripts.take(call_id, opening, facts, superseded)
+        return recorder.transcripts.take(call_id, opening, facts, superseded)
 
-    def _end(self, house: Recorder, session: Any, code: int, reason: str) -> None:
-        house.transcripts.close(session, code, reason)
+    def _close_session(
+        self, recorder: Recorder, session: Any, code: int, reason: str
+    ) -> None:
+        recorder.transcripts.close(session, code, reason)
 
-    async def _note_refusal(self, house: Recorder, call_id: UUID, reason: str) -> None:
-        await house.archive.note_transcription_refusal(call_id, reason)
+    async def _note_refusal(
+        self, recorder: Recorder, call_id: UUID, reason: str
+    ) -> None:
+        await recorder.archive.note_transcription_refusal(call_id, reason)
 
 
 class _Intake:
@@ -256,8 +275,8 @@ class _Intake:
             self.refused.set_result(refused)
 
 
-async def _listen(
-    session: Session, deliver: Any, receive: Any, send: Any
+async def _receive_pushed(
+    session: Session, deliver: Any, socket: Socket
 ) -> tuple[int, str]:
     """Have every message taken where it is read, without a task switch for each."""
     intake = _Intake(session)
@@ -265,29 +284,29 @@ async def _listen(
     # Any: mypy does not see that the frame is still to come.
     run: Any = contextvars.copy_context().run
     deliver(partial(run, intake))
-    end = asyncio.ensure_future(receive())
+    end = asyncio.ensure_future(socket.receive())
     try:
         await asyncio.wait((end, intake.refused), return_when=asyncio.FIRST_COMPLETED)
         if not intake.refused.done():
             return _ending(end.result())
         refused = intake.refused.result()
-        await _close(send, refused.close_code, refused.reason)
+        await _close(socket.send, refused.close_code, refused.reason)
         return refused.close_code, refused.reason
     finally:
         end.cancel()
 
 
-async def _receive(session: Session, receive: Any, send: Any) -> tuple[int, str]:
+async def _receive_pulled(session: Session, socket: Socket) -> tuple[int, str]:
     """Take every message until the socket ends; return its close code and reason."""
     intake = _Intake(session)
     while not intake.refused.done():
-        message = await receive()
+        message = await socket.receive()
         if message["type"] == "websocket.disconnect":
             return _ending(message)
         frame = message.get("text")
         intake(message["bytes"] if frame is None else frame)
     refused = intake.refused.result()
-    await _close(send, refused.close_code, refused.reason)
+    await _close(socket.send, refused.close_code, refused.reason)
     return refused.close_code, refused.reason
 
 

@@ -12,7 +12,7 @@ from types import FrameType
 
 import uvicorn
 
-from streaming.recorder import recorder
+from streaming.recorder import current_recorder
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ class DrainingServer(uvicorn.Server):
         """Begin to drain; end at once if that has begun, or there is no time for it."""
         if sig == signal.SIGTERM and self._ends_at is None and self._drain_seconds:
             self._ends_at = time.monotonic() + self._drain_seconds
-            recorder().drain()
+            current_recorder().drain()
             return
         # Not uvicorn's way, which dies of the signal after a good end.
         self.should_exit = True
@@ -37,7 +37,7 @@ class DrainingServer(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         """Ten times a second: say whether it is time to end."""
         if self._ends_at is not None:
-            left = recorder().sockets
+            left = current_recorder().sockets
             is_late = time.monotonic() >= self._ends_at
             if is_late and left:
                 log.warning("%d sockets did not end in time", left)

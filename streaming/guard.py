@@ -70,7 +70,7 @@ class Guard:
         if not heard:
             return
         asked = [call.call_id for call in heard]
-        newest = await self._archive.transcripts(asked, PATIENCE)
+        newest = await self._archive.transcripts_newest(asked, PATIENCE)
         if newest is not None:
             for call in heard:
                 call.watch.text.learn(newest.get(call.call_id))

@@ -24,7 +24,7 @@ from streaming.call_audio import CallAudio, TrackKey
 from streaming.chunks import ChunkIndex, TrackChunks
 from streaming.journal import Journal
 from streaming.outbound.speaker import Send
-from streaming.outbound.voice import Told
+from streaming.outbound.voice import SpeechNews
 from streaming.protocol import (
     MASK,
     MIXED,
@@ -45,6 +45,7 @@ from streaming.protocol.session import (
     TranscriptionReceived,
     UnknownReceived,
 )
+from streaming.socket_rows import Counts, Opening, socket_draft
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -54,35 +55,6 @@ TOO_BIG = 1009
 MAX_SUBSCRIPTIONS = 100
 # What a peer is called that says that it is us: only we write as US.
 NOT_US = "us, it says"
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """Who opened a socket, as far as the handshake tells."""
-
-    call_connection_id: str
-    correlation_id: str
-    remote_address: str
-    opened_at: datetime
-    # How long before that its request had come.
-    waited_us: int = 0
-
-
-@dataclass(slots=True)
-class Counts:
-    """What came over one socket."""
-
-    packets: int = 0
-    bytes: int = 0
-    last_packet_us: int = 0
-    # Kept as they came, because they say nothing or were the reason to close.
-    malformed: int = 0
-    too_big: int = 0
-    unplaced: int = 0
-    last_fault: str = ""
-    close_code: int | None = None
-    close_reason: str = ""
-    closed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +99,7 @@ class MediaSession:
         self.send: Send | None = None
         # What measures how long a word and its answer take, where the server can.
         self.ping: Callable[[Callable[[int], None]], None] | None = None
-        self.told = Told()
+        self.speech_news = SpeechNews()
         self._ours: _Lane | None = None
         self._chunks = ChunkIndex()
         self._opened_us = (opening.opened_at - EPOCH) // MICROSECOND
@@ -241,7 +213,7 @@ class MediaSession:
             return
         while self.call.unwritten:
             self.remark(self.call.unwritten.popleft())
-        voice = self.call.give_voice(self._rate, self.told)
+        voice = self.call.give_voice(self._rate, self.speech_news)
         held, self.call.held = self.call.held, []
         for act in held:
             act(self.call)
@@ -420,31 +392,15 @@ class MediaSession:
 
     def draft(self, *, process_id: UUID, node: str) -> ConnectionDraft:
         """Return this socket as the row it makes."""
-        counts, opening = self.counts, self.opening
-        return ConnectionDraft(
-            id=self.id,
-            call_id=self.call.call_id,
-            call_connection_id=opening.call_connection_id,
-            correlation_id=opening.correlation_id,
-            process_id=process_id,
-            node=node,
-            remote_address=opening.remote_address,
-            opened_at=opening.opened_at,
+        counts = self.counts
+        came = timedelta(microseconds=counts.last_packet_us)
+        return replace(
+            socket_draft(self, process_id=process_id, node=node),
             subscription_id=next(reversed(self.subscriptions), None),
-            messages=self.messages,
             packets=counts.packets,
             bytes=counts.bytes,
-            malformed=counts.malformed,
-            unknown=self.unknown,
             unjournaled=self.journal.dropped_packets,
-            last_packet_at=opening.opened_at
-            + timedelta(microseconds=counts.last_packet_us)
-            if counts.packets
-            else None,
-            last_fault=counts.last_fault,
-            closed_at=counts.closed_at,
-            close_code=counts.close_code,
-            close_reason=counts.close_reason,
+            last_packet_at=self.opening.opened_at + came if counts.packets else None,
         )
 
 

@@ -9,23 +9,23 @@ if TYPE_CHECKING:
 PATIENCE: Final = 1.0
 
 
-async def ask_again(house: "Recorder") -> None:
-    """Let calls of which nothing is known have what their profiles say after all.
+async def facts_ask_again(recorder: "Recorder") -> None:
+    """Ask the database again about calls it did not know when they began.
 
     Until then all their keys are masked, and nothing hears them or speaks into them.
     """
     strangers = [
         call
-        for call in house.calls.values()
+        for call in recorder.calls.values()
         if call.sessions and not call.is_masking_known
     ]
     for call in strangers:
-        facts = await house.archive.facts(call.call_id, PATIENCE)
+        facts = await recorder.archive.facts(call.call_id, PATIENCE)
         if facts is None:
             # The others would fare no better.
             return
         if not call.sessions:
             continue
-        house.call_taken(call.call_id, facts, datetime.now(UTC))
-        house.handlers.opened(call, facts)
+        recorder.call_taken(call.call_id, facts, datetime.now(UTC))
+        recorder.handlers.opened(call, facts)
         call.sessions[-1].attach()

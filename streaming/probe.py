@@ -13,7 +13,7 @@ from channels.consumer import AsyncConsumer
 from django.conf import settings
 
 from calls.probe import PROBE_HEADER, ProbeAnswer, is_probe_proof
-from streaming.recorder import Recorder, recorder
+from streaming.recorder import Recorder, current_recorder
 
 log = logging.getLogger(__name__)
 
@@ -24,26 +24,26 @@ class ProbeConsumer(AsyncConsumer):
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer who shows a proof; refuse everybody else (HTTP 403)."""
         await receive()  # websocket.connect
-        house = recorder()
+        recorder = current_recorder()
         shown = dict(scope["headers"]).get(PROBE_HEADER.encode(), b"")
         if not is_probe_proof(shown.decode("latin-1")):
-            house.refused["probe"] += 1
+            recorder.refused["probe"] += 1
             log.warning("a probe is refused: its proof is missing, false or too old")
             await send({"type": "websocket.close"})
             return
         await send({"type": "websocket.accept"})
-        await send({"type": "websocket.send", "text": json.dumps(_answer(house))})
+        await send({"type": "websocket.send", "text": json.dumps(_answer(recorder))})
         await send({"type": "websocket.close", "code": 1000})
 
 
-def _answer(house: Recorder) -> ProbeAnswer:
+def _answer(recorder: Recorder) -> ProbeAnswer:
     answer: ProbeAnswer = {
         "acsstream": "ingest",
-        "process": str(house.process_id),
+        "process": str(recorder.process_id),
         "node": settings.NODE,
         "at": time.time(),
         "media_auth": settings.MEDIA_AUTH,
     }
-    if refuses := house.no_room():
+    if refuses := recorder.no_room():
         answer["refuses"] = refuses
     return answer

@@ -14,27 +14,27 @@ from calls.health.findings import Finding, Level
 from streaming.recorder import Recorder
 
 
-def ingest_findings(house: Recorder) -> Iterator[Finding]:
+def ingest_findings(recorder: Recorder) -> Iterator[Finding]:
     """Yield what is found of each thing it needs, the critical ones first."""
-    yield _admission(house)
-    yield _journal(house)
-    yield _disk(house)
-    yield _database(house)
-    yield _redis(house)
-    yield clock_finding(house.live.ahead)
+    yield _admission(recorder)
+    yield _journal(recorder)
+    yield _disk(recorder)
+    yield _database(recorder)
+    yield _redis(recorder)
+    yield clock_finding(recorder.live.ahead)
 
 
-def _admission(house: Recorder) -> Finding:
-    figures = {"streams": house.streams, "limit": house.capacity.limit}
-    if refuses := house.no_room():
+def _admission(recorder: Recorder) -> Finding:
+    figures = {"streams": recorder.streams, "limit": recorder.capacity.limit}
+    if refuses := recorder.no_room():
         says = f"No further media socket is taken: {refuses}."
         do = "ACS is told 1013 and dials again; start another ingest process."
         return Finding("admission", Level.CRITICAL, says, do, figures)
     return Finding("admission", Level.OK, "Media sockets are taken.", "", figures)
 
 
-def _journal(house: Recorder) -> Finding:
-    health = house.journals.health()
+def _journal(recorder: Recorder) -> Finding:
+    health = recorder.journals.health()
     figures = {
         "pending_bytes": health.pending_bytes,
         "write_lag_seconds": round(health.write_lag, 3),
@@ -47,8 +47,8 @@ def _journal(house: Recorder) -> Finding:
     return Finding("journal", Level.OK, "Journals can be written.", "", figures)
 
 
-def _disk(house: Recorder) -> Finding:
-    capacity = house.capacity
+def _disk(recorder: Recorder) -> Finding:
+    capacity = recorder.capacity
     figures = {"free_bytes": capacity.free_bytes, "days": capacity.disk_days}
     low = 4 * settings.MIN_FREE_MB * 1_000_000
     if 0 < capacity.free_bytes < low:
@@ -58,16 +58,16 @@ def _disk(house: Recorder) -> Finding:
     return Finding("disk", Level.OK, "There is room for journals.", "", figures)
 
 
-def _database(house: Recorder) -> Finding:
-    if house.archive.error:
-        says = f"The database does not take rows: {house.archive.error}."
+def _database(recorder: Recorder) -> Finding:
+    if recorder.archive.error:
+        says = f"The database does not take rows: {recorder.archive.error}."
         do = "Audio is recorded meanwhile; rows catch up once it is back."
         return Finding("database", Level.WARNING, says, do)
     return Finding("database", Level.OK, "The database takes rows.")
 
 
-def _redis(house: Recorder) -> Finding:
-    if house.live.error:
+def _redis(recorder: Recorder) -> Finding:
+    if recorder.live.error:
         says = "Redis does not answer: nobody sees this process live."
         do = "Audio is recorded meanwhile; check REDIS_URL and the Redis server."
         return Finding("redis", Level.WARNING, says, do)

@@ -27,21 +27,21 @@ from streaming.archive import Archive
 from streaming.auth import KINDS
 from streaming.backlog import BacklogWatch
 from streaming.call_audio import CallAudio
-from streaming.capacity import Capacity
+from streaming.capacity import Capacity, NoRoomError
 from streaming.crowd import Crowd
 from streaming.guard import Guard
-from streaming.handlers.house import Handlers
 from streaming.handlers.keys import KeyDesk
-from streaming.ingest import MediaSession, Opening
+from streaming.handlers.of_process import Handlers
+from streaming.ingest import MediaSession
 from streaming.journal import Journal, JournalWriter, free_bytes
-from streaming.listen.desk import Desk
+from streaming.listen.desk import ListenDesk
 from streaming.live import LivePublisher
 from streaming.outbound.desk import SpeakingDesk
-from streaming.outbound.voice import Told
-from streaming.resume import call_of, call_resume, is_behind, windows
-from streaming.room import NoRoomError
+from streaming.outbound.voice import SpeechNews
+from streaming.resume import call_from_rows, call_resume, is_behind, windows
 from streaming.rows import Rows
 from streaming.showing import Showing
+from streaming.socket_rows import Opening
 from streaming.tasks import tasks_end
 from streaming.totals import Totals
 from streaming.transcription.desk import TranscriptDesk
@@ -65,14 +65,14 @@ class Recorder:
         self.refused = Counter(dict.fromkeys(KINDS, 0))
         self.crowd = Crowd(settings.SOURCE_SOCKETS)
         self.capacity = Capacity(settings.MAX_STREAMS)
-        self.desk = Desk(
+        self.listening = ListenDesk(
             self.process_id,
             self.calls,
             node=settings.NODE,
             journals=settings.JOURNAL_DIR,
         )
-        self.told = Told()
-        self.speaking = SpeakingDesk(self.calls, self.told)
+        self.speech_news = SpeechNews()
+        self.speaking = SpeakingDesk(self.calls, self.speech_news)
         self.keys = KeyDesk(self.calls)
         self.transcripts = TranscriptDesk(self)
         self.totals = Totals()
@@ -106,7 +106,7 @@ class Recorder:
         if not self._tasks and not self._is_ending:
             settings.JOURNAL_DIR.mkdir(parents=True, exist_ok=True)
             self.capacity.lag.start()
-            self.desk.start()
+            self.listening.start()
             self.speaking.start()
             self.keys.start()
             self.backlog.start()
@@ -131,11 +131,11 @@ class Recorder:
             for session in list(call.sessions):
                 self.close(session, 1012, "the ingest process ended")
         await self.handlers.stop(self.calls)
-        for scribe in self.transcripts.open:
-            self.transcripts.close(scribe, 1012, "the ingest process ended")
+        for transcription in self.transcripts.open:
+            self.transcripts.close(transcription, 1012, "the ingest process ended")
         await self.transcripts.captions.stop()
         await asyncio.to_thread(self.journals.close)
-        await self.desk.stop()
+        await self.listening.stop()
         try:
             async with asyncio.timeout(LAST_ROWS):
                 await self.rows.last()
@@ -187,9 +187,9 @@ class Recorder:
         call_resume(call, facts)
         self.totals.opened(call)
         session = MediaSession(call, connection_id, journal, opening)
-        session.superseded, session.told = superseded, self.told
+        session.superseded, session.speech_news = superseded, self.speech_news
         self.handlers.opened(call, facts)
-        self.desk.opened(call)
+        self.listening.opened(call)
         session.heard = partial(self.rows.opened, session)
         self.rows.opened(session)
         return session
@@ -203,7 +203,7 @@ class Recorder:
         """
         known = self.calls.get(call_id)
         if known is None or is_behind(known, facts):
-            call = call_of(call_id, facts)
+            call = call_from_rows(call_id, facts)
         else:
             call = known
             if facts:
@@ -262,7 +262,7 @@ class Recorder:
     def call_left(self, call: CallAudio) -> None:
         """Note that a socket of a call has closed; it may have been the last."""
         if not call.sessions:
-            if not call.scribes:
+            if not call.transcription_sessions:
                 call.idle_since = time.monotonic()
             call.hush()
             self.guard.dismiss(call)
@@ -272,7 +272,7 @@ class Recorder:
 _recorder: Recorder | None = None
 
 
-def recorder() -> Recorder:
+def current_recorder() -> Recorder:
     """Return this process's recorder, made on first use."""
     global _recorder
     if _recorder is None:

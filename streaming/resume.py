@@ -28,7 +28,7 @@ def windows(stops: Iterable[StopWindow]) -> list[Window]:
     ]
 
 
-def call_of(call_id: UUID, facts: CallFacts | None) -> CallAudio:
+def call_from_rows(call_id: UUID, facts: CallFacts | None) -> CallAudio:
     """Return a call with the tracks that somebody had begun."""
     call = CallAudio(call_id)
     if facts:

@@ -14,7 +14,7 @@ from django.conf import settings
 from calls.drafts import ArchiveBatch
 from streaming.call_audio import CallAudio
 from streaming.ingest import MediaSession
-from streaming.late_facts import ask_again
+from streaming.late_facts import facts_ask_again
 from streaming.resume import windows
 from streaming.tasks import outlive
 
@@ -35,8 +35,8 @@ STOPS_TIMEOUT: Final = 1.0
 class Rows:
     """Writes a recorder's rows: each few seconds, and soon after `wake`."""
 
-    def __init__(self, house: "Recorder") -> None:
-        self._house = house
+    def __init__(self, recorder: "Recorder") -> None:
+        self._recorder = recorder
         self._ended: list[MediaSession] = []
         self._wake = asyncio.Event()
 
@@ -45,7 +45,7 @@ class Rows:
         self._wake.set()
 
     def opened(self, session: MediaSession) -> None:
-        """Have it written soon that a socket opened, or was heard first."""
+        """Have a socket's row written soon: it opened, or its first packet came."""
         self.put(session.call, [session], time.monotonic())
         self._wake.set()
 
@@ -56,16 +56,16 @@ class Rows:
 
     async def last(self) -> None:
         """Write all there is, and that the process has left."""
-        house, now = self._house, time.monotonic()
-        for call in house.calls.values():
+        recorder, now = self._recorder, time.monotonic()
+        for call in recorder.calls.values():
             call.settle()
             self.put(call, (), now)
         self._put_ended()
-        house.guard.end()
+        recorder.guard.end()
         # A process whose sockets are still open in the database has not left: the
         # sweep that finds its lease run out closes them.
-        if await house.archive.flush():
-            await house.archive.leave(house.process_id, datetime.now(UTC))
+        if await recorder.archive.flush():
+            await recorder.archive.leave(recorder.process_id, datetime.now(UTC))
 
     async def run(self) -> None:
         """Write what there is, until this is cancelled."""
@@ -90,54 +90,58 @@ class Rows:
 
     async def _rows(self, now: float) -> None:
         """Send what changed to the database; forget calls long without sockets."""
-        house = self._house
-        await house.archive.renew(
-            house.process_id, streams=house.streams, refused=house.refused.total()
+        recorder = self._recorder
+        await recorder.archive.renew(
+            recorder.process_id,
+            streams=recorder.streams,
+            refused=recorder.refused.total(),
         )
         await self._stops()
-        await ask_again(house)
-        await house.guard.learn(list(house.calls.values()), is_first=False)
-        await house.guard.learn_transcripts(list(house.calls.values()))
-        house.guard.tell()
-        await house.transcripts.end_over(now)
-        house.transcripts.put(everything=True)
+        await facts_ask_again(recorder)
+        await recorder.guard.learn(list(recorder.calls.values()), is_first=False)
+        await recorder.guard.learn_transcripts(list(recorder.calls.values()))
+        recorder.guard.tell()
+        await recorder.transcripts.end_over(now)
+        recorder.transcripts.put(everything=True)
         self._put_ended()
-        for number, call in enumerate(list(house.calls.values()), 1):
+        for number, call in enumerate(list(recorder.calls.values()), 1):
             call.settle()
             self.put(call, call.sessions, now)
             idle = call.idle_since
             is_old = idle is not None and now - idle > FORGET_AFTER
             # A redial may have put another in its place since the list was made.
-            if is_old and house.calls.get(call.call_id) is call:
-                del house.calls[call.call_id]
+            if is_old and recorder.calls.get(call.call_id) is call:
+                del recorder.calls[call.call_id]
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0)
-        await house.archive.flush()
+        await recorder.archive.flush()
 
     async def _stops(self) -> None:
         """Learn which of the pauses were ordered: a stop is no loss."""
         paused = [
             call.call_id
-            for call in self._house.calls.values()
+            for call in self._recorder.calls.values()
             if any(track.audio.pauses for track in call.tracks.values())
         ]
-        stops = await self._house.archive.stops(paused, STOPS_TIMEOUT) if paused else {}
+        stops = (
+            await self._recorder.archive.stops(paused, STOPS_TIMEOUT) if paused else {}
+        )
         for call_id, ordered in stops.items():
-            if call := self._house.calls.get(call_id):
+            if call := self._recorder.calls.get(call_id):
                 call.stops = windows(ordered)
 
     async def _news(self) -> None:
         """Send openings, ends and alarms to the database."""
-        await self._house.guard.learn(self._house.calls.values(), is_first=True)
+        await self._recorder.guard.learn(self._recorder.calls.values(), is_first=True)
         self._put_ended()
-        await self._house.archive.flush()
+        await self._recorder.archive.flush()
 
     def _put_ended(self) -> None:
-        self._house.transcripts.put()
+        self._recorder.transcripts.put()
         ended, self._ended = self._ended, []
         for session in ended:
             self.put(session.call, [session], time.monotonic())
-        self._house.archive.put(self._house.told.batch())
+        self._recorder.archive.put(self._recorder.speech_news.batch())
 
     def put(
         self, call: CallAudio, sessions: Iterable[MediaSession], now: float
@@ -145,7 +149,7 @@ class Rows:
         """Give the archive what changed of a call, and of these sockets of it."""
         batch = ArchiveBatch(
             connections=[
-                session.draft(process_id=self._house.process_id, node=settings.NODE)
+                session.draft(process_id=self._recorder.process_id, node=settings.NODE)
                 for session in sessions
             ],
             subscriptions=[
@@ -156,4 +160,4 @@ class Rows:
             tones=[draft for session in sessions for draft in session.tone_drafts()],
             alarms=call.watch.drafts(),
         )
-        self._house.archive.put(batch)
+        self._recorder.archive.put(batch)

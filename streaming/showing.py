@@ -31,9 +31,9 @@ AT_ONCE: Final = 8
 class Showing:
     """Measures a recorder's calls and shows them, its load and its totals."""
 
-    def __init__(self, house: "Recorder") -> None:
-        self._house = house
-        self._details = DetailPublisher(house.process_id)
+    def __init__(self, recorder: "Recorder") -> None:
+        self._recorder = recorder
+        self._details = DetailPublisher(recorder.process_id)
         self._packets_per_second = 0.0
         self._counted = (time.monotonic(), 0)
         # Why no further socket was taken when that was last looked at.
@@ -49,44 +49,46 @@ class Showing:
 
     async def _tick(self) -> None:
         shown, wall = [], datetime.now(UTC)
-        for number, call in enumerate(list(self._house.calls.values()), 1):
+        for number, call in enumerate(list(self._recorder.calls.values()), 1):
             if call.sessions:
                 call.measure()
                 call.explain()
-                self._house.guard.look(call, wall)
+                self._recorder.guard.look(call, wall)
                 shown.append(call_snapshot(call))
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0)
         now = time.monotonic()
         self._count_packets(now)
         self.weigh(now)
-        watched = await self._house.live.publish(self.snapshot(shown))
-        await self._details.publish(self._house.live.redis, self._house.calls, watched)
+        watched = await self._recorder.live.publish(self.snapshot(shown))
+        await self._details.publish(
+            self._recorder.live.redis, self._recorder.calls, watched
+        )
 
     def _count_packets(self, now: float) -> None:
-        self._house.totals.look()
-        packets = self._house.totals.packets(self._house.calls.values())
+        self._recorder.totals.look()
+        packets = self._recorder.totals.packets(self._recorder.calls.values())
         then, before = self._counted
         self._packets_per_second = (packets - before) / max(now - then, 0.001)
         self._counted = (now, packets)
 
     def weigh(self, now: float) -> None:
         """See how much this process bears; say once when it can take no more."""
-        house = self._house
+        recorder = self._recorder
         with suppress(OSError):
-            house.capacity.tick(
+            recorder.capacity.tick(
                 now,
                 cpu=time.process_time(),
-                written=house.journals.written_bytes,
+                written=recorder.journals.written_bytes,
                 free=free_bytes(settings.JOURNAL_DIR),
-                streams=house.streams,
-                others=house.live.others_bytes_per_second,
+                streams=recorder.streams,
+                others=recorder.live.others_bytes_per_second,
             )
-        if house.is_draining:
+        if recorder.is_draining:
             # It refuses because it was told to: nobody need come for that.
             return
         load = self.load()
-        house.guard.weigh(load, house.streams)
+        recorder.guard.weigh(load, recorder.streams)
         full = load["reason"] or None
         if full and not self._full:
             log.error("no further media socket is taken: %s", full)
@@ -96,35 +98,37 @@ class Showing:
 
     def load(self) -> LiveLoad:
         """Return what this process bears, and what it could hold."""
-        return self._house.capacity.load(self._house.streams, self._house.no_room())
+        return self._recorder.capacity.load(
+            self._recorder.streams, self._recorder.no_room()
+        )
 
     def snapshot(self, calls: list[LiveCall]) -> LiveProcess:
         """Return what this process and its `calls` are like, for the live view."""
-        house = self._house
-        health = house.journals.health()
+        recorder = self._recorder
+        health = recorder.journals.health()
         shown: LiveProcess = {
-            "process": str(house.process_id),
+            "process": str(recorder.process_id),
             "node": settings.NODE,
             "pid": os.getpid(),
             "at": time.time(),
-            "streams": house.streams,
+            "streams": recorder.streams,
             "packets_per_second": self._packets_per_second,
-            "refused": house.refused.total(),
+            "refused": recorder.refused.total(),
             "journal": {
                 "pending_bytes": health.pending_bytes,
                 "error": next(iter(health.errors), None),
             },
-            "database": house.archive.error,
+            "database": recorder.archive.error,
             "load": self.load(),
-            "started_at": house.started_at,
-            "draining": house.is_draining,
-            "totals": house.totals.told(
-                house.calls.values(),
+            "started_at": recorder.started_at,
+            "draining": recorder.is_draining,
+            "totals": recorder.totals.told(
+                recorder.calls.values(),
                 dropped=health.dropped_records,
-                refused=house.refused,
+                refused=recorder.refused,
             ),
             "calls": calls,
         }
-        if house.backlog.now is not None:
-            shown["backlog"] = house.backlog.now
+        if recorder.backlog.now is not None:
+            shown["backlog"] = recorder.backlog.now
         return shown

@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable, Coroutine
 from functools import wraps
 from typing import Any, Final, ParamSpec
 
+from streaming.close_codes import OUR_FAULT
+
 log = logging.getLogger(__name__)
 
 # A task that was cancelled has so long to tidy up before it is cancelled again.
 AGAIN_SECONDS: Final = 1.0
-# Something on our side went wrong: dial again. Private, as Daphne sends no other.
-OUR_FAULT: Final = 4011
 
 
 P = ParamSpec("P")

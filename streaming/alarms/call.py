@@ -158,7 +158,9 @@ class CallWatch:
         # What we say ourselves is heard in the call, and is nobody's in it.
         is_air_dead = not heard and not call.is_speaking
         self._note_voices(packets, passed, is_air_dead=is_air_dead)
-        self.text.look(call.told, self._captured_us, passed, is_heard=bool(heard))
+        self.text.look(
+            call.texts_heard, self._captured_us, passed, is_heard=bool(heard)
+        )
         self._passed.append(passed)
         self._overtalk.append(self._overtalk_since(before, call) if heard > 1 else 0)
         malformed = sum(session.counts.malformed for session in call.sessions)

@@ -14,7 +14,7 @@ class TextWatch:
         self.missing_for = 0.0
         self.missing_us = 0
         self._talked = 0.0
-        self._told = 0
+        self._texts_heard = 0
         self._newest_us = 0
 
     def learn(self, newest_us: int | None) -> None:
@@ -27,10 +27,12 @@ class TextWatch:
             self._newest_us = newest_us
             self.forget()
 
-    def look(self, told: int, now_us: int, passed: float, *, is_heard: bool) -> None:
+    def look(
+        self, texts_heard: int, now_us: int, passed: float, *, is_heard: bool
+    ) -> None:
         """Take how often text has come so far, and whether somebody talks now."""
-        if told != self._told or not self.is_wanted:
-            self._told = told
+        if texts_heard != self._texts_heard or not self.is_wanted:
+            self._texts_heard = texts_heard
             self.forget()
             return
         if is_heard and not self.missing_for:

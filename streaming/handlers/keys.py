@@ -33,7 +33,8 @@ class KeyDesk:
         """Begin to hear of keys."""
         self._redis = redis_async()
         self._task = asyncio.create_task(
-            take_messages(self._redis, KEYS, self._take, self._note), name="keys"
+            take_messages(self._redis, KEYS, take=self._take, note=self._note),
+            name="keys",
         )
 
     async def stop(self) -> None:

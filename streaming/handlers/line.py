@@ -54,8 +54,8 @@ class Mouth(Protocol):
         """Let nothing more be heard, of `only` these items; return what was cut."""
 
 
-class Doors(Protocol):
-    """What a line needs of the house: its call's voice and clock, the database.
+class Access(Protocol):
+    """What a line needs of its recorder: its call's voice and clock, the database.
 
     Nothing but `prompt` and `order` waits.
     """
@@ -126,11 +126,13 @@ class Unheard:
 class CallLine:
     """The `Line` of one call. It outlives the call's sockets."""
 
-    def __init__(self, name: str, doors: Doors, report: Callable[[str], None]) -> None:
+    def __init__(
+        self, name: str, access: Access, report: Callable[[str], None]
+    ) -> None:
         self.report = report
         self.rate = 0
         self._name = name
-        self._doors = doors
+        self._access = access
         # Numbers of transcripts begin anew with each handler of a call.
         self._id = uuid4()
         self._sayings: list[Spoken] = []
@@ -141,7 +143,7 @@ class CallLine:
     @property
     def call_id(self) -> UUID:
         """Return our key of the call."""
-        return self._doors.call_id
+        return self._access.call_id
 
     def send_audio(self, pcm: bytes, *, name: str = "") -> Saying:
         """Have whole audio heard after what is being said."""
@@ -172,7 +174,7 @@ class CallLine:
     def _speaker(self) -> Mouth | None:
         if self._is_over:
             return None
-        speaker = self._doors.speaker
+        speaker = self._access.speaker
         if speaker is None:
             self.report(ONE_WAY)
         elif speaker.rate != self.rate:
@@ -185,7 +187,7 @@ class CallLine:
 
         What others say into the call, an operator or their prompt, is heard on.
         """
-        speaker = None if self._is_over else self._doors.speaker
+        speaker = None if self._is_over else self._access.speaker
         if speaker is None:
             return []
         mine = {one.item.id for one in self._sayings}
@@ -196,7 +198,7 @@ class CallLine:
 
     def now_us(self) -> int:
         """Return the call's capture clock now, µs since 1970."""
-        return self._doors.now_us()
+        return self._access.now_us()
 
     def transcript(
         self,
@@ -214,7 +216,7 @@ class CallLine:
             self._numbers.discard(number)
             self.report(f"it has told {MAX_SEGMENTS} pieces of text; more are dropped")
             return
-        self._doors.keep(
+        self._access.keep(
             SegmentDraft(
                 id=identity.segment_id(self._id, number),
                 call_id=self.call_id,
@@ -229,7 +231,7 @@ class CallLine:
 
     async def prompt(self, name: str) -> bytes:
         """Return a prompt's audio at the line's rate. Raises LookupError."""
-        pcm = await self._doors.prompt(name, self.rate)
+        pcm = await self._access.prompt(name, self.rate)
         if pcm is None:
             raise PromptMissing(f"there is no prompt “{name}” that can be read")
         return pcm
@@ -240,7 +242,7 @@ class CallLine:
         if self._orders > MAX_ORDERS:
             self.report(f"it has given {MAX_ORDERS} orders; more are refused")
             return "This handler has given too many orders."
-        return await self._doors.order(kind, why, arguments)
+        return await self._access.order(kind, why, arguments)
 
     def close(self) -> None:
         """Let what was written be heard, and nothing more: others wait behind it."""

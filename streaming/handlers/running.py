@@ -16,7 +16,7 @@ from typing import Any, Final
 from calls.handler_names import HANDLER_EVENT
 from streaming.handlers.inbox import HeardTone, Inbox
 from streaming.handlers.interface import Handler, HeardAudio
-from streaming.handlers.line import CallLine, Doors
+from streaming.handlers.line import Access, CallLine
 from streaming.handlers.loading import HandlerFault, handler_of
 from streaming.handlers.speech import SpeechDetector, SpeechOptions
 from streaming.handlers.stretches import timed
@@ -56,7 +56,7 @@ class Running:
         self,
         name: str,
         options: Mapping[str, Any],
-        doors: Doors,
+        access: Access,
         *,
         remark: Remark,
         wake: Callable[[], None],
@@ -67,7 +67,7 @@ class Running:
         # Frames it took, and what it never heard; seconds of its longest stretch.
         self.frames = 0
         self.longest = 0.0
-        self._line = CallLine(name, doors, self.report)
+        self._line = CallLine(name, access, self.report)
         self._options = options
         self._load = load
         self._remark = remark

@@ -20,13 +20,12 @@ import asyncio
 import contextlib
 import logging
 import time
-from typing import Any, TypeAlias
-from uuid import UUID, uuid4
+from typing import TypeAlias
+from uuid import uuid4
 
 import msgspec
 import redis
 from channels.db import database_sync_to_async
-from channels.generic.websocket import AsyncWebsocketConsumer
 
 from calls.database import DATABASE_AWAY
 from calls.formats import party
@@ -37,10 +36,12 @@ from calls.live.listeners import (
     listener_tell,
     listeners_async,
 )
+from streaming.browser_socket import MAX_MESSAGE, BrowserConsumer, Ping
+from streaming.close_codes import ENDED, FORBIDDEN, NOT_NOTED
 from streaming.listen.feed import CallFeed, feed_join, feed_leave
-from streaming.listen.line import Line, Told
-from streaming.listen.rights import CallNow, Rights, call_now, names_of
-from streaming.tasks import tasks_end, to_the_end, watched
+from streaming.listen.line import Line, Message
+from streaming.listen.rights import ListenedCall, Rights, listened_call, names_of
+from streaming.tasks import tasks_end, to_the_end
 from streaming.viewing import Recheck
 
 log = logging.getLogger(__name__)
@@ -50,15 +51,8 @@ TELL_SECONDS = 5.0
 FIRST_TELL_SECONDS = 1.0
 # Seeks closer together than this wait: each makes ingest read.
 SEEK_SECONDS = 0.1
-MAX_FAULTS = 50
-MAX_MESSAGE = 1000
 # Nobody needs to be told of a call later than this many seconds.
 LONGEST = 7 * 24 * 3600.0
-
-FORBIDDEN = 4403
-ENDED = 4410
-NOT_NOTED = 4500
-RUBBISH = 4400
 
 
 class Start(msgspec.Struct, tag="start", forbid_unknown_fields=True):
@@ -82,50 +76,24 @@ class At(msgspec.Struct, tag="at", forbid_unknown_fields=True):
     messages: int
 
 
-class Ping(msgspec.Struct, tag="ping", forbid_unknown_fields=True):
-    """Measure how far clocks and network are apart."""
-
-    at: float
-
-
 Said: TypeAlias = Start | Seek | At | Ping
 said_decoder: msgspec.json.Decoder[Said] = msgspec.json.Decoder(Said)
 
 
-class ListenConsumer(AsyncWebsocketConsumer):
+class ListenConsumer(BrowserConsumer):
     """One browser that listens to one call."""
 
-    # No channel layer, for the reasons of the dashboard's socket.
-    channel_layer_alias = "none"
     rights: Rights
-    call_id: UUID
     line: Line | None = None
     feed: CallFeed | None = None
-    watch: "asyncio.Task[None] | None" = None
-    faults = 0
     # When they began to listen, seconds since 1970.
     since: float | None = None
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Serve the socket, and let go of everything however it ends.
-
-        Channels skips `disconnect()` after an exception and at shutdown.
-        """
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            await self.let_go()
-
     async def connect(self) -> None:
         """Accept who may listen; refuse others before the handshake is done."""
-        user = self.scope["user"]
-        client = self.scope.get("client") or ("",)
-        self.call_id = self.scope["url_route"]["kwargs"]["call_id"]
-        self.rights = Rights(
-            self.scope["session"], user.pk if user else None, str(client[0])
-        )
+        self.rights = Rights(self.scope["session"], self.user_key, self.address)
         self.user = await database_sync_to_async(self.rights.user)()
-        now = await database_sync_to_async(call_now)(self.call_id)
+        now = await database_sync_to_async(listened_call)(self.call_id)
         if self.user is None or now is None:
             await self.close()
             return
@@ -139,24 +107,18 @@ class ListenConsumer(AsyncWebsocketConsumer):
         self.line = Line(self.give, now.origin_us)
         self.feed = feed_join(self.call_id, self, self.line.take)
         await self.tell({"type": "facts", **self.state(now)})
-        watch = watched(self.keep_watch, self.close, "a watch over a listener")
-        self.watch = asyncio.create_task(watch, name="listen-watch")
-
-    async def disconnect(self, code: int) -> None:
-        """Let go of everything."""
-        await self.let_go()
+        self.begin_task("a watch over a listener", self.keep_watch)
 
     @to_the_end
     async def let_go(self) -> None:
         """Leave the call, once: others see it, and the audit log has it."""
         line, self.line = self.line, None
         feed, self.feed = self.feed, None
-        watch, self.watch = self.watch, None
         if line:
             # First what others must know of, whatever else takes long.
             await line.close()
             await self.note_end(line)
-        await tasks_end(watch)
+        await tasks_end(*self.tasks)
         if feed:
             await feed_leave(feed, self)
         if line:
@@ -197,14 +159,7 @@ class ListenConsumer(AsyncWebsocketConsumer):
                 if self.line:
                     self.line.played(_us(at), messages)
             case Ping(at):
-                await self.tell({"type": "pong", "at": at, "server": time.time()})
-
-    async def fault(self) -> None:
-        """Answer rubbish; close a socket that says nothing else."""
-        self.faults += 1
-        await self.tell({"type": "error", "error": "rubbish"})
-        if self.faults >= MAX_FAULTS:
-            await self.close(code=RUBBISH)
+                await self.pong(at)
 
     async def go(self, at: float | None, generation: int) -> None:
         """Begin to listen, or go elsewhere."""
@@ -232,11 +187,7 @@ class ListenConsumer(AsyncWebsocketConsumer):
 
     # What it is told.
 
-    async def tell(self, told: Told) -> None:
-        """Send one message."""
-        await self.send(text_data=msgspec.json.encode(told).decode())
-
-    async def give(self, given: bytes | Told) -> None:
+    async def give(self, given: bytes | Message) -> None:
         """Send what the line has for the browser."""
         if isinstance(given, bytes):
             await self.send(bytes_data=given)
@@ -253,7 +204,7 @@ class ListenConsumer(AsyncWebsocketConsumer):
             names = await database_sync_to_async(names_of)(self.call_id)
         return names.get(raw_id) or party(raw_id) or raw_id
 
-    def state(self, now: CallNow) -> Told:
+    def state(self, now: ListenedCall) -> Message:
         """Return how the call and the way to it are at this moment."""
         line, feed = self.line, self.feed
         origin_us = line.origin_us if line else None
@@ -312,7 +263,7 @@ class ListenConsumer(AsyncWebsocketConsumer):
         """
         if recheck and await database_sync_to_async(self.rights.user)() is None:
             return FORBIDDEN
-        now = await database_sync_to_async(call_now)(self.call_id)
+        now = await database_sync_to_async(listened_call)(self.call_id)
         if now is None or not now.is_live:
             await self.tell({"type": "ended"})
             return ENDED

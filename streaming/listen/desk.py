@@ -53,7 +53,7 @@ MAX_READS = 64
 MAX_CALLS = 2000
 
 
-class Desk:
+class ListenDesk:
     """What an ingest process does for listeners. It belongs to one event loop."""
 
     def __init__(
@@ -70,7 +70,7 @@ class Desk:
         self._node = node
         self._past = PastDesk(journals)
         # By call and web process: when it is forgotten, by a monotonic clock.
-        self._ears: dict[UUID, dict[str, float]] = {}
+        self._heard_by: dict[UUID, dict[str, float]] = {}
         self._sent: dict[UUID, float] = {}
         self._redis: Redis | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -81,7 +81,7 @@ class Desk:
         self._redis = redis_async()
         self._tasks = [
             asyncio.create_task(
-                take_messages(self._redis, ASKS, self._take, self._note),
+                take_messages(self._redis, ASKS, take=self._take, note=self._note),
                 name="listen-asks",
             ),
             asyncio.create_task(self._publish(), name="listen-batches"),
@@ -111,22 +111,22 @@ class Desk:
             case Hear(web=web):
                 self._hear(call_id, web)
             case Leave(web=web):
-                self._ears.get(call_id, {}).pop(web, None)
+                self._heard_by.get(call_id, {}).pop(web, None)
                 self._tend(time.monotonic())
             case Read():
                 self._read(call_id, ask)
 
     def _hear(self, call_id: UUID, web: str) -> None:
-        if call_id not in self._ears and len(self._ears) >= MAX_CALLS:
+        if call_id not in self._heard_by and len(self._heard_by) >= MAX_CALLS:
             return
         # Also of calls that another process has: they may be dialled again, to here.
-        self._ears.setdefault(call_id, {})[web] = time.monotonic() + FORGET_SECONDS
+        self._heard_by.setdefault(call_id, {})[web] = time.monotonic() + FORGET_SECONDS
         if (call := self._calls.get(call_id)) is not None:
             self.opened(call)
 
     def opened(self, call: CallAudio) -> None:
         """Put a tap on a call if somebody hears it; told of each socket it gets."""
-        if call.call_id in self._ears and call.tap is None:
+        if call.call_id in self._heard_by and call.tap is None:
             call.tap = Tap(call)
             self._past.prepare(call.call_id)
             # The first batch may be empty: it says where the tap begins.
@@ -134,12 +134,12 @@ class Desk:
 
     def _tend(self, now: float) -> None:
         """Take the taps off calls that nobody hears any more."""
-        for call_id, ears in list(self._ears.items()):
-            for web in [web for web, until in ears.items() if until < now]:
-                del ears[web]
-            if ears:
+        for call_id, webs in list(self._heard_by.items()):
+            for web in [web for web, until in webs.items() if until < now]:
+                del webs[web]
+            if webs:
                 continue
-            del self._ears[call_id]
+            del self._heard_by[call_id]
             call = self._calls.get(call_id)
             self._sent.pop(call_id, None)
             if call is not None:
@@ -166,7 +166,7 @@ class Desk:
 
     def _batches(self, now: float) -> list[tuple[UUID, Batch]]:
         found = []
-        for call_id in self._ears:
+        for call_id in self._heard_by:
             call = self._calls.get(call_id)
             if call is None or call.tap is None:
                 continue

@@ -15,7 +15,6 @@ from uuid import UUID, uuid4
 
 import msgspec
 from redis.asyncio import Redis
-from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
 from calls.live.ingest import redis_async
@@ -33,11 +32,11 @@ from streaming.listen.wire import (
     told_decoder,
     web_channel,
 )
+from streaming.subscribing import take_messages
 from streaming.tasks import tasks_end
 
 log = logging.getLogger(__name__)
 
-RETRY_SECONDS = 1.0
 KEPT_US = 12_000_000
 KEPT_BYTES = 4_000_000
 # What came so long before the newest packet is on the disk, if it ever will be.
@@ -140,7 +139,16 @@ class CallFeed:
         self.told_at: float | None = None
         self._redis: Redis = redis_async()
         self._tasks = [
-            asyncio.create_task(self._take(), name="listen-feed"),
+            asyncio.create_task(
+                take_messages(
+                    self._redis,
+                    call_channel(call_id),
+                    web_channel(self.id),
+                    take=self._take,
+                    note=self._note,
+                ),
+                name="listen-feed",
+            ),
             asyncio.create_task(self._hear(), name="listen-hear"),
         ]
 
@@ -162,29 +170,14 @@ class CallFeed:
                 await self.ask(Hear(self.id, str(self.call_id)))
             await asyncio.sleep(HEAR_SECONDS)
 
-    async def _take(self) -> None:
-        while True:
-            told: PubSub = self._redis.pubsub(ignore_subscribe_messages=True)
-            try:
-                await told.subscribe(call_channel(self.call_id), web_channel(self.id))
-                self.error = None
-                while True:
-                    message = await told.get_message(timeout=RETRY_SECONDS)
-                    if message:
-                        self._told(message["data"])
-            except (RedisError, OSError) as exc:
-                self.error = type(exc).__name__
-                self.ring.clear()
-                await asyncio.sleep(RETRY_SECONDS)
-            except Exception:
-                # One message that cannot be taken must not deafen everybody for good.
-                log.exception("a listening feed met a fault and goes on")
-                await asyncio.sleep(RETRY_SECONDS)
-            finally:
-                with suppress(RedisError, OSError):
-                    await told.aclose()  # type: ignore[no-untyped-call] # redis-py
+    def _note(self, error: str | None) -> None:
+        if error:
+            # The browser is told which error, and not where our Redis is.
+            error = error.partition(":")[0]
+            self.ring.clear()
+        self.error = error
 
-    def _told(self, message: bytes) -> None:
+    def _take(self, message: bytes) -> None:
         try:
             told = told_decoder.decode(message)
         except msgspec.MsgspecError:

@@ -34,8 +34,8 @@ POLL_SECONDS = 0.2
 JOIN_SECONDS = 3.0
 MAX_TRACKS = 250
 
-Told: TypeAlias = dict[str, Any]
-Send: TypeAlias = Callable[[bytes | Told], Awaitable[None]]
+Message: TypeAlias = dict[str, Any]
+Send: TypeAlias = Callable[[bytes | Message], Awaitable[None]]
 
 
 class Line:
@@ -50,7 +50,7 @@ class Line:
         # Seconds of the call's time that were sent, of all generations.
         self.heard_us = 0
         self._send = send
-        self._queue: asyncio.Queue[bytes | Told] = asyncio.Queue(MAX_QUEUED)
+        self._queue: asyncio.Queue[bytes | Message] = asyncio.Queue(MAX_QUEUED)
         self._sender = asyncio.create_task(self._send_all(), name="listen-send")
         self._pump: asyncio.Task[None] | None = None
         self._sequencers: dict[tuple[str, int], Sequencer] = {}
@@ -257,7 +257,7 @@ class Line:
         self._untold.append(len(frames))
         self._queue.put_nowait(frames)
 
-    def _tell(self, told: Told) -> None:
+    def _tell(self, told: Message) -> None:
         if not self._queue.full():
             self._queue.put_nowait(told)
 

@@ -18,7 +18,7 @@ PERMISSIONS = ("calls.view_call", "calls.listen_live")
 
 
 @dataclass(frozen=True, slots=True)
-class CallNow:
+class ListenedCall:
     """What a listener is told of a call, beside its audio."""
 
     is_live: bool
@@ -74,13 +74,13 @@ class Rights:
         )
 
 
-def call_now(call_id: UUID) -> CallNow | None:
+def listened_call(call_id: UUID) -> ListenedCall | None:
     """Return what a call is like now; None if there is none."""
     shown = Call.objects.only("state", "origin_us", "streaming_state")
     call = shown.filter(pk=call_id).first()
     if call is None:
         return None
-    return CallNow(
+    return ListenedCall(
         is_live=call.is_live,
         origin_us=call.origin_us,
         streaming=call.streaming_state,

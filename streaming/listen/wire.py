@@ -8,7 +8,7 @@ Redis carries it by PUBLISH, packed by msgpack:
 
 Published, not sent to a group of the channel layer: ingest pays for a call once,
 however many listen, nothing is stored anywhere for one who is slow, and a Redis that
-restarts ends nobody's socket (as for the dashboard, see `streaming.dashboard`).
+restarts ends nobody's socket (as for all of them, see `streaming.browser_socket`).
 """
 
 from typing import TypeAlias

@@ -38,7 +38,7 @@ from streaming.outbound.items import Item, ItemKind, ItemState
 from streaming.outbound.prompts import PromptError, prompt_pcm
 from streaming.outbound.speaker import NO_SOCKET_SECONDS, Speaker
 from streaming.outbound.talking import Talking
-from streaming.outbound.voice import Told
+from streaming.outbound.voice import SpeechNews
 from streaming.subscribing import take_messages
 from streaming.tasks import tasks_end
 
@@ -53,10 +53,10 @@ NO_METADATA = "the call's audio has not begun"
 class SpeakingDesk:
     """What an ingest process does for those who speak. It belongs to one event loop."""
 
-    def __init__(self, calls: Mapping[UUID, CallAudio], told: Told) -> None:
+    def __init__(self, calls: Mapping[UUID, CallAudio], news: SpeechNews) -> None:
         self.error: str | None = None
         self._calls = calls
-        self._told = told
+        self._speech_news = news
         self._talking = Talking()
         # Orders that came here, and those that somebody has begun.
         self._known: OrderedDict[str, None] = OrderedDict()
@@ -69,7 +69,8 @@ class SpeakingDesk:
         """Begin to hear what is to be said."""
         self._redis = redis_async()
         self._task = asyncio.create_task(
-            take_messages(self._redis, SPEAK, self._take, self._note), name="speak"
+            take_messages(self._redis, SPEAK, take=self._take, note=self._note),
+            name="speak",
         )
 
     async def stop(self) -> None:
@@ -186,9 +187,9 @@ class SpeakingDesk:
             command_id=command,
             reason=reason,
         )
-        self._told.utterances[said.id] = said
+        self._speech_news.utterances[said.id] = said
         words = f"Nothing of it was heard: {reason}."
-        self._told.outcome(command, call.call_id, is_done=False, words=words)
+        self._speech_news.outcome(command, call.call_id, is_done=False, words=words)
         call.has_news()
 
     # Stops.
@@ -205,7 +206,7 @@ class SpeakingDesk:
                 else f"{item.name} was not begun"
                 for item in cut
             )
-        self._told.outcome(
+        self._speech_news.outcome(
             _uuid(order.command), call.call_id, is_done=True, words=words
         )
         call.has_news()

@@ -42,7 +42,7 @@ class ThroughCall:
         self._call = call
 
     def reaches(self, sent_us: int) -> int:
-        """Return it by the least round trip."""
+        """Return when it is with ACS, taking the least round trip for the way there."""
         return sent_us + self._call.clock.round_trip_us
 
     def begins(self, there_us: int) -> int:

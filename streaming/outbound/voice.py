@@ -1,7 +1,8 @@
 """A call's voice: its speaker, and what becomes of what it says.
 
 What was heard goes the way of all audio of the call, as the participant `us`: journal,
-track, listeners. What is news goes to `Told`, which the recorder empties into rows.
+track, listeners. What is news goes to `SpeechNews`, which the recorder empties into
+rows.
 """
 
 from dataclasses import dataclass, field
@@ -30,7 +31,7 @@ AT_FIRST: Final = 10
 
 
 @dataclass(slots=True)
-class Told:
+class SpeechNews:
     """What is to be written of all calls of a process: of each thing the last news."""
 
     utterances: dict[UUID, UtteranceDraft] = field(default_factory=dict)
@@ -57,12 +58,12 @@ class Told:
 class Voice:
     """What speaks in one call, and in whose journal what it said is kept."""
 
-    def __init__(self, call: "CallAudio", rate: int, told: Told) -> None:
+    def __init__(self, call: "CallAudio", rate: int, news: SpeechNews) -> None:
         self.speaker = Speaker(
             rate, heard=self._heard, news=self._news, passage=ThroughCall(call)
         )
         self._call = call
-        self._told = told
+        self._speech_news = news
         self._session: MediaSession | None = None
         self._queued: dict[UUID, datetime] = {}
         self._start_us: dict[UUID, int] = {}
@@ -77,7 +78,7 @@ class Voice:
         self.measure(AT_FIRST)
 
     def measure(self, times: int = 1) -> None:
-        """Have it measured, so often, how long a word and its answer take."""
+        """Measure the round trip `times` times, one after the other."""
         ask = self._session.ping if self._session is not None else None
         if ask is None:
             return
@@ -117,7 +118,7 @@ class Voice:
         rate = self.speaker.rate
         if state is ItemState.QUEUED:
             self._queued[item.id] = datetime.now(UTC)
-        draft = self._told.utterances[item.id] = UtteranceDraft(
+        draft = self._speech_news.utterances[item.id] = UtteranceDraft(
             id=item.id,
             call_id=self._call.call_id,
             kind=item.kind.value,
@@ -154,13 +155,15 @@ class Voice:
         match item.state:
             case ItemState.PLAYING:
                 words = "Its first sample was sent into the call."
-                self._told.outcome(item.command, call, is_done=True, words=words)
+                self._speech_news.outcome(item.command, call, is_done=True, words=words)
             case ItemState.PLAYED:
                 words = "It was heard."
-                self._told.outcome(item.command, call, is_done=True, words=words)
+                self._speech_news.outcome(item.command, call, is_done=True, words=words)
             case ItemState.STOPPED | ItemState.FAILED if item.heard_from_us is None:
                 words = f"Nothing of it was heard: {item.reason}."
-                self._told.outcome(item.command, call, is_done=False, words=words)
+                self._speech_news.outcome(
+                    item.command, call, is_done=False, words=words
+                )
             case _:
                 # Nothing yet; or its beginning, which was told, proved the order.
                 pass

@@ -10,15 +10,12 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Final
-from uuid import UUID
 
 import msgspec
 import redis
 from channels.db import database_sync_to_async
-from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from redis.asyncio import Redis
 
@@ -26,12 +23,13 @@ from calls.database import DATABASE_AWAY
 from calls.live.ingest import redis_async
 from calls.live.talkers import Talker, talker_async
 from calls.models import Utterance
-from streaming.listen.consumer import ENDED, FORBIDDEN, MAX_FAULTS, MAX_MESSAGE, RUBBISH
+from streaming.browser_socket import MAX_MESSAGE, BrowserConsumer, Ping
+from streaming.close_codes import ENDED, FORBIDDEN
 from streaming.talk.press import FRAMES_PER_SECOND, FrameError, Press
 from streaming.talk.rights import MAY_INTERRUPT, TalkNow, TalkRights, outcome_of
 from streaming.talk.speech import Speech
-from streaming.talk.wire import Ping, Pressed, Released, refusal, said_decoder
-from streaming.tasks import tasks_end, to_the_end, watched
+from streaming.talk.wire import Pressed, Released, refusal, said_decoder
+from streaming.tasks import tasks_end, to_the_end
 from streaming.viewing import Recheck
 
 log = logging.getLogger(__name__)
@@ -54,40 +52,19 @@ WHY_OVER: Final[dict[str, str]] = {
 }
 
 
-class TalkConsumer(AsyncWebsocketConsumer):
+class TalkConsumer(BrowserConsumer):
     """One browser that may speak into one call."""
 
-    # No channel layer, for the reasons of the dashboard's socket.
-    channel_layer_alias = "none"
     rights: TalkRights
-    call_id: UUID
     speech: Speech | None = None
-    tasks: "set[asyncio.Task[None]]"
     # What ends an utterance, which nothing may interrupt.
     ending: "asyncio.Task[None] | None" = None
-    faults = 0
     talker: Talker | None = None
     redis: Redis | None = None
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Serve the socket, and let go of everything however it ends.
-
-        Channels skips `disconnect()` after an exception and at shutdown.
-        """
-        self.tasks = set()
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            await self.let_go()
-
     async def connect(self) -> None:
         """Accept who may speak; refuse others before the handshake is done."""
-        user = self.scope["user"]
-        client = self.scope.get("client") or ("",)
-        self.call_id = self.scope["url_route"]["kwargs"]["call_id"]
-        self.rights = TalkRights(
-            self.scope["session"], user.pk if user else None, str(client[0])
-        )
+        self.rights = TalkRights(self.scope["session"], self.user_key, self.address)
         self.user, now = await self.ready()
         if self.user is None or now is None:
             await self.close()
@@ -99,22 +76,9 @@ class TalkConsumer(AsyncWebsocketConsumer):
         await self.tell_state("facts", self.user, now)
         self.begin_task("talk-watch", self.keep_watch)
 
-    def begin_task(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
-        """Do something beside the socket, until that is done or the socket is gone.
-
-        Should it fail, the socket is closed.
-        """
-        task = asyncio.create_task(watched(work, self.close, name), name=name)
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
-
     async def ready(self) -> tuple[Any, TalkNow | None]:
         """Return the user if they may speak now, and what the call is like."""
         return await database_sync_to_async(self.rights.ready)(self.call_id)
-
-    async def disconnect(self, code: int) -> None:
-        """Let go of everything."""
-        await self.let_go()
 
     @to_the_end
     async def let_go(self) -> None:
@@ -153,14 +117,7 @@ class TalkConsumer(AsyncWebsocketConsumer):
                 if self.speech and self.speech.press.number == press:
                     await self.release("released")
             case Ping(at):
-                await self.tell({"type": "pong", "at": at, "server": time.time()})
-
-    async def fault(self) -> None:
-        """Answer rubbish; close a socket that says nothing else."""
-        self.faults += 1
-        await self.tell({"type": "error", "error": "rubbish"})
-        if self.faults >= MAX_FAULTS:
-            await self.close(code=RUBBISH)
+                await self.pong(at)
 
     async def press(self, said: Pressed) -> None:
         """Let somebody speak, or say why not."""
@@ -304,10 +261,6 @@ class TalkConsumer(AsyncWebsocketConsumer):
         return False
 
     # What it is told.
-
-    async def tell(self, told: dict[str, Any]) -> None:
-        """Send one message."""
-        await self.send(text_data=msgspec.json.encode(told).decode())
 
     async def tell_state(self, kind: str, user: Any, now: TalkNow) -> None:
         """Tell whether the call hears, and what the user may."""

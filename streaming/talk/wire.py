@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from streaming.browser_socket import Ping
 from streaming.talk.rights import MAY_INTERRUPT, TalkNow
 
 
@@ -32,12 +33,6 @@ class Released(msgspec.Struct, tag="release", forbid_unknown_fields=True):
     """Speak no more."""
 
     press: int
-
-
-class Ping(msgspec.Struct, tag="ping", forbid_unknown_fields=True):
-    """Ask for an answer."""
-
-    at: float
 
 
 Said: TypeAlias = Pressed | Released | Ping

@@ -65,10 +65,11 @@ class Captions:
             self._wake.clear()
             waiting, self._waiting = self._waiting, {}
             for call_id, captions in waiting.items():
-                if not await self._told(call_id, list(captions.values())):
+                if not await self._publish(call_id, list(captions.values())):
                     self._keep(call_id, captions)
 
-    async def _told(self, call_id: UUID, captions: list[Caption]) -> bool:
+    async def _publish(self, call_id: UUID, captions: list[Caption]) -> bool:
+        """Say whether Redis took them."""
         try:
             await captions_tell(self._client, call_id, captions)
         except (RedisError, OSError) as exc:

@@ -7,17 +7,15 @@ keep them out: a call that is recorded here may be transcribed here.
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING, Final
 from uuid import UUID, uuid4
 
 from django.conf import settings
 
 from calls.drafts import ArchiveBatch, CallFacts
-from calls.services import calls_over
 from calls.transcripts.hearing import Piece
-from streaming.ingest import Opening
-from streaming.room import NoRoomError
+from streaming.capacity import NoRoomError
+from streaming.socket_rows import Opening
 from streaming.transcription.captions import Captions
 from streaming.transcription.session import TRANSCRIPTION, TranscriptionSession
 
@@ -34,17 +32,21 @@ GRACE: Final = 30.0
 class TranscriptDesk:
     """Opens and closes transcription sockets, and passes on what comes over them."""
 
-    def __init__(self, house: "Recorder") -> None:
-        self._house = house
+    def __init__(self, recorder: "Recorder") -> None:
+        self._recorder = recorder
         self._ended: list[TranscriptionSession] = []
         # Since when calls are known to be over whose sockets are open.
         self._over: dict[UUID, float] = {}
-        self.captions = Captions(house.live.redis)
+        self.captions = Captions(recorder.live.redis)
 
     @property
     def open(self) -> list[TranscriptionSession]:
         """Return the open sockets."""
-        return [one for call in self._house.calls.values() for one in call.scribes]
+        return [
+            one
+            for call in self._recorder.calls.values()
+            for one in call.transcription_sessions
+        ]
 
     def take(
         self,
@@ -57,30 +59,30 @@ class TranscriptDesk:
 
         Raises `NoRoomError`.
         """
-        house = self._house
+        recorder = self._recorder
         if len(self.open) >= MAX_SOCKETS:
             raise NoRoomError(f"{MAX_SOCKETS} transcription sockets are open")
-        house.start()
-        call, opened_at = house.call_taken(call_id, facts, opening.opened_at)
+        recorder.start()
+        call, opened_at = recorder.call_taken(call_id, facts, opening.opened_at)
         opening = replace(opening, opened_at=opened_at)
         connection_id = uuid4()
-        journal = house.journal_open(
+        journal = recorder.journal_open(
             call_id, connection_id, opening, socket=TRANSCRIPTION
         )
-        house.call_keep(call)
+        recorder.call_keep(call)
         session = TranscriptionSession(
             call, connection_id, journal, opening, heard=self._heard
         )
         session.superseded = superseded
         call.idle_since = None
         self._put([session])
-        house.rows.wake()
+        recorder.rows.wake()
         return session
 
     def _heard(self, session: TranscriptionSession, piece: Piece) -> None:
         self.captions.tell(piece)
         if piece.is_final:
-            self._house.rows.wake()
+            self._recorder.rows.wake()
 
     def close(
         self, session: TranscriptionSession, code: int | None, reason: str
@@ -89,8 +91,8 @@ class TranscriptDesk:
         if session.close(code, reason, datetime.now(UTC)) is None:
             return
         self._ended.append(session)
-        self._house.call_left(session.call)
-        self._house.rows.wake()
+        self._recorder.call_left(session.call)
+        self._recorder.rows.wake()
 
     async def end_over(self, now: float) -> None:
         """Have sockets closed that ACS left open although their calls are over.
@@ -99,20 +101,20 @@ class TranscriptDesk:
         """
         calls = [
             call
-            for call in self._house.calls.values()
-            if call.scribes and not call.sessions
+            for call in self._recorder.calls.values()
+            if call.transcription_sessions and not call.sessions
         ]
         asked = [call.call_id for call in calls]
         if not asked:
             return
-        over = await self._house.archive.ask(partial(calls_over, asked), PATIENCE)
+        over = await self._recorder.archive.ended(asked, PATIENCE)
         if over is None:
             return
         self._over = {one: self._over.get(one, now) for one in over}
         for call in calls:
             if now - self._over.get(call.call_id, now) >= GRACE:
-                for scribe in call.scribes:
-                    scribe.end("the call is over")
+                for session in call.transcription_sessions:
+                    session.end("the call is over")
 
     def put(self, *, everything: bool = False) -> None:
         """Have written what was said, and the sockets that ended.
@@ -126,8 +128,8 @@ class TranscriptDesk:
         sessions = list(sessions)
         if not sessions:
             return
-        process_id = self._house.process_id
-        self._house.archive.put(
+        process_id = self._recorder.process_id
+        self._recorder.archive.put(
             ArchiveBatch(
                 connections=[
                     one.draft(process_id=process_id, node=settings.NODE)

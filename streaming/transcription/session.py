@@ -7,6 +7,7 @@ that cannot be read is kept like any other.
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 from datetime import datetime
 from itertools import takewhile
 from pathlib import Path
@@ -17,7 +18,7 @@ from calls.drafts import ConnectionDraft, SegmentDraft
 from calls.journals.format import microseconds
 from calls.transcripts.hearing import WAITED, Lag, Piece, Socket
 from streaming.call_audio import CallAudio
-from streaming.ingest import TOO_BIG, Counts, Opening
+from streaming.ingest import TOO_BIG
 from streaming.journal import Journal
 from streaming.protocol import (
     DecodeError,
@@ -26,6 +27,7 @@ from streaming.protocol import (
     decode,
 )
 from streaming.protocol.session import INVALID_DATA, Refused
+from streaming.socket_rows import Counts, Opening, socket_draft
 
 TRANSCRIPTION: Final = "transcription"
 
@@ -53,8 +55,6 @@ class TranscriptionSession:
         self.opening = opening
         self.counts = Counts()
         self.messages = self.unknown = 0
-        # Of them, frames that tell what was said.
-        self.told = 0
         self.superseded: Callable[..., None] | None = None
         self._heard = heard
         self._socket = Socket(
@@ -64,7 +64,7 @@ class TranscriptionSession:
         self._max_malformed = max_malformed
         self._malformed_in_a_row = 0
         self._waiting: list[SegmentDraft] = []
-        call.scribes.append(self)
+        call.transcription_sessions.append(self)
 
     def take(self, frame: str | bytes, arrival_us: int) -> Refused | None:
         """Journal one message, and say what was said in it."""
@@ -111,7 +111,9 @@ class TranscriptionSession:
     def _begin(self, arrival_us: int) -> None:
         self.call.transcript.begin(self._socket, arrival_us)
         # A redial: those dialled before this one are told to go.
-        for older in takewhile(lambda other: other is not self, self.call.scribes):
+        for older in takewhile(
+            lambda other: other is not self, self.call.transcription_sessions
+        ):
             if older.superseded:
                 tell, older.superseded = older.superseded, None
                 tell()
@@ -130,8 +132,7 @@ class TranscriptionSession:
             # Before the frame: whoever reads the journal knows then what we know now.
             self.journal.note({"event": "lag", "us": lag_us}, arrival_us)
         self.journal.transcription(frame, arrival_us)
-        self.told += 1
-        self.call.told += 1
+        self.call.texts_heard += 1
         self.counts.last_packet_us = arrival_us
         piece = self.call.transcript.hear(
             self._socket, heard, arrival_us, self._lag.us or 0
@@ -148,7 +149,7 @@ class TranscriptionSession:
         if counts.closed_at is not None:
             return None
         counts.closed_at, counts.close_code, counts.close_reason = at, code, reason
-        self.call.scribes.remove(self)
+        self.call.transcription_sessions.remove(self)
         return self.journal.seal(
             code,
             reason,
@@ -171,22 +172,5 @@ class TranscriptionSession:
 
     def draft(self, *, process_id: UUID, node: str) -> ConnectionDraft:
         """Return this socket as the row it makes."""
-        counts, opening = self.counts, self.opening
-        return ConnectionDraft(
-            id=self.id,
-            call_id=self.call.call_id,
-            call_connection_id=opening.call_connection_id,
-            correlation_id=opening.correlation_id,
-            process_id=process_id,
-            node=node,
-            remote_address=opening.remote_address,
-            opened_at=opening.opened_at,
-            kind=TRANSCRIPTION,
-            messages=self.messages,
-            malformed=counts.malformed,
-            unknown=self.unknown,
-            last_fault=counts.last_fault,
-            closed_at=counts.closed_at,
-            close_code=counts.close_code,
-            close_reason=counts.close_reason,
-        )
+        draft = socket_draft(self, process_id=process_id, node=node)
+        return replace(draft, kind=TRANSCRIPTION)

@@ -12,8 +12,9 @@ from calls.audio.timeline import Placement
 from calls.drafts import CallFacts
 from calls.journals.reading import read
 from calls.journals.replay import CallReplay, PacketRef, track_draft
-from streaming.ingest import MediaSession, Opening
+from streaming.ingest import MediaSession
 from streaming.recorder import Recorder
+from streaming.socket_rows import Opening
 from tests.streaming.desk import OPENED, Desk
 from tests.streaming.wire import ALICE, BOB, SAMPLES, audio, metadata, voice
 

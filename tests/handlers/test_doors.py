@@ -1,4 +1,4 @@
-"""What a handler asks of the house: prompts, orders, and that its words are kept."""
+"""What a handler asks of its recorder: prompts, orders, and that its words are kept."""
 
 import time
 from collections.abc import AsyncIterator
@@ -15,8 +15,8 @@ from pytest_django import Settings
 from calls.models import Call, CommandKind, Prompt, StreamCommand, TranscriptSegment
 from streaming.archive import Archive
 from streaming.call_audio import CallAudio
+from streaming.handlers.access import CallAccess, order_give
 from streaming.handlers.bench import BenchCall
-from streaming.handlers.doors import CallDoors, order_give
 from streaming.handlers.line import CallLine, PromptAudio
 from streaming.outbound import ItemKind, ItemState
 from tests.factories import CallFactory
@@ -81,7 +81,7 @@ async def test_what_was_said_in_words_becomes_rows_and_the_newest_word_stands(
     archive: Archive,
 ) -> None:
     call: Call = await sync_to_async(CallFactory.create)(live=True)
-    doors = CallDoors(CallAudio(call.pk), archive, lambda: None, lambda _: None)
+    doors = CallAccess(CallAudio(call.pk), archive, lambda: None, lambda _: None)
     first, second = (CallLine("own", doors, print) for _ in range(2))
 
     for text, is_cut in (("Good mor", True), ("Good morning", False)):
@@ -107,7 +107,7 @@ async def test_a_prompt_is_read_sample_for_sample_unless_it_is_not_to_be_had(
     greeting = await sync_to_async(prompt)()
     await sync_to_async(prompt)(name="Old", is_withdrawn=True)
     await sync_to_async(prompt)(name="Lost", audio_16k="gone.flac")
-    doors = CallDoors(CallAudio(uuid4()), archive, lambda: None, lambda _: None)
+    doors = CallAccess(CallAudio(uuid4()), archive, lambda: None, lambda _: None)
     line = CallLine("own", doors, print)
     line.rate = 16_000
 
@@ -134,7 +134,7 @@ def test_words_without_a_socket_are_in_the_journal_of_the_next(tmp_path: Path) -
     archive = Archive()
     with Desk(tmp_path) as desk:
         desk.call.now(OPENED, time.monotonic())
-        doors = CallDoors(desk.call, archive, lambda: None, lambda _: None)
+        doors = CallAccess(desk.call, archive, lambda: None, lambda _: None)
         line = CallLine("own", doors, print)
         line.transcript(number=0, raw_id="us", text="Are you there?", start_us=5)
 

@@ -16,7 +16,7 @@ from calls.drafts import AlarmDraft, CallFacts
 from calls.journals.format import Kind as Recorded
 from calls.journals.replay import CallReplay
 from streaming.archive import Archive
-from streaming.handlers.house import Handlers
+from streaming.handlers.of_process import Handlers
 from streaming.handlers.running import Running
 from streaming.ingest import MediaSession
 from streaming.outbound import ItemKind

@@ -20,12 +20,12 @@ from acsstream.asgi import application
 from calls.live.listeners import listeners
 from calls.models import AuditAction, AuditEntry, Call, CallState
 from streaming import tasks, viewing
+from streaming.browser_socket import MAX_FAULTS
+from streaming.close_codes import ENDED, FORBIDDEN, NOT_NOTED, OUR_FAULT, RUBBISH
 from streaming.listen import consumer as listening
-from streaming.listen.consumer import ENDED, FORBIDDEN, NOT_NOTED, RUBBISH
-from streaming.listen.desk import Desk as Listening
+from streaming.listen.desk import ListenDesk
 from streaming.listen.feed import CallFeed, _feeds
 from streaming.listen.rights import Rights
-from streaming.tasks import OUR_FAULT
 from tests.console.conftest import logged_in
 from tests.factories import CallFactory, UserFactory, member_of
 from tests.listen.bench import START_US
@@ -50,7 +50,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     """An ingest process that has the call, on this test's loop."""
     with Desk(tmp_path) as desk:
         calls = {desk.call.call_id: desk.call}
-        ingest = Listening(uuid4(), calls, node="n", journals=tmp_path)
+        ingest = ListenDesk(uuid4(), calls, node="n", journals=tmp_path)
         ingest.start()
         yield desk
         await ingest.stop()
@@ -284,7 +284,7 @@ async def test_a_time_that_is_none_is_put_within_the_call(
 async def test_closes_on_who_says_nothing_but_rubbish(desk: Desk) -> None:
     call = await live_call(desk)
     async with listener(call.pk, await browser_of(operator)) as ear:
-        for _ in range(listening.MAX_FAULTS):
+        for _ in range(MAX_FAULTS):
             await ear.ws.send_to(text_data="rubbish")
         await ear.until(lambda: ear.code)
     assert ear.code == RUBBISH
@@ -325,7 +325,7 @@ async def test_nobody_listens_on_whom_nobody_watches(
         raise fault
 
     async with listener(call.pk, await browser_of(operator)) as ear:
-        monkeypatch.setattr(listening, "call_now", falls)
+        monkeypatch.setattr(listening, "listened_call", falls)
         if fault is InterfaceError:
             # A database that is away is asked again.
             await eventually(lambda: len(looks) > 2)

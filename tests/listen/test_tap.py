@@ -10,7 +10,7 @@ import redis.asyncio
 from pytest_django import Settings
 
 from streaming.listen import desk as listen
-from streaming.listen.desk import Desk as Listening
+from streaming.listen.desk import ListenDesk
 from streaming.listen.tap import MAX_PACKETS, Tap
 from streaming.listen.wire import (
     ASKS,
@@ -120,14 +120,14 @@ class Redis:
 async def listening(desk: Desk, redis_url: str, settings: Settings) -> Any:
     settings.REDIS_URL = redis_url
     calls = {desk.call.call_id: desk.call}
-    listening = Listening(uuid4(), calls, node="n", journals=desk.folder)
+    listening = ListenDesk(uuid4(), calls, node="n", journals=desk.folder)
     listening.start()
     yield listening
     await listening.stop()
 
 
 async def test_a_call_is_tapped_while_somebody_hears_it(
-    desk: Desk, listening: Listening, redis_url: str
+    desk: Desk, listening: ListenDesk, redis_url: str
 ) -> None:
     session = desk.socket()
     session.take(metadata(), 0)
@@ -142,7 +142,7 @@ async def test_a_call_is_tapped_while_somebody_hears_it(
 
 async def test_who_says_nothing_is_forgotten(
     desk: Desk,
-    listening: Listening,
+    listening: ListenDesk,
     redis_url: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -154,7 +154,7 @@ async def test_who_says_nothing_is_forgotten(
 
 
 async def test_rubbish_on_redis_does_no_harm(
-    desk: Desk, listening: Listening, redis_url: str
+    desk: Desk, listening: ListenDesk, redis_url: str
 ) -> None:
     async with Redis(redis_url, desk.call.call_id) as web:
         await web.ask(Hear("web", "no call"))
@@ -164,14 +164,14 @@ async def test_rubbish_on_redis_does_no_harm(
 
 
 async def test_one_process_of_a_node_answers_for_the_past(
-    desk: Desk, listening: Listening, redis_url: str
+    desk: Desk, listening: ListenDesk, redis_url: str
 ) -> None:
     """Two have the same journals; the one that has the call is quicker."""
     session = desk.socket()
     session.take(metadata(), 0)
     session.take(audio(0), 0)
     desk.seal(session)
-    other = Listening(uuid4(), {}, node="n", journals=desk.folder)
+    other = ListenDesk(uuid4(), {}, node="n", journals=desk.folder)
     other.start()
     async with Redis(redis_url, desk.call.call_id) as web:
         for number in range(3):
@@ -191,7 +191,7 @@ async def test_without_redis_listening_says_so_and_recording_goes_on(
     desk: Desk, settings: Settings
 ) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:9/0"
-    listening = Listening(
+    listening = ListenDesk(
         uuid4(), {desk.call.call_id: desk.call}, node="n", journals=desk.folder
     )
     listening.start()

@@ -14,7 +14,7 @@ from calls.live.speaking import PlayPrompt, Spoken, StopAudio, Talk, encode, spe
 from streaming.ingest import MediaSession
 from streaming.outbound import ItemKind
 from streaming.outbound.desk import SpeakingDesk
-from streaming.outbound.voice import Told
+from streaming.outbound.voice import SpeechNews
 from streaming.protocol import US
 from tests.streaming.desk import Desk
 from tests.streaming.house import eventually
@@ -27,16 +27,16 @@ class Table:
     """A call that may be spoken into, and the desk that is told what to say."""
 
     def __init__(self, folder: Path) -> None:
-        self.told = Told()
+        self.speech_news = SpeechNews()
         self.desk = Desk(folder)
         self.call = self.desk.call
         self.call.may_speak = True
         self.call.now(datetime.now(UTC), time.monotonic())
-        self.speaking = SpeakingDesk({self.call.call_id: self.call}, self.told)
+        self.speaking = SpeakingDesk({self.call.call_id: self.call}, self.speech_news)
 
     def open(self) -> MediaSession:
         session = self.desk.socket()
-        session.told = self.told
+        session.speech_news = self.speech_news
         session.send = lambda text: True
         session.take(metadata(), 0)
         return session
@@ -60,7 +60,7 @@ class Table:
         self.tell(self.order())
 
     def states(self) -> list[str]:
-        return [said.state for said in self.told.utterances.values()]
+        return [said.state for said in self.speech_news.utterances.values()]
 
 
 @pytest.fixture
@@ -80,12 +80,12 @@ async def test_an_order_without_a_socket_is_held_until_acs_dials_anew(
     assert not table.states()
     stop = StopAudio(call=str(table.call.call_id), command=str(uuid4()), name="ann")
     table.tell(stop)
-    assert not table.told.outcomes
+    assert not table.speech_news.outcomes
     table.open()
 
     # In the order in which they came.
     assert table.states() == ["stopped"]
-    [words] = {one.words for one in table.told.outcomes.values() if one.is_done}
+    [words] = {one.words for one in table.speech_news.outcomes.values() if one.is_done}
     assert words == "welcome was not begun"
 
 
@@ -93,7 +93,7 @@ async def test_a_held_order_that_another_process_began_is_not_done_again(
     table: Table, tmp_path: Path, redis_url: str
 ) -> None:
     there = Table(tmp_path / "there")
-    there.speaking = SpeakingDesk({table.call.call_id: there.call}, there.told)
+    there.speaking = SpeakingDesk({table.call.call_id: there.call}, there.speech_news)
 
     async def ordered(process: Table) -> None:
         """Order prompts until a process knows of one: it may just begin to listen."""
@@ -131,7 +131,7 @@ async def test_an_order_for_which_no_socket_came_in_time_is_dropped_without_a_wo
     table.open()
 
     assert not table.states()
-    assert not table.told.outcomes
+    assert not table.speech_news.outcomes
 
 
 async def test_what_was_heard_before_a_change_of_rate_is_kept_at_the_old_one(

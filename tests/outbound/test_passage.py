@@ -15,7 +15,7 @@ from streaming.capture_clock import WHOLE_US, WINDOW, CaptureClock
 from streaming.consumers import _Intake
 from streaming.outbound import Item, ItemKind
 from streaming.outbound import speaker as speaker_module
-from streaming.outbound.voice import Told, Voice
+from streaming.outbound.voice import SpeechNews, Voice
 from streaming.protocol import US
 from tests.streaming.desk import OPENED, Desk
 from tests.streaming.wire import audio, metadata, microseconds
@@ -40,7 +40,7 @@ class World:
         self.kept: list[tuple[int, bytes]] = []
         tap: Any = self
         desk.call.tap = tap
-        self.voice = Voice(desk.call, RATE, Told())
+        self.voice = Voice(desk.call, RATE, SpeechNews())
         self.speaker = self.voice.speaker
         self.session.take(metadata(), 0)
         self.voice.attach(self.session, self.send)

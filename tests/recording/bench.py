@@ -18,8 +18,9 @@ from calls.journals.reading import JournalHeader, Kind
 from calls.models import Call, Recording
 from calls.storage import recording_open
 from streaming.call_audio import CallAudio
-from streaming.ingest import MediaSession, Opening
+from streaming.ingest import MediaSession
 from streaming.journal import JournalWriter
+from streaming.socket_rows import Opening
 from tests.streaming.wire import (
     RATE,
     SAMPLES,

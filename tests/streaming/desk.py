@@ -10,9 +10,10 @@ from uuid import uuid4
 from calls.journals.reading import JournalHeader, Record, read
 from calls.journals.replay import CallReplay
 from streaming.call_audio import CallAudio
-from streaming.ingest import MediaSession, Opening
+from streaming.ingest import MediaSession
 from streaming.journal import JournalWriter
 from streaming.protocol.session import Refused
+from streaming.socket_rows import Opening
 
 OPENED = datetime(2026, 3, 1, 12, 0, 0, 300_000, tzinfo=UTC)
 

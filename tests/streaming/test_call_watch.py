@@ -29,6 +29,7 @@ from calls.models.call import ArchiveState
 from streaming import call_watch, viewing, watch_source
 from streaming.call_audio import CallAudio, HeardTrack
 from streaming.call_details import DetailPublisher
+from streaming.close_codes import FORBIDDEN, OVER, UNKNOWN_CALL
 from streaming.handlers.bench import Bench
 from streaming.handlers.echo import Echo
 from streaming.live import LivePublisher
@@ -459,7 +460,7 @@ async def test_ends_when_the_call_and_its_recordings_are_finished(call: Call) ->
         assert not found["over"]
         await become(archive_state=ArchiveState.FINISHED)
         await seen.until(lambda one: one["over"])
-        assert await closing_code(seen.viewer) == call_watch.OVER
+        assert await closing_code(seen.viewer) == OVER
 
 
 async def closing_code(viewer: WebsocketCommunicator) -> int:
@@ -487,7 +488,7 @@ async def test_goes_on_to_say_that_somebody_looks_when_a_clock_is_set_back(
 async def test_knows_no_call_that_is_not_there() -> None:
     viewer = page(uuid4(), await browser_of("operator"))
     assert (await viewer.connect(timeout=PATIENCE))[0]
-    assert await closing_code(viewer) == call_watch.UNKNOWN_CALL
+    assert await closing_code(viewer) == UNKNOWN_CALL
     await viewer.disconnect(timeout=PATIENCE)
 
 
@@ -507,7 +508,7 @@ async def test_closes_once_a_viewer_may_no_longer(
     viewer = page(call.pk, await browser_of("operator"))
     assert (await viewer.connect(timeout=PATIENCE))[0]
     await sync_to_async(User.objects.update)(is_active=False)
-    assert await closing_code(viewer) == call_watch.FORBIDDEN
+    assert await closing_code(viewer) == FORBIDDEN
     await viewer.disconnect(timeout=PATIENCE)
 
 

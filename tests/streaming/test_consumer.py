@@ -19,7 +19,7 @@ from streaming import recorder as recorder_module
 from streaming.live import LivePublisher
 from streaming.management.commands.ingest import KEEPALIVE, listening_socket
 from streaming.media_routing import media
-from streaming.recorder import Recorder, recorder, recorder_stop
+from streaming.recorder import Recorder, current_recorder, recorder_stop
 from tests.streaming.house import House, closing, eventually
 from tests.streaming.wire import audio, metadata
 
@@ -32,7 +32,7 @@ async def house(settings: Settings, tmp_path: Path) -> AsyncIterator[Recorder]:
     settings.REDIS_URL = "redis://127.0.0.1:9/0"
     settings.MEDIA_AUTH = "off"
     recorder_module._recorder = None
-    yield recorder()
+    yield current_recorder()
     await recorder_stop()
     recorder_module._recorder = None
 

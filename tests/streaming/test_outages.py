@@ -11,9 +11,9 @@ import pytest
 from pytest_django import Settings
 
 from calls.journals.reading import Kind, read
-from streaming.ingest import Opening
+from streaming.capacity import NoRoomError
 from streaming.recorder import Recorder
-from streaming.room import NoRoomError
+from streaming.socket_rows import Opening
 from tests.streaming.desk import OPENED
 from tests.streaming.house import ENDED, House, closing, eventually
 from tests.streaming.wire import ALICE, BOB, audio, metadata

@@ -6,7 +6,8 @@ from contextlib import suppress
 import pytest
 
 from streaming import tasks
-from streaming.tasks import OUR_FAULT, endings, tasks_end, to_the_end, watched
+from streaming.close_codes import OUR_FAULT
+from streaming.tasks import endings, tasks_end, to_the_end, watched
 from tests.streaming.house import PATIENCE
 
 

@@ -16,7 +16,8 @@ from calls.live import talkers
 from calls.live.ingest import redis_async
 from calls.live.talkers import talker, talker_async, word_take
 from calls.models import AuditEntry, Call, CallState, StreamingState, Utterance
-from streaming.listen.consumer import ENDED, FORBIDDEN, MAX_FAULTS, RUBBISH
+from streaming.browser_socket import MAX_FAULTS
+from streaming.close_codes import ENDED, FORBIDDEN, RUBBISH
 from streaming.talk import consumer as talking
 from streaming.talk.press import Press
 from streaming.talk.rights import TalkRights

@@ -18,10 +18,10 @@ from calls.models import Call, CallEvent, Recording, StreamingProfile, Tone
 from calls.orders.tones import RECEIVED
 from calls.storage import recording_open
 from calls.tones.masking import masks_tones
-from streaming.ingest import Opening
-from streaming.late_facts import ask_again
+from streaming.late_facts import facts_ask_again
 from streaming.protocol import MASK, DtmfData, decode, mask_keys
 from streaming.recorder import Recorder
+from streaming.socket_rows import Opening
 from tests.control.wire import call_made, cloud_event, post_callback
 from tests.recording.bench import journal
 from tests.streaming.desk import OPENED, Desk
@@ -211,7 +211,7 @@ class TestRows:
         session = house.open(row.pk, opening(), None, lambda: None)
         session.take(dtmf("7"), 1)
 
-        await ask_again(house)
+        await facts_ask_again(house)
         session.take(dtmf("8"), 2)
         tones = session.tone_drafts()
         await house.stop()

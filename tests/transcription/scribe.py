@@ -5,7 +5,7 @@ from uuid import uuid4
 
 from calls.journals.reading import JournalHeader
 from calls.transcripts.hearing import Piece
-from streaming.ingest import Opening
+from streaming.socket_rows import Opening
 from streaming.transcription.session import TranscriptionSession
 from tests.streaming.desk import OPENED, Desk
 from tests.streaming.wire import microseconds

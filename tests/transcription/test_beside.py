@@ -16,10 +16,11 @@ from calls.drafts import AlarmDraft, ArchiveBatch, CallFacts
 from calls.journals.reading import Kind as Record
 from calls.live.speaking import PlayPrompt, encode
 from calls.models import Call
+from streaming.capacity import NoRoomError
 from streaming.draining import DrainingServer
-from streaming.ingest import MediaSession, Opening
+from streaming.ingest import MediaSession
 from streaming.recorder import Recorder
-from streaming.room import NoRoomError
+from streaming.socket_rows import Opening
 from streaming.transcription.desk import GRACE
 from tests.factories import CallFactory
 from tests.streaming.desk import OPENED, records
@@ -72,7 +73,7 @@ async def test_alarms_are_kept_up_by_who_hears_the_call_only(house: Recorder) ->
 async def test_an_end_waits_for_transcription_too(
     house: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streaming.draining.recorder", lambda: house)
+    monkeypatch.setattr("streaming.draining.current_recorder", lambda: house)
     scribe = house.transcripts.take(uuid4(), opening(), None, lambda: None)
     server = DrainingServer(uvicorn.Config("nothing:here"), drain_seconds=600)
 
@@ -101,7 +102,7 @@ async def test_a_socket_that_finds_no_room_takes_no_transcript_along(
     newer = house.transcripts.take(call_id, opening(), facts, lambda: None)
     assert scribe.call is house.calls[call_id] is newer.call
     assert newer.call is not call
-    assert newer.call.scribes == [scribe, newer]
+    assert newer.call.transcription_sessions == [scribe, newer]
 
 
 def heard(house: Recorder, call_id: UUID) -> MediaSession:
@@ -125,7 +126,7 @@ def order(house: Recorder, call_id: UUID) -> None:
 
 
 def said(house: Recorder) -> list[tuple[str, str]]:
-    return [(one.name, one.state) for one in house.told.utterances.values()]
+    return [(one.name, one.state) for one in house.speech_news.utterances.values()]
 
 
 async def test_what_waits_for_a_socket_outlives_a_time_that_others_had_the_call(

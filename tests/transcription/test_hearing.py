@@ -69,7 +69,7 @@ def test_how_long_a_socket_had_to_wait_for_us_is_not_in_its_offsets(desk: Desk) 
     again.hear(said("Goodbye.", 3, 1), 15)
 
     live = [draft for one in (scribe, again) for draft in one.session.segment_drafts()]
-    for one in list(desk.call.scribes):
+    for one in list(desk.call.transcription_sessions):
         one.close(1000, "the end", OPENED)
     desk.journals.close()
 
@@ -238,7 +238,7 @@ def test_finishing_makes_the_same_pieces_of_the_journals(desk: Desk) -> None:
 
     for media in list(desk.call.sessions):
         media.close(1000, "the end", OPENED)
-    for scribe in list(desk.call.scribes):
+    for scribe in list(desk.call.transcription_sessions):
         scribe.close(1000, "the end", OPENED)
     desk.journals.close()
 

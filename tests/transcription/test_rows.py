@@ -24,7 +24,7 @@ from calls.storage import recording_open
 from calls.transcripts.hearing import Piece
 from calls.verification.orphans import orphans_verify
 from streaming.archive import Archive
-from streaming.handlers.doors import CallDoors
+from streaming.handlers.access import CallAccess
 from streaming.handlers.line import CallLine
 from tests.factories import CallFactory
 from tests.streaming.desk import OPENED, Desk
@@ -103,7 +103,7 @@ def test_what_a_handler_wrote_is_shown_and_outlives_its_process(
         for number, frame in enumerate([audio_metadata(), audio(0), audio(1)]):
             media.take(frame, number * 20_000)
         # The database is never asked: the process dies before.
-        doors = CallDoors(desk.call, Archive(), lambda: None, told.append)
+        doors = CallAccess(desk.call, Archive(), lambda: None, told.append)
         line = CallLine("own", doors, print)
         for number, text in ((0, "Good mor"), (1, "Hello?"), (0, "Good morning")):
             line.transcript(

@@ -13,7 +13,7 @@ from django.db import OperationalError
 from calls.live.ingest import redis_async
 from calls.models import AuditAction, AuditEntry, Call
 from calls.transcripts.wire import Caption, captions_tell
-from streaming import call_watch, captions, viewing
+from streaming import browser_socket, call_watch, captions, viewing
 from tests.console.conftest import logged_in
 from tests.factories import ParticipantFactory, SegmentFactory, UserFactory
 from tests.streaming.test_call_watch import (  # noqa: F401 fixtures
@@ -155,7 +155,7 @@ async def test_a_database_that_is_away_for_a_moment_lets_nobody_read(
     viewer = page(call.pk, await sync_to_async(strange)())
     await viewer.connect(timeout=PATIENCE)
     # From now on nobody can be asked who may; what they did is still noted.
-    monkeypatch.setattr(call_watch, "may_still", away)
+    monkeypatch.setattr(browser_socket, "may_still", away)
     monkeypatch.setattr(viewing, "RECHECK_SECONDS", 0.05)
     await tell(call, caption("a secret"))
     messages = []

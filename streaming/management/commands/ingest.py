@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from calls.doors.openness import off_fault, open_doors
 from streaming.draining import DrainingServer
-from streaming.recorder import recorder
+from streaming.recorder import current_recorder
 from streaming.websocket.http import IngestHttpProtocol, Unasked
 
 # Seconds: a peer that has vanished is noticed within a minute, whether we only listen
@@ -123,7 +123,7 @@ def listening_socket(host: str, port: int) -> socket.socket:
 
 
 def _note_unasked() -> None:
-    recorder().refused["unasked"] += 1
+    current_recorder().refused["unasked"] += 1
 
 
 def _without_peer_traceback(record: logging.LogRecord) -> bool:

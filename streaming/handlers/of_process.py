@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from calls.drafts import CallFacts
 from calls.transcripts.hearing import Piece
 from streaming.archive import Archive
-from streaming.handlers.doors import CallDoors
+from streaming.handlers.access import CallAccess
 from streaming.handlers.running import Running
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Handlers:
         return Running(
             facts.handler,
             _options(facts.handler_options),
-            CallDoors(call, self._archive, self._wake, self._tell),
+            CallAccess(call, self._archive, self._wake, self._tell),
             remark=call.remark,
             wake=self._wake,
         )

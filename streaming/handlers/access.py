@@ -29,7 +29,7 @@ ORDER_TIMEOUT: Final = 10.0
 ORDERS: Final = {"hang_up": CommandKind.HANG_UP, "transfer": CommandKind.TRANSFER}
 
 
-class CallDoors:
+class CallAccess:
     """One call of the recorder, as its handler's line sees it.
 
     `wake` has rows written soon; `tell` tells who looks at the call what was said.
