@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from calls.alarms.raising import recording_told
+from calls.alarms.raising import recording_alarm_update
 from calls.audio.ledger import overtalk_us
 from calls.audio.timeline import Placement
 from calls.audio.track import Window
@@ -232,7 +232,7 @@ class Assembly:
                 if draft.raw_id != US
             ]
             call.update(overtalk_ms=overtalk_us(starts) // 1000)
-        recording_told(self.call_id, at=timezone.now())
+        recording_alarm_update(self.call_id, at=timezone.now())
 
     def _sockets_kept(self, leftovers: str) -> None:
         """Say that the journals may go, and in what file their leftovers are.

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from calls.alarms.raising import recording_failed, recording_told
+from calls.alarms.raising import recording_alarm_update, recording_failed
 from calls.alarms.storing import storage_refused, storage_worked
 from calls.assembly import Assembly, NotYetError
 from calls.backlog import retry_at
@@ -225,7 +225,7 @@ def _settle_without_journals(call_id: UUID) -> None:
             archive_retry_at=None,
         )
         if was_failed:
-            recording_told(call_id, at=timezone.now())
+            recording_alarm_update(call_id, at=timezone.now())
         parts_remove(call_id)
 
 

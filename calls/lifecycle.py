@@ -220,7 +220,7 @@ def streaming_came_after_all(calls: Collection[UUID]) -> None:
     ).update(streaming_state=StreamingState.STOPPED, streaming_reason="")
 
 
-def streaming_seen(
+def streaming_state_see(
     call_id: UUID, state: StreamingState, *, at: datetime, reason: str = ""
 ) -> bool:
     """Note what media shows, unless the state is newer than that. See `control`."""

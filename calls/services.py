@@ -285,7 +285,7 @@ def calls_end_without_word(*, now: datetime) -> int:
     Calls we answered end by ACS's word (CallDisconnected). A call that came to be
     from a socket alone has nobody to announce its end.
     """
-    from calls.control import call_over  # control imports this module
+    from calls.control import call_end  # control imports this module
 
     quiet = datetime.fromtimestamp(now.timestamp() - settings.FINISH_GRACE, tz=UTC)
     silent = Call.objects.filter(state__in=LIVE_STATES, commands=None, events=None)
@@ -298,7 +298,7 @@ def calls_end_without_word(*, now: datetime) -> int:
         last = call.connections.order_by("closed_at").last()
         at = last.closed_at if last and last.closed_at else now
         with transaction.atomic():
-            ended += call_over(call.pk, at=at, reason=reason)
+            ended += call_end(call.pk, at=at, reason=reason)
     return ended
 
 

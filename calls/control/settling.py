@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from calls import lifecycle
 from calls.acs import Acs, AcsRefused
-from calls.alarms.raising import command_told, nothing_came
+from calls.alarms.raising import command_alarm_update, no_audio_alarm_raise
 from calls.alarms.store import alarms_clear
 from calls.control.counting import command_count
 from calls.live.ingest import board_poke
@@ -70,7 +70,7 @@ def command_settle(
         if settled:
             command = StreamCommand.objects.select_related("call").get(pk=command_id)
             _follow(command, at=now)
-            command_told(command, at=now)
+            command_alarm_update(command, at=now)
             command_count(command)
             board_poke()
     return bool(settled)
@@ -85,7 +85,7 @@ def _follow(command: StreamCommand, *, at: datetime) -> None:
     elif is_done and kind in _TURNED_AWAY:
         lifecycle.call_failed(command.call_id, at=at, code=0, reason=command.result)
     elif is_done and kind in (CommandKind.HANG_UP, CommandKind.LEAVE):
-        call_over(command.call_id, at=at, reason=command.result)
+        call_end(command.call_id, at=at, reason=command.result)
     _follow_shown(command, at=at)
     _follow_pause(command, at=at)
     if is_done:
@@ -142,7 +142,7 @@ def _follow_participant(command: StreamCommand) -> None:
             pass
 
 
-def call_over(
+def call_end(
     call_id: UUID,
     *,
     at: datetime,
@@ -163,7 +163,7 @@ def call_over(
     alarms_clear(Q(call_id=call_id), at=at)
     call = Call.objects.select_related("profile").get(pk=call_id)
     if call.streaming_state == StreamingState.FAILED and call.last_packet_at is None:
-        nothing_came(call, at=at)
+        no_audio_alarm_raise(call, at=at)
     for command in StreamCommand.objects.open().filter(call_id=call_id):
         state, words = ORDERS[command.kind].at_call_end
         command_settle(command.id, state, words=words, evidence=Evidence.CONCLUDED)
@@ -171,7 +171,7 @@ def call_over(
     return True
 
 
-def call_gone(client: Acs, call: Call) -> bool:
+def call_end_if_gone(client: Acs, call: Call) -> bool:
     """End a call that ACS no longer knows. False if it does, or does not say.
 
     An order's 404 may be about a participant: the call itself is asked for.
@@ -184,7 +184,7 @@ def call_gone(client: Acs, call: Call) -> bool:
         if not refused.is_call_gone:
             return False
         with transaction.atomic():
-            call_over(call.pk, at=timezone.now(), reason=ENDED_UNHEARD)
+            call_end(call.pk, at=timezone.now(), reason=ENDED_UNHEARD)
         return True
     return False
 
@@ -199,7 +199,7 @@ def streaming_seen(
     came about is ignored: packets that lay in a batch do not undo a stop.
     """
     with transaction.atomic():
-        changed = lifecycle.streaming_seen(call_id, state, at=at, reason=reason)
+        changed = lifecycle.streaming_state_see(call_id, state, at=at, reason=reason)
         if changed and state == StreamingState.STREAMING:
             lifecycle.call_connected(call_id, at=at)
         if changed:

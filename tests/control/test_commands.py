@@ -307,7 +307,7 @@ def test_the_end_of_a_call_has_its_recordings_made() -> None:
         id=call.id, call=call, node="here", opened_at=timezone.now()
     )
 
-    control.call_over(call.id, at=timezone.now(), code=200, reason="over")
+    control.call_end(call.id, at=timezone.now(), code=200, reason="over")
 
     call.refresh_from_db()
     assert call.archive_state == ArchiveState.PENDING
@@ -315,10 +315,10 @@ def test_the_end_of_a_call_has_its_recordings_made() -> None:
 
 def test_what_acs_says_replaces_what_was_concluded() -> None:
     call, now = call_made(), timezone.now()
-    control.call_over(call.id, at=now, reason="we think so")
+    control.call_end(call.id, at=now, reason="we think so")
 
-    control.call_over(call.id, at=now + SECOND, code=200, subcode=7000, reason="said")
-    control.call_over(call.id, at=now, reason="we still think so")
+    control.call_end(call.id, at=now + SECOND, code=200, subcode=7000, reason="said")
+    control.call_end(call.id, at=now, reason="we still think so")
 
     call.refresh_from_db()
     assert (call.end_code, call.end_reason) == (200, "said")
