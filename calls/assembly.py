@@ -20,7 +20,7 @@ from calls.audio.ledger import overtalk_us
 from calls.audio.timeline import Placement
 from calls.audio.track import Window
 from calls.batches import (
-    UNFINISHED,
+    UNFINISHED_JOURNALS,
     calls_figures_refresh,
     chunks_store,
     track_finalise,
@@ -39,7 +39,7 @@ from calls.journals.replay import (
 from calls.journals.tails import tails_mark
 from calls.leftovers import Leftovers
 from calls.models import AudioChunk, Call, Connection, Recording
-from calls.models.call import ArchiveState
+from calls.models.states import ArchiveState
 from calls.recordings import TrackFile, folder_of, mix_store, track_store
 from calls.services import batch_store, stop_windows
 from calls.storage import recording_delete
@@ -258,7 +258,7 @@ class Assembly:
 
     def _archive_state(self, has_audio: bool) -> ArchiveState:
         rest = Connection.objects.filter(
-            call_id=self.call_id, journal_state__in=UNFINISHED
+            call_id=self.call_id, journal_state__in=UNFINISHED_JOURNALS
         )
         if rest.filter(closed_at=None).exists():
             return ArchiveState.LIVE

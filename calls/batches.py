@@ -33,7 +33,7 @@ from calls.models import (
     Subscription,
     Track,
 )
-from calls.models.call import ArchiveState
+from calls.models.states import ArchiveState
 from streaming.protocol import US
 
 log = logging.getLogger(__name__)
@@ -84,7 +84,7 @@ CALL_FIGURES = [
     "people_text",
 ]
 # Journals whose audio is not in a recording yet.
-UNFINISHED = (
+UNFINISHED_JOURNALS = (
     Connection.JournalState.OPEN,
     Connection.JournalState.SEALED,
     Connection.JournalState.TORN,
@@ -244,7 +244,7 @@ def tracks_store(drafts: Sequence[TrackDraft]) -> None:
     """
     final = set(
         Track.objects.filter(pk__in=[draft.id for draft in drafts], is_final=True)
-        .exclude(call__connections__journal_state__in=UNFINISHED)
+        .exclude(call__connections__journal_state__in=UNFINISHED_JOURNALS)
         .values_list("pk", flat=True)
     )
     Track.objects.bulk_create(
@@ -316,7 +316,7 @@ def calls_figures_refresh(calls: Collection[UUID]) -> None:
     )
     # A socket that came after the recording was made brings it up to date again.
     journals = Connection.objects.filter(
-        call_id__in=figures, journal_state__in=UNFINISHED
+        call_id__in=figures, journal_state__in=UNFINISHED_JOURNALS
     )
     Call.objects.filter(
         pk__in=journals.order_by().values("call_id"),

@@ -29,7 +29,7 @@ from calls.journals.locks import LOCK, alone, is_locked
 from calls.journals.reading import JournalError, JournalHeader, is_live, read
 from calls.journals.rolling import parts_remove
 from calls.models import Call, Connection, Recording
-from calls.models.call import ArchiveState
+from calls.models.states import ArchiveState
 from calls.storage import StorageFaultError, storage_try
 
 __all__ = ["Finished", "NotYetError", "call_finish", "calls_half_tidied"]

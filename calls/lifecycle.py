@@ -21,7 +21,8 @@ from calls.models import (
     StreamingState,
     TranscriptionState,
 )
-from calls.models.call import LIVE_STATES, CallQuerySet
+from calls.models.call import CallQuerySet
+from calls.models.states import LIVE_STATES
 
 # No phone rings for longer. Whoever has the context may answer the call.
 CONTEXT_LASTS = timedelta(minutes=5)

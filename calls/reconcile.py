@@ -27,7 +27,8 @@ from calls.models import (
     StreamingState,
     TranscriptionState,
 )
-from calls.models.call import LIVE_STATES, CallQuerySet
+from calls.models.call import CallQuerySet
+from calls.models.states import LIVE_STATES
 from calls.roster import roster_told
 from calls.tones.recognition import tones_recognise
 

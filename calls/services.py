@@ -38,8 +38,8 @@ from calls.models import (
     Track,
     TranscriptSegment,
 )
-from calls.models.call import LIVE_STATES, ArchiveState
 from calls.models.control import STARTS, STOPS
+from calls.models.states import LIVE_STATES, ArchiveState
 from calls.tones.keeping import tones_store
 from calls.tones.masking import masks_tones
 from calls.transcripts.segments import segments_store
@@ -250,7 +250,7 @@ def call_finish_soon(call_id: UUID, *, but_on: Collection[str] = ()) -> None:
     which too much waits already are asked another time.
     """
     journals = Connection.objects.filter(
-        call_id=call_id, journal_state__in=batches.UNFINISHED
+        call_id=call_id, journal_state__in=batches.UNFINISHED_JOURNALS
     )
     nodes = set(journals.order_by().values_list("node", flat=True))
     if not nodes:

@@ -14,7 +14,7 @@ import soundfile
 from django.db.models import Sum
 
 from calls.models import AudioChunk, Call, Recording, Track
-from calls.models.call import ArchiveState
+from calls.models.states import ArchiveState
 from calls.storage import recording_open
 from demo.conversation import (
     Conversation,

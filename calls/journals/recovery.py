@@ -20,7 +20,7 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q
 from redis.exceptions import RedisError
 
-from calls.batches import UNFINISHED
+from calls.batches import UNFINISHED_JOURNALS
 from calls.finishing import Finished, NotYetError, call_finish, calls_half_tidied
 from calls.journals.losses import call_losses, lost_seconds
 from calls.journals.reading import is_live, scan
@@ -29,7 +29,7 @@ from calls.journals.strays import strays_adopt
 from calls.live.ingest import live_processes, redis_sync
 from calls.live.processes import is_fresh, process_notes
 from calls.models import Call, Connection, IngestProcess
-from calls.models.call import LIVE_STATES, ArchiveState
+from calls.models.states import LIVE_STATES, ArchiveState
 from calls.services import (
     call_finish_here,
     call_finish_soon,
@@ -163,7 +163,9 @@ def _finish_soon(calls: list[UUID]) -> None:
 
     A node that is lost, or has no worker, must not fill Redis.
     """
-    sockets = Connection.objects.filter(call_id__in=calls, journal_state__in=UNFINISHED)
+    sockets = Connection.objects.filter(
+        call_id__in=calls, journal_state__in=UNFINISHED_JOURNALS
+    )
     nodes = set(sockets.order_by().values_list("node", flat=True))
     full: list[str] = []
     # Redis is away: then nothing can be sent either.
@@ -270,7 +272,7 @@ def _unfinished(now: datetime) -> list[UUID]:
         )
     )
     journals = Connection.objects.filter(
-        call_id=OuterRef("pk"), journal_state__in=UNFINISHED
+        call_id=OuterRef("pk"), journal_state__in=UNFINISHED_JOURNALS
     )
     waiting = waiting.exclude(connections__closed_at=None).filter(Exists(journals))
     is_quiet = ~Q(connections__closed_at__gt=quiet)

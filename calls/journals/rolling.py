@@ -32,7 +32,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from calls.alarms.storing import storage_refused, storage_worked
-from calls.batches import UNFINISHED
+from calls.batches import UNFINISHED_JOURNALS
 from calls.journals.locks import TakenError, alone, alone_at
 from calls.journals.reading import JournalHeader
 from calls.models import Connection, IngestProcess
@@ -81,7 +81,7 @@ def journals_due(now: datetime) -> list[Connection]:
     made is no reason to have its audio on one disk only.
     """
     due = now - _interval()
-    sockets = Connection.objects.filter(journal_state__in=UNFINISHED)
+    sockets = Connection.objects.filter(journal_state__in=UNFINISHED_JOURNALS)
     return list(
         sockets.alias(copied_at=Coalesce("rolled_at", "opened_at"))
         .filter(copied_at__lte=due)
@@ -156,7 +156,7 @@ def _roll_all(now: datetime) -> int:
 def _roll(socket: Connection, now: datetime) -> int:
     folder: Path = settings.JOURNAL_DIR
     path = folder / f"{socket.pk}.journal"
-    row = Connection.objects.filter(pk=socket.pk, journal_state__in=UNFINISHED)
+    row = Connection.objects.filter(pk=socket.pk, journal_state__in=UNFINISHED_JOURNALS)
     # Finishing does better; what is finished, or was never here, has no file.
     with (
         suppress(TakenError, FileNotFoundError),

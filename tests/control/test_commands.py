@@ -21,7 +21,7 @@ from calls.models import (
     StreamCommand,
     StreamingState,
 )
-from calls.models.call import ArchiveState
+from calls.models.states import ArchiveState
 from calls.orders import ORDERS
 from tests.control.wire import call_made
 

@@ -11,7 +11,7 @@ from pytest_django import Settings
 from calls.journals.recovery import archive_sweep
 from calls.journals.said import CUT_OFF
 from calls.models import Call, Connection, Utterance
-from calls.watched_call import call_facts, call_now
+from calls.watched_call import call_now, watched_facts
 from tests.factories import (
     CommandFactory,
     ConnectionFactory,
@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
 
 def speaking(call: Call, *, at: float) -> list[dict[str, Any]]:
-    facts = call_facts(call.pk)
+    facts = watched_facts(call.pk)
     assert facts
     return [dict(one) for one in call_now(facts, None, at=at)["speaking"]]
 

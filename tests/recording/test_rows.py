@@ -29,7 +29,7 @@ from calls.models import (
     Subscription,
     Track,
 )
-from calls.models.call import ArchiveState
+from calls.models.states import ArchiveState
 from calls.services import batch_store, call_facts, stop_windows, stop_windows_by_call
 from tests.factories import CallFactory, CommandFactory
 from tests.streaming.wire import ALICE, BOB

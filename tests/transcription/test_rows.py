@@ -18,7 +18,7 @@ from calls.history.media import connection_entries
 from calls.history.rows import rows_of
 from calls.journals.recovery import journals_recover
 from calls.models import Call, Connection, Recording, TranscriptSegment
-from calls.models.call import ArchiveState, StreamingState
+from calls.models.states import ArchiveState, StreamingState
 from calls.services import batch_store, transcripts_newest
 from calls.storage import recording_open
 from calls.transcripts.hearing import Piece
