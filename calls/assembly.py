@@ -26,14 +26,13 @@ from calls.batches import (
     track_finalise,
 )
 from calls.drafts import ArchiveBatch, StopWindow, TrackDraft
-from calls.journals.format import microseconds
+from calls.instants import instant, microseconds
 from calls.journals.losses import losses_store
 from calls.journals.reading import Record
 from calls.journals.replay import (
     CallReplay,
     JournalCount,
     PacketRef,
-    moment,
     track_draft,
 )
 from calls.journals.tails import tails_mark
@@ -188,7 +187,7 @@ class Assembly:
             (draft.origin_us for draft in drafts.values()),
             default=self.replay.counts[0].header.opened_at_us,
         )
-        return self.leftovers.store(folder_of(self.call_id, moment(origin)))
+        return self.leftovers.store(folder_of(self.call_id, instant(origin)))
 
     def _rows(
         self,

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db import models
 
 from calls.audio.pcm import samples_to_us
+from calls.instants import instant
 from calls.models.call import Call
 from calls.models.participant import Participant
 from calls.models.sockets import Connection
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Track(models.Model):
@@ -201,7 +200,7 @@ class Loss(models.Model):
         """Return up to what capture time everything is there."""
         track = self.track
         us = track.origin_us + samples_to_us(self.start_sample, track.sample_rate)
-        return EPOCH + timedelta(microseconds=us)
+        return instant(us)
 
 
 class RecordingState(models.TextChoices):
