@@ -6,7 +6,7 @@ stored recordings of the call meanwhile.
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from uuid import UUID
@@ -16,16 +16,13 @@ from django.db import transaction
 from django.utils import timezone
 
 from calls.alarms.raising import recording_alarm_update
-from calls.audio.ledger import overtalk_us
+from calls.audio.ledger import Ledger, overtalk_us
 from calls.audio.timeline import Placement
 from calls.audio.track import Window
-from calls.batches import (
-    UNFINISHED_JOURNALS,
-    calls_figures_refresh,
-    chunks_store,
-    track_finalise,
-)
+from calls.batches import chunks_store, track_finalise
 from calls.drafts import ArchiveBatch, StopWindow, TrackDraft
+from calls.figures import calls_figures_refresh
+from calls.ingest_facts import stop_windows
 from calls.instants import instant, microseconds
 from calls.journals.losses import losses_store
 from calls.journals.reading import Record
@@ -38,9 +35,10 @@ from calls.journals.replay import (
 from calls.journals.tails import tails_mark
 from calls.leftovers import Leftovers
 from calls.models import AudioChunk, Call, Connection, Recording
+from calls.models.sockets import UNFINISHED_JOURNALS
 from calls.models.states import ArchiveState
 from calls.recordings import TrackFile, folder_of, mix_store, track_store
-from calls.services import batch_store, stop_windows
+from calls.services import batch_store
 from calls.storage import recording_delete
 from calls.tones.keeping import tones_store
 from calls.transcripts.segments import segments_store
@@ -197,10 +195,7 @@ class Assembly:
     ) -> None:
         for draft in drafts.values():
             track_finalise(draft)
-        sockets = [count.header.connection_id for count in self.replay.counts]
-        # The index anew for these sockets: live rows may lack late packets.
-        AudioChunk.objects.filter(connection_id__in=sockets).delete()
-        chunks_store(self.replay.chunks())
+        self._index_store()
         tones_store(list(self.replay.tones()))
         utterances_recover(self.call_id, self.replay.utterances())
         segments_store(self.replay.segments())
@@ -215,6 +210,20 @@ class Assembly:
         gone = before - _stored(self.call_id)
         # Robust: a file that stays is no reason to fail what is committed.
         transaction.on_commit(lambda: _remove(gone), robust=True)
+        self._call_settle(drafts, ledgers)
+
+    def _index_store(self) -> None:
+        """Write the index of these sockets anew: live rows may lack late packets."""
+        sockets = [count.header.connection_id for count in self.replay.counts]
+        AudioChunk.objects.filter(connection_id__in=sockets).delete()
+        chunks_store(self.replay.chunks())
+
+    def _call_settle(
+        self,
+        drafts: dict[tuple[str, int], TrackDraft],
+        ledgers: Mapping[UUID, Ledger],
+    ) -> None:
+        """Write what the call's rows mean for the call itself."""
         calls_figures_refresh([self.call_id])
         call = Call.objects.filter(pk=self.call_id)
         has_audio = bool(drafts or self._before)

@@ -10,8 +10,8 @@ from django.db.models import Count, Exists, F, Min, OuterRef, Q
 from django.db.models.functions import Coalesce
 from django.utils.translation import ngettext
 
-from calls.batches import UNFINISHED_JOURNALS
 from calls.models import Call, Connection
+from calls.models.sockets import UNFINISHED_JOURNALS
 from calls.models.states import ArchiveState
 
 # No wait is longer: a storage that is back must not be kept waiting.

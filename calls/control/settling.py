@@ -12,6 +12,7 @@ from calls.acs import Acs, AcsRefused
 from calls.alarms.raising import command_alarm_update, no_audio_alarm_raise
 from calls.alarms.store import alarms_clear
 from calls.control.counting import command_count
+from calls.finishing_queue import call_finish_soon
 from calls.live.ingest import board_poke
 from calls.models import (
     Call,
@@ -154,8 +155,6 @@ def call_end(
 
     False if that was known. Call it inside a transaction.
     """
-    from calls.services import call_finish_soon  # services tells control of sockets
-
     if not lifecycle.call_ended(
         call_id, at=at, code=code, subcode=subcode, reason=reason
     ):

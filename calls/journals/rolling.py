@@ -32,10 +32,11 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from calls.alarms.storing import storage_refused, storage_worked
-from calls.batches import UNFINISHED_JOURNALS
+from calls.broker import task_send
 from calls.journals.locks import TakenError, alone, alone_at
 from calls.journals.reading import JournalHeader
 from calls.models import Connection, IngestProcess
+from calls.models.sockets import UNFINISHED_JOURNALS
 from calls.storage import (
     StorageFaultError,
     is_beside,
@@ -117,8 +118,7 @@ def _nodes_alive(now: datetime) -> set[str]:
 
 
 def _roll_on(node: str) -> None:
-    from calls.control import task_send  # control imports this module's callers
-    from calls.finishing_tasks import roll_journals
+    from calls.finishing_tasks import roll_journals  # that module imports this one
 
     task_send(roll_journals, queue=f"recordings.{node}")
 

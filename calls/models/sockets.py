@@ -156,3 +156,11 @@ class Connection(models.Model):
 
     def __str__(self) -> str:
         return f"socket {self.id}"
+
+
+# Journals whose audio is not in a recording yet.
+UNFINISHED_JOURNALS = (
+    Connection.JournalState.OPEN,
+    Connection.JournalState.SEALED,
+    Connection.JournalState.TORN,
+)

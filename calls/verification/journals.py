@@ -10,11 +10,11 @@ from uuid import UUID
 
 from django.conf import settings
 
-from calls.batches import UNFINISHED_JOURNALS
 from calls.journals.kept import has_more
 from calls.journals.reading import JournalError, JournalHeader, is_live, read
 from calls.journals.rolling import is_rescued
 from calls.models import Call, Connection
+from calls.models.sockets import UNFINISHED_JOURNALS
 from calls.models.states import ArchiveState
 from calls.verification.findings import About, Finding
 from calls.verification.rows import CallRows

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db.models import QuerySet, Sum
 
 from calls.audio.ledger import Ledger, LedgerJson, State, overtalk_us
-from calls.batches import UNFINISHED_JOURNALS, CallFigures
+from calls.figures import CallFigures
 from calls.journals.losses import missing_after
 from calls.models import (
     AudioChunk,
@@ -21,6 +21,7 @@ from calls.models import (
     RecordingState,
     Track,
 )
+from calls.models.sockets import UNFINISHED_JOURNALS
 from calls.models.states import ArchiveState
 from calls.verification.findings import About, Finding
 from streaming.protocol import US

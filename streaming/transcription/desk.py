@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 from django.conf import settings
 
 from calls.drafts import ArchiveBatch, CallFacts
-from calls.services import calls_over
+from calls.ingest_facts import calls_over
 from calls.transcripts.hearing import Piece
 from streaming.ingest import Opening
 from streaming.room import NoRoomError

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from calls import identity
-from calls.batches import calls_figures_refresh, track_finalise
+from calls.batches import track_finalise
 from calls.drafts import (
     ArchiveBatch,
     ChunkDraft,
@@ -17,6 +17,8 @@ from calls.drafts import (
     SubscriptionDraft,
     TrackDraft,
 )
+from calls.figures import calls_figures_refresh
+from calls.ingest_facts import call_facts, stop_windows, stop_windows_by_call
 from calls.models import (
     AudioChunk,
     Call,
@@ -30,7 +32,7 @@ from calls.models import (
     Track,
 )
 from calls.models.states import ArchiveState
-from calls.services import batch_store, call_facts, stop_windows, stop_windows_by_call
+from calls.services import batch_store
 from tests.factories import CallFactory, CommandFactory
 from tests.streaming.wire import ALICE, BOB
 
