@@ -69,7 +69,7 @@ def transcripts_newest(calls: Collection[UUID]) -> dict[UUID, int]:
     return dict(newest.values_list("pk", "newest"))
 
 
-def calls_over(calls: Collection[UUID]) -> set[UUID]:
+def calls_ended_among(calls: Collection[UUID]) -> set[UUID]:
     """Return which of the calls have ended."""
     return set(Call.objects.ended().filter(pk__in=calls).values_list("pk", flat=True))
 

@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 from django.conf import settings
 
 from calls.drafts import ArchiveBatch, CallFacts
-from calls.ingest_facts import calls_over
+from calls.ingest_facts import calls_ended_among
 from calls.transcripts.hearing import Piece
 from streaming.ingest import Opening
 from streaming.room import NoRoomError
@@ -105,7 +105,7 @@ class TranscriptDesk:
         asked = [call.call_id for call in calls]
         if not asked:
             return
-        over = await self._house.archive.ask(partial(calls_over, asked), PATIENCE)
+        over = await self._house.archive.ask(partial(calls_ended_among, asked), PATIENCE)
         if over is None:
             return
         self._over = {one: self._over.get(one, now) for one in over}

@@ -257,7 +257,7 @@ async def test_a_question_that_fails_is_no_answer(
         raise OperationalError
 
     monkeypatch.setattr(ingest_facts, "call_facts", fail)
-    monkeypatch.setattr(services, "stop_windows_by_call", fail)
+    monkeypatch.setattr(ingest_facts, "stop_windows_by_call", fail)
 
     assert await archive.facts(uuid4(), 5) is None
     assert await archive.stops([uuid4()], 5) == {}
