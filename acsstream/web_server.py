@@ -22,9 +22,12 @@ from acsstream.headers import bare_headers
 from calls.live.web_totals import web_pulse
 from calls.tracing import tracing_stop
 from streaming.recorder import recorder_stop
+from streaming.tasks import endings
 
 GOING_AWAY: Final = 1001
 START: Final = "http.response.start"
+# Those are worth this much of waiting.
+ENDINGS_SECONDS: Final = 2.0
 REASON: Final = b"the console restarts"
 
 log = logging.getLogger(__name__)
@@ -80,6 +83,8 @@ class WebServer(Server):  # type: ignore[misc] # Daphne has no types
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
+        # Sockets that were cancelled let go of what they hold: it is on the audit log.
+        await endings(ENDINGS_SECONDS)
         # A small site's media sockets end here, too.
         await recorder_stop()
         await asyncio.to_thread(web_pulse.stop)

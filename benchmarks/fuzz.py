@@ -29,7 +29,7 @@ from benchmarks.fuzz_seen import Seen, Watched
 from benchmarks.machine import facts
 from benchmarks.scratch import scratch_house
 from benchmarks.servers.house import PATIENCE, ROOT
-from demo.redis import free_port
+from demo.ports import free_port
 from emulator.tokens import SOCKET_LIFETIME, TokenIssuer, discovery
 
 CALLS = 2000

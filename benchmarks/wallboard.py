@@ -29,7 +29,7 @@ from benchmarks.bar import Promise
 from benchmarks.scratch import scratch_house
 from benchmarks.servers.house import PATIENCE, ROOT
 from benchmarks.table import listed
-from demo.redis import free_port
+from demo.ports import free_port
 from tests.e2e.terminal import QUIET
 
 LOADS = 5

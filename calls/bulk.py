@@ -48,6 +48,8 @@ class Progress:
 
     bulk_id: UUID
     kind: CommandKind
+    # How many calls it is about; some may have been given a second command with it.
+    calls: int
     counts: Sequence[tuple[CommandState, int]]
 
     @property
@@ -125,8 +127,10 @@ def bulk_progress(bulk_id: UUID) -> Progress | None:
     """Return how far a bulk action is; None if there is no such."""
     commands = StreamCommand.objects.filter(bulk_id=bulk_id).order_by()
     found = dict(commands.values_list("state").annotate(number=Count("pk")))
-    first = commands.first()
+    # What was asked for itself comes before what follows from it.
+    first = commands.order_by("asked_at").first()
     if first is None:
         return None
+    calls = commands.aggregate(number=Count("call", distinct=True))["number"]
     counts = [(state, found.get(state, 0)) for state in CommandState]
-    return Progress(bulk_id, CommandKind(first.kind), counts)
+    return Progress(bulk_id, CommandKind(first.kind), calls, counts)

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from calls.alarms.raising import recording_alarm_update, recording_failed
+from calls.alarms.raising import recording_failed
 from calls.alarms.storing import storage_refused, storage_worked
 from calls.assembly import Assembly, NotYetError
 from calls.backlog import retry_at
@@ -29,6 +29,8 @@ from calls.journals.locks import LOCK, alone, is_locked
 from calls.journals.reading import JournalError, JournalHeader, is_live, read
 from calls.journals.rolling import parts_remove
 from calls.models import Call, Connection, Recording
+from calls.models.call import CallQuerySet
+from calls.models.sockets import UNFINISHED_JOURNALS
 from calls.models.states import ArchiveState
 from calls.storage import StorageFaultError, storage_try
 
@@ -37,6 +39,7 @@ __all__ = ["Finished", "NotYetError", "call_finish", "calls_half_tidied"]
 log = logging.getLogger(__name__)
 
 WORK = "finish-"
+MISSING = Connection.JournalState.MISSING
 FAILED_FIELDS = (
     "archive_state",
     "archive_error",
@@ -204,29 +207,33 @@ def _ids(names: Iterable[str]) -> set[UUID]:
 
 def _settle_without_journals(call_id: UUID) -> None:
     """Say so if sockets of this node should have journals and have none."""
-    lost = Connection.objects.filter(call_id=call_id, node=settings.NODE).exclude(
-        journal_state__in=(
-            Connection.JournalState.KEPT,
-            Connection.JournalState.MISSING,
-        )
-    )
-    missing = lost.update(journal_state=Connection.JournalState.MISSING)
+    sockets = Connection.objects.filter(call_id=call_id)
+    waiting = sockets.filter(journal_state__in=UNFINISHED_JOURNALS)
+    missing = waiting.filter(node=settings.NODE).update(journal_state=MISSING)
     call = Call.objects.filter(pk=call_id)
     if missing:
         log.error("call %s: %d journals are missing on this node", call_id, missing)
         words = f"{missing} journals are not on node {settings.NODE}"
         _fail(call_id, JournalError(words))
     elif Recording.objects.filter(call_id=call_id).exists():
-        was_failed = call.filter(archive_state=ArchiveState.FAILED).exists()
-        call.update(
-            archive_state=ArchiveState.FINISHED,
-            archive_error="",
-            archive_attempts=0,
-            archive_retry_at=None,
-        )
-        if was_failed:
-            recording_alarm_update(call_id, at=timezone.now())
+        # What another node still has, or has failed at, is not done by this.
+        if not sockets.filter(
+            journal_state__in=(*UNFINISHED_JOURNALS, MISSING)
+        ).exists():
+            _finished_note(call)
         parts_remove(call_id)
+
+
+def _finished_note(call: CallQuerySet) -> None:
+    failed = list(call.filter(archive_state=ArchiveState.FAILED))
+    call.update(
+        archive_state=ArchiveState.FINISHED,
+        archive_error="",
+        archive_attempts=0,
+        archive_retry_at=None,
+    )
+    for one in failed:
+        recording_alarm_update(one.pk, at=timezone.now())
 
 
 def _finish(call_id: UUID, folder: Path, paths: list[Path]) -> Finished:

@@ -102,8 +102,13 @@ def stop_windows_by_call(calls: Collection[UUID]) -> dict[UUID, list[StopWindow]
     for order in orders.order_by("sent_at"):
         if order.sent_at is None:
             raise AssertionError("the query excludes commands that were not sent")
-        is_stop = order.kind in STOPS
-        sent[order.call_id].append((order.sent_at, is_stop))
+        before, is_stop = sent[order.call_id], order.kind in STOPS
+        at = order.sent_at
+        if is_stop and order.is_unsure:
+            # Sent again, although ACS may have obeyed its first try. Clocks differ:
+            # it still follows what was sent before it.
+            at = max([order.asked_at, *(when for when, _ in before[-1:])])
+        before.append((at, is_stop))
     return {call_id: _windows(sent[call_id]) for call_id in calls}
 
 

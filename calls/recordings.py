@@ -28,7 +28,7 @@ from calls.audio.track import TrackAudio
 from calls.drafts import TrackDraft
 from calls.instants import instant
 from calls.journals.replay import PacketRef
-from calls.models import Recording, RecordingState
+from calls.models import Recording, RecordingState, Track
 from calls.storage import recording_delete, recording_open, recording_save
 from streaming.protocol import US
 
@@ -65,26 +65,43 @@ class TrackFile:
 
     @classmethod
     def restore(cls, scratch: Path, recording: Recording) -> Self:
-        """Return the file of a stored recording, ready to be gone on with."""
+        """Return the file of a stored recording, ready to be gone on with.
+
+        Raises `RecordingError` if it is not what was recorded: what is made of it would
+        be taken for whole.
+        """
         track = recording.track
         if track is None:
             raise AssertionError("only tracks are gone on with")
         file = cls(
             scratch / f"{track.id}.pcm", track.participant.raw_id, track.sample_rate
         )
+        try:
+            file._go_on(recording, track)
+        except BaseException:
+            file._file.close()
+            raise
+        return file
+
+    def _go_on(self, recording: Recording, track: Track) -> None:
         with recording_open(recording.manifest) as content:
             state = json.load(content)["state"]
-        file._audio = TrackAudio.restore(
-            track.sample_rate, state, is_ours=file.raw_id == US
+        audio: TrackAudio[PacketRef] = TrackAudio.restore(
+            self.rate, state, is_ours=self.raw_id == US
         )
         ledger = Ledger.from_json(track.ledger)
         start = 0
         with recording_open(recording.audio) as stored:
-            for block in _decoded(stored):
-                file.write(start, block.tobytes())
-                _measure(file._audio, ledger, start, block)
+            for block in _decoded(
+                recording.audio,
+                stored,
+                pcm_sha256=recording.pcm_sha256,
+                samples=recording.samples,
+            ):
+                self.write(start, block.tobytes())
+                _measure(audio, ledger, start, block)
                 start += len(block)
-        return file
+        self._audio = audio
 
     def restored_audio(self) -> TrackAudio[PacketRef]:
         """Return the track's figures as they were when the recording was made."""
@@ -134,10 +151,25 @@ def _measure(
     audio.meter.take()
 
 
-def _decoded(stored: IO[bytes]) -> Iterator[Samples]:
-    with soundfile.SoundFile(stored) as sound:
-        for block in sound.blocks(BLOCK, dtype="int16"):
-            yield cast(Samples, block)
+def _decoded(
+    name: str, stored: IO[bytes], *, pcm_sha256: str, samples: int
+) -> Iterator[Samples]:
+    """Yield what a stored recording decodes to.
+
+    Raises `RecordingError`, at its end at the latest, if that is not exactly the PCM
+    that was encoded.
+    """
+    digest, read = hashlib.sha256(), 0
+    try:
+        with soundfile.SoundFile(stored) as sound:
+            for block in sound.blocks(BLOCK, dtype="int16"):
+                digest.update(block.data)
+                read += len(block)
+                yield cast(Samples, block)
+    except soundfile.LibsndfileError as exc:
+        raise RecordingError(f"{name} cannot be decoded: {exc}") from exc
+    if read != samples or digest.hexdigest() != pcm_sha256:
+        raise RecordingError(f"{name} was read back as {read} samples of other audio")
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,21 +203,14 @@ def verify(name: str, *, pcm_sha256: str, samples: int) -> tuple[int, str]:
     Raises `RecordingError` if it does not decode to exactly the PCM that was encoded.
     """
     file_digest, size = hashlib.sha256(), 0
-    digest, read = hashlib.sha256(), 0
     # Opened once: a remote storage sends the file each time it is.
     with recording_open(name) as stored:
         while content := stored.read(1 << 20):
             file_digest.update(content)
             size += len(content)
         stored.seek(0)
-        try:
-            for block in _decoded(stored):
-                digest.update(block.data)
-                read += len(block)
-        except soundfile.LibsndfileError as exc:
-            raise RecordingError(f"{name} cannot be decoded: {exc}") from exc
-    if read != samples or digest.hexdigest() != pcm_sha256:
-        raise RecordingError(f"{name} was read back as {read} samples of other audio")
+        for _ in _decoded(name, stored, pcm_sha256=pcm_sha256, samples=samples):
+            pass
     return size, file_digest.hexdigest()
 
 

@@ -6,10 +6,9 @@ None is "not known".
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NotRequired, TypedDict
 from uuid import UUID
-
-from django.utils import timezone
 
 from calls import formats
 from calls.live.ingest import LiveHandler
@@ -157,7 +156,7 @@ def _said_now(call: Call) -> Sequence[Utterance]:
     return list(rows.order_by("queued_at")[:SAID_MOST])
 
 
-def _must_be_over(said: Utterance, *, at: float) -> bool:
+def _must_be_over(said: Utterance, *, now: float) -> bool:
     """Say whether a prompt cannot be heard any more, whatever its row still says.
 
     A process that died wrote no end of it; its journal tells later.
@@ -165,12 +164,12 @@ def _must_be_over(said: Utterance, *, at: float) -> bool:
     if said.start_us is None or said.prompt is None:
         return False
     end = said.start_us / 1e6 + said.prompt.duration_ms / 1e3
-    return at - end > UNTOLD_SECONDS
+    return now - end > UNTOLD_SECONDS
 
 
-def _spoken_now(said: Utterance, *, at: float) -> SpokenNow:
+def _spoken_now(said: Utterance, *, now: float) -> SpokenNow:
     waits = said.state == Utterance.State.QUEUED
-    since = 0.0 if waits or said.start_us is None else at - said.start_us / 1e6
+    since = 0.0 if waits or said.start_us is None else now - said.start_us / 1e6
     length = said.prompt.duration_ms / 1e3 if said.prompt else None
     return {
         "name": said.name,
@@ -181,9 +180,14 @@ def _spoken_now(said: Utterance, *, at: float) -> SpokenNow:
     }
 
 
-def call_now(facts: WatchedFacts, detail: CallDetail | None, *, at: float) -> CallNow:
-    """Return the call as it is; its figures from who receives it, else as stored."""
-    call = facts.call
+def call_now(
+    facts: WatchedFacts, detail: CallDetail | None, *, at: float, now: datetime
+) -> CallNow:
+    """Return the call as it is; its figures from who receives it, else as stored.
+
+    `at` is Redis's time, to which details are told; `now` is ours, for rows.
+    """
+    call, seconds = facts.call, now.timestamp()
     heard = detail["last_packet_at"] if detail else None
     return {
         "live": call.is_live,
@@ -199,14 +203,14 @@ def call_now(facts: WatchedFacts, detail: CallDetail | None, *, at: float) -> Ca
         "paused": facts.paused,
         "archive": call.archive_state,
         "archive_label": str(call.get_archive_state_display()),
-        "seconds": call.duration(timezone.now()).total_seconds(),
+        "seconds": call.duration(now).total_seconds(),
         "completeness": detail["completeness"] if detail else call.completeness,
         "overtalk_ms": detail["overtalk_ms"] if detail else call.overtalk_ms,
         "quiet": max(at - heard, 0.0) if heard and call.is_live else None,
         "speaking": [
-            _spoken_now(one, at=at)
+            _spoken_now(one, now=seconds)
             for one in facts.utterances
-            if not _must_be_over(one, at=at)
+            if not _must_be_over(one, now=seconds)
         ],
         "handler": detail.get("handler") if detail else None,
     }

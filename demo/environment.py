@@ -9,17 +9,16 @@ import uuid
 from base64 import b64encode
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import IO
 
 from acsstream import settings
+from demo.ports import free_ports
 
 FOLDERS = settings.BASE_DIR / "var" / "demo"
 KEPT_RUNS = 3
 CONSOLE_PORT = 8000
-# Below the range from which Linux takes ports for outgoing connections.
-PORTS = range(20_000, 32_000)
-PORT_ATTEMPTS = 100
 # Variables of one's own that a demo may well share.
 SHARED = frozenset(
     {"LOG_LEVEL", "LOG_FORMAT", "TIME_ZONE", "OTEL_EXPORTER_OTLP_ENDPOINT"}
@@ -105,22 +104,10 @@ def listen(asked: int | None) -> socket.socket:
 
 def choose_ports(console: int) -> Ports:
     """Return the console's port and four that are free, taken at random."""
-    taken: list[int] = []
-    for port in secrets.SystemRandom().sample(PORTS, PORT_ATTEMPTS):
-        if is_free(port):
-            taken.append(port)
-        if len(taken) == 4:
-            return Ports(console, *taken)
-    raise DemoError("There are no free ports on 127.0.0.1.")
-
-
-def is_free(port: int) -> bool:
-    """Say whether a server could listen on this loopback port."""
-    try:
-        socket.create_server(("127.0.0.1", port)).close()
-    except OSError:
-        return False
-    return True
+    taken = list(islice(free_ports(), 4))
+    if len(taken) < 4:
+        raise DemoError("There are no free ports on 127.0.0.1.")
+    return Ports(console, *taken)
 
 
 def environment(folder: Path, ports: Ports, audio: Path | None) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -14,6 +13,8 @@ from typing import Any
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+
+from demo.ports import free_port
 
 START_SECONDS = 10.0
 # Between asking for a free port and taking it, somebody else may take it.
@@ -65,14 +66,6 @@ def redis_server(folder: Path) -> Iterator[str]:
     log = (folder / "redis.log").read_text(encoding="utf-8", errors="replace")
     last_lines = "\n".join(log.splitlines()[-5:])
     raise RedisMissingError(f"{executable} does not start:\n{last_lines}")
-
-
-def free_port() -> int:
-    """Return a loopback TCP port that nothing listened on a moment ago."""
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def start(executable: str, folder: Path, port: int) -> subprocess.Popen[bytes]:

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Collection
+from contextlib import suppress
 from uuid import UUID
 
 import redis
@@ -153,8 +154,10 @@ class Source:
     async def close(self) -> None:
         """Let go of Redis. A ping that still runs ends by its own timeout."""
         if self._pokes is not None:
-            await self._pokes.aclose()  # type: ignore[no-untyped-call] # redis-py
-        await self._redis.aclose()
+            with suppress(redis.RedisError, OSError):
+                await self._pokes.aclose()  # type: ignore[no-untyped-call] # redis-py
+        with suppress(redis.RedisError, OSError):
+            await self._redis.aclose()
 
     async def change(self, seconds: float) -> None:
         """Wait until something changed that is worth showing at once, or so long."""

@@ -93,6 +93,8 @@ class CallAudio:
         self.held: list[Callable[[CallAudio], None]] = []
         # Remarks of a time without a socket, for the journal of the next one.
         self.unwritten: deque[Mapping[str, Any]] = deque(maxlen=MAX_UNWRITTEN)
+        # What goes on with the call in place of this, once rows knew more of it.
+        self.successor: CallAudio | None = None
         # Called when something of what we said is to be written soon.
         self.has_news: Callable[[], None] = _nobody_cares
         # Until the database has said that keys may be kept, they are not.
@@ -109,9 +111,14 @@ class CallAudio:
         self._ahead_us: int | None = None
 
     def remark(self, note: Mapping[str, Any]) -> None:
-        """Write something about this call into its journal, now or with the next."""
+        """Write something about this call into its journal, now or with the next.
+
+        What ends late here, once another goes on with the call, is for its journal.
+        """
         if self.sessions:
             self.sessions[-1].remark(note)
+        elif self.successor is not None:
+            self.successor.remark(note)
         else:
             self.unwritten.append(note)
 
@@ -205,9 +212,10 @@ class CallAudio:
         """
         self.transcript, self.scribes = other.transcript, other.scribes
         self.told = other.told
-        # The same, not copies: what ends late over there has remarks, too.
         self.held, self.unwritten = other.held, other.unwritten
         self.left_at = other.left_at
+        # What ends late over there has remarks, too.
+        other.successor = self
         for scribe in self.scribes:
             scribe.call = self
 

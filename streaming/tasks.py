@@ -38,6 +38,15 @@ def to_the_end(
     return ending
 
 
+async def endings(seconds: float) -> None:
+    """Wait for what goes to its end although nobody waits for it, at most so long.
+
+    A process that ends would end it, too.
+    """
+    if _ending:
+        await asyncio.wait(_ending, timeout=seconds)
+
+
 async def tasks_end(*tasks: asyncio.Task[Any] | None) -> None:
     """Cancel tasks until they are done; what they raised is not raised here.
 

@@ -7,13 +7,17 @@ only what changed is read.
 
 import base64
 import logging
+import math
+import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from uuid import UUID
 
 import redis
 import redis.asyncio
 from channels.db import database_sync_to_async
+from django.utils import timezone
 
 from calls.audio.wave import UNKNOWN
 from calls.database import DATABASE_AWAY
@@ -135,7 +139,8 @@ class WatchSource:
         self.viewers: set[Viewer] = set()
         self._redis = redis_async()
         self._captions = CaptionFeed(self._redis, call_id, changed)
-        self._said = 0.0
+        # When we said last that somebody looks, by a monotonic clock.
+        self._said = -math.inf
         self._facts: WatchedFacts | None = None
         self._detail: CallDetail | None = None
         self._waves: dict[str, WaveCopy] = {}
@@ -148,7 +153,8 @@ class WatchSource:
     async def close(self) -> None:
         """Let go of Redis."""
         await self._captions.close()
-        await self._redis.aclose()
+        with suppress(redis.RedisError, OSError):
+            await self._redis.aclose()
 
     async def look(self, *, at: float) -> bool:
         """Bring what is known up to date; False if there is no such call."""
@@ -185,9 +191,9 @@ class WatchSource:
     async def _ask_redis(self, at: float) -> bool:
         self._at = now = await redis_now_async(self._redis)
         self._ahead = at - now
-        if at - self._said >= SAY_EVERY:
+        if (said := time.monotonic()) - self._said >= SAY_EVERY:
             await watched_say(self._redis, self.call_id)
-            self._said = at
+            self._said = said
         self._listeners = [
             one["user"]
             for one in (await listeners_async(self._redis)).get(str(self.call_id), ())
@@ -231,7 +237,7 @@ class WatchSource:
             "measured_at": detail["at"] if detail else None,
             "reason": self._reason,
             "over": facts.is_over,
-            "call": call_now(facts, detail, at=self._at),
+            "call": call_now(facts, detail, at=self._at, now=timezone.now()),
             "node": detail["node"] if detail else "",
             "clock": self._clock(facts, detail) if detail else None,
             "listeners": self._listeners,

@@ -12,7 +12,7 @@ from uuid import uuid4
 from azure.storage.blob import ContainerClient
 from django.conf import settings
 
-from tests.streaming.house import free_port
+from demo.ports import free_port
 
 # Published in Azurite's documentation: it takes no other.
 ACCOUNT = "devstoreaccount1"

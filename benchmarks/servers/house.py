@@ -24,7 +24,8 @@ from benchmarks.servers.stored import (
     RowStore,
     Store,
 )
-from demo.redis import free_port, redis_server
+from demo.ports import free_port
+from demo.redis import redis_server
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 60.0

@@ -123,7 +123,7 @@ def bulk_page(site: AdminSite, request: HttpRequest, bulk_id: UUID) -> HttpRespo
     listed = [(one, outcome_words(one)) for one in commands[:LISTED]]
     context: dict[str, Any] = {
         **site.each_context(request),
-        "title": f"{progress.kind.label}: {formats.count(progress.total)} calls",
+        "title": f"{progress.kind.label}: {formats.count(progress.calls)} calls",
         "opts": StreamCommand._meta,
         "progress": progress,
         "listed": listed,

@@ -127,13 +127,15 @@ class BulkFilter(DropdownFilter):
             .order_by()
             .values_list("bulk_id", "kind")
             .annotate(at=Min("asked_at"))
-            .order_by("-at")[: self.offered]
+            .order_by("-at")[: 2 * self.offered]
         )
+        # Transcription may pause with the recording: what was asked for came first.
+        asked = {bulk_id: (kind, at) for bulk_id, kind, at in latest}
         listed = [
             (str(bulk_id), f"{CommandKind(kind).label}, {formats.moment(at)}")
-            for bulk_id, kind, at in latest
+            for bulk_id, (kind, at) in asked.items()
         ]
-        return [("any", "Part of any"), *listed]
+        return [("any", "Part of any"), *listed[: self.offered]]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Return the rows of the choice; none for what is no bulk action's id."""

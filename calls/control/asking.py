@@ -8,7 +8,14 @@ from django.db import transaction
 from django.utils import timezone
 
 from calls.control.queueing import command_queue
-from calls.models import Call, CommandKind, StreamCommand, TranscriptionState
+from calls.models import (
+    Call,
+    CommandKind,
+    CommandState,
+    StreamCommand,
+    TranscriptionState,
+)
+from calls.models.control import OPEN_COMMAND_STATES
 from calls.orders import (
     ORDERS,
     Arguments,
@@ -18,13 +25,14 @@ from calls.orders import (
     given_of,
     under_way,
 )
+from calls.orders.transcription import KINDS as TRANSCRIPTION_KINDS
+from calls.orders.transcription import PAUSED
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from django.contrib.auth.models import User
 
-_PAUSED = "Recording was paused."
 _RESUMED = "Recording was resumed."
 # Whoever pauses for a card number wants no transcript of it either.
 _COMPANIONS = {
@@ -118,7 +126,7 @@ def _companion_ask(command: StreamCommand, asked_by: "User | None") -> None:
         return
     stops = call.commands.filter(kind=CommandKind.STOP_TRANSCRIPTION)
     last = stops.order_by("-asked_at").first()
-    if command.kind == CommandKind.RESUME and (last is None or last.why != _PAUSED):
+    if command.kind == CommandKind.RESUME and (last is None or last.why != PAUSED):
         # Somebody stopped it for another reason.
         return
     if command_refusal(call, kind, {}):
@@ -127,6 +135,25 @@ def _companion_ask(command: StreamCommand, asked_by: "User | None") -> None:
         call=call,
         kind=kind,
         asked_by=asked_by,
-        why=_PAUSED if command.kind == CommandKind.PAUSE else _RESUMED,
+        why=PAUSED if command.kind == CommandKind.PAUSE else _RESUMED,
         bulk_id=command.bulk_id,
     )
+
+
+def companion_make_up(settled: StreamCommand) -> None:
+    """Let transcription follow a pause, or its end, that it could not follow at once.
+
+    Another order about it was under way then, which has `settled` now.
+    """
+    if settled.kind not in TRANSCRIPTION_KINDS:
+        return
+    # Read anew: its call shows what settling has made of it.
+    orders = StreamCommand.objects.filter(call_id=settled.call_id, kind__in=_COMPANIONS)
+    last = orders.order_by("-asked_at").first()
+    if last is None or last.asked_at <= settled.asked_at:
+        return
+    if last.state not in (*OPEN_COMMAND_STATES, CommandState.CONFIRMED):
+        return
+    if last.kind == CommandKind.PAUSE and not last.call.paused_at:
+        return
+    _companion_ask(last, last.asked_by)

@@ -15,8 +15,9 @@ from django.utils import timezone
 from calls import pacing
 from calls.acs import Acs, AcsRefused, acs
 from calls.control.settling import call_end_if_gone, command_settle
-from calls.models import CommandState, Evidence, StreamCommand
+from calls.models import CommandKind, CommandState, Evidence, StreamCommand
 from calls.orders import ORDERS
+from calls.orders.transcription import PAUSED
 from calls.tracing import call_trace_leave, span
 from calls.words import explain_refusal
 
@@ -58,13 +59,22 @@ def command_send(command_id: UUID, *, has_turn: bool = False) -> float | None:
 
 def _turn(command_id: UUID) -> float:
     """Take a command's turn; return the seconds to wait for it."""
-    kinds = StreamCommand.objects.filter(pk=command_id, state=CommandState.QUEUED)
-    kind = kinds.values_list("kind", flat=True).first()
-    if kind is None or ORDERS[kind].told != "ACS":
+    queued = StreamCommand.objects.filter(pk=command_id, state=CommandState.QUEUED)
+    command = queued.only("kind", "why").first()
+    if command is None or ORDERS[command.kind].told != "ACS":
         return 0.0
     wait = pacing.turn_take(COST)
     # What it takes is taken from the others all the same.
-    return 0.0 if ORDERS[kind].is_urgent else wait
+    return 0.0 if _is_urgent(command) else wait
+
+
+def _is_urgent(command: StreamCommand) -> bool:
+    """Say whether a command does not wait; a pause does not for transcription either.
+
+    What is said until then is written down.
+    """
+    is_pause = command.kind == CommandKind.STOP_TRANSCRIPTION and command.why == PAUSED
+    return ORDERS[command.kind].is_urgent or is_pause
 
 
 def _carry_out(client: Acs, command: StreamCommand) -> None:

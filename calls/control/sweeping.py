@@ -94,7 +94,9 @@ def commands_verify(now: datetime) -> int:
             settled += command_verify(acs(), command)
         except AcsRefused as refused:
             log.warning("command %s: done? No answer: %s", command.id, refused)
-            break
+            if refused.is_retryable or refused.code is None:
+                # The others would fare no better, and each may take seconds.
+                break
         else:
             _note_not_yet(command)
     return settled

@@ -102,6 +102,10 @@ class Kind(enum.IntEnum):
     SEAL = 10
 
 
+# Written by us: nothing that came over the socket.
+NO_MESSAGES: Final = frozenset({Kind.PARTICIPANT, Kind.NOTE, Kind.SEAL})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalHeader:
     """Whose journal it is: enough to rebuild the call with the database gone.

@@ -10,16 +10,20 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from calls.journals.format import NO_MESSAGES
 from calls.journals.reading import JournalHeader, Kind, read
 from calls.journals.rolling import is_rescued
 from calls.models import Connection
+from streaming.protocol import US
 
 
 class Held(NamedTuple):
-    """What a journal holds: records but for its seal, and those of audio."""
+    """What a journal holds: records but for its seal, those of audio, and messages."""
 
     records: int
     packets: int
+    # What came over the socket, as `CallReplay` counts it.
+    messages: int
 
 
 def stays(path: Path, header: JournalHeader, socket: Connection) -> bool:
@@ -38,18 +42,24 @@ def has_more(path: Path, socket: Connection) -> bool:
         held = _held(path, file.st_size, file.st_mtime_ns)
         if socket.journal_records is not None:
             return held.records > socket.journal_records
-        # Recorded by a release that did not count. What we said came over no socket:
-        # where there is any, the journal stays.
-        return held.packets > socket.packets - socket.unjournaled
+        # Recorded by a release that did not count records. What we said came over no
+        # socket: where there is any, the journal stays.
+        return (
+            held.packets > socket.packets - socket.unjournaled
+            or held.messages > socket.messages
+        )
     return False
 
 
 # Read once, however often sweeps ask.
 @lru_cache(maxsize=256)
 def _held(path: Path, size: int, mtime_ns: int) -> Held:
-    records = packets = 0
+    records = packets = messages = 0
     with read(path) as journal:
         for record in journal.records(past_damage=True):
+            is_audio = record.kind == Kind.AUDIO
+            is_ours = is_audio and journal.participants.get(record.participant) == US
             records += record.kind != Kind.SEAL
-            packets += record.kind == Kind.AUDIO
-    return Held(records, packets)
+            packets += is_audio
+            messages += record.kind not in NO_MESSAGES and not is_ours
+    return Held(records, packets, messages)

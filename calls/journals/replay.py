@@ -28,6 +28,7 @@ from calls.drafts import (
 )
 from calls.handler_names import HANDLER_EVENT
 from calls.instants import instant
+from calls.journals.format import NO_MESSAGES
 from calls.journals.reading import NO_PARTICIPANT, JournalError, Kind, Record
 from calls.journals.said import Said
 from calls.journals.walk import JournalCount, Walk, speaker, walk_together
@@ -202,7 +203,7 @@ class CallReplay:
             if json.loads(record.text).get("event") == HANDLER_EVENT:
                 # Auditors ask what else heard a call when its journals are gone.
                 self._aside(count, record)
-        if record.kind in (Kind.PARTICIPANT, Kind.SEAL, Kind.NOTE):
+        if record.kind in NO_MESSAGES:
             return
         count.messages += 1
         if record.kind == Kind.MALFORMED:

@@ -29,6 +29,8 @@ KINDS = (
     CommandKind.STOP_TRANSCRIPTION,
     CommandKind.UPDATE_TRANSCRIPTION,
 )
+# Why it is stopped with the recording; only such a stop ends with the pause.
+PAUSED = "Recording was paused."
 
 
 def locale_read(text: str) -> str:

@@ -40,6 +40,8 @@ log = logging.getLogger(__name__)
 RETRY_SECONDS = 1.0
 KEPT_US = 12_000_000
 KEPT_BYTES = 4_000_000
+# What came so long before the newest packet is on the disk, if it ever will be.
+SETTLED_US = 1_000_000
 
 
 def packets_of(told: Batch | Past) -> Iterator[Arrived]:
@@ -112,11 +114,13 @@ class Ring:
         """Say whether nothing is missing between what was `reached` and the ring.
 
         Packets may have come in the same microsecond, and only some of them be on the
-        disk yet: unless reading `is_settled`, it must have got past the ring's base.
+        disk yet: unless reading `is_settled`, it must have got past a base that is
+        fresh. Beyond an old one there may be nothing: its socket has closed.
         """
-        least = 0 if is_settled else 1
+        fresh_us = max(self._lasts.values(), default=0) - SETTLED_US
         return bool(self.bases) and all(
-            not base or reached.get(connection, 0) >= base + least
+            not base
+            or reached.get(connection, 0) >= base + (base > fresh_us and not is_settled)
             for connection, base in self.bases.items()
         )
 

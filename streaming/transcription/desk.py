@@ -105,7 +105,9 @@ class TranscriptDesk:
         asked = [call.call_id for call in calls]
         if not asked:
             return
-        over = await self._house.archive.ask(partial(calls_ended_among, asked), PATIENCE)
+        over = await self._house.archive.ask(
+            partial(calls_ended_among, asked), PATIENCE
+        )
         if over is None:
             return
         self._over = {one: self._over.get(one, now) for one in over}

@@ -3,13 +3,13 @@
 import contextlib
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from demo.ports import free_port
 from tests.console.test_browser import ROOT, run, wait_for
 
 
@@ -26,8 +26,7 @@ def filled_console(folder: Path, fill: str) -> Iterator[tuple[str, dict[str, Any
         "PYTHONPATH": str(ROOT),
     }
     facts = json.loads(run(fill, environment).splitlines()[-1])
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     with (folder / "daphne.log").open("wb") as log:
         daphne = subprocess.Popen(
             [

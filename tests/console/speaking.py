@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -17,6 +16,7 @@ from typing import Any
 import aiohttp
 import numpy as np
 
+from demo.ports import free_port
 from demo.redis import redis_server
 from tests import seed
 from tests.console.test_browser import ROOT, run, wait_for
@@ -114,8 +114,7 @@ def speaking_console(folder: Path) -> Iterator[SpeakingConsole]:
             "PYTHONPATH": str(ROOT),
         }
         seed.migrated_copy(folder / "console.sqlite3")
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port = probe.getsockname()[1]
+        port = free_port()
         log = stack.enter_context((folder / "daphne.log").open("wb"))
         words = ["-m", "daphne", "-p", str(port), "acsstream.asgi:application"]
         daphne = subprocess.Popen(

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ import pytest
 import redis
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from demo.ports import free_port
 from demo.redis import redis_server
 
 pytestmark = pytest.mark.browser
@@ -148,8 +148,7 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
             "PYTHONPATH": str(ROOT),
         }
         facts = json.loads(run(FILL, environment).splitlines()[-1])
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port = probe.getsockname()[1]
+        port = free_port()
         log = stack.enter_context((folder / "daphne.log").open("wb"))
         daphne = subprocess.Popen(
             [

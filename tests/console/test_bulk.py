@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from calls import control
-from calls.bulk import bulk_give, bulk_look, sending_seconds
+from calls.bulk import bulk_give, bulk_look, bulk_progress, sending_seconds
 from calls.buttons import button_of, buttons_by_hand
 from calls.models import Call, CallState, CommandKind, CommandState, StreamCommand
 from tests.factories import (
@@ -113,6 +113,22 @@ def test_shows_a_preview_with_few_queries_however_many_calls(operator: Client) -
             assert choose(operator, "stop_streaming", calls[:number]).status_code == 200
         numbers.append(len(queries))
     assert numbers[0] == numbers[1] <= 12
+
+
+def test_counts_calls_and_not_what_pauses_with_them(operator: Client) -> None:
+    CallFactory.create_batch(6, live=True, transcription_state="running")
+    bulk_id = uuid.uuid4()
+
+    why = {"reason": "card number"}
+    bulk_give(Call.objects.all(), CommandKind.PAUSE, bulk_id=bulk_id, arguments=why)
+
+    progress = bulk_progress(bulk_id)
+    assert progress
+    assert (progress.kind, progress.total) == (CommandKind.PAUSE, 12)
+    page = operator.get(f"{COMMANDS}bulk/{bulk_id}/").content.decode()
+    assert "Pause recording: 6 calls" in page
+    offered = operator.get(COMMANDS).content.decode()
+    assert offered.count(f'value="{bulk_id}"') == 1
 
 
 def test_counts_and_groups_what_is_skipped(operator: Client) -> None:

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 import redis
+import redis.asyncio
 from asgiref.sync import sync_to_async
 from channels.testing import WebsocketCommunicator
 from django.contrib.auth.models import User
@@ -32,6 +33,7 @@ from calls.models import (
     StreamingState,
 )
 from streaming import board_feed, viewing
+from streaming.watch_source import WatchSource
 from tests.console.conftest import logged_in
 from tests.console.snapshots import live_call, live_track, publish, snapshot
 from tests.factories import CallFactory, TrackFactory, UserFactory, member_of
@@ -106,6 +108,28 @@ async def test_carries_hostile_names_as_plain_text() -> None:
     await sync_to_async(CallFactory.create)(live=True, caller_name=hostile)
     async with watching(await browser_of("operator")) as viewer:
         assert (await picture(viewer))["calls"][0]["from_name"] == hostile
+
+
+async def test_all_of_redis_is_let_go_of_though_it_stalls(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kinds = (redis.asyncio.client.PubSub, redis.asyncio.Redis)
+    close_of = {kind: kind.aclose for kind in kinds}
+    closed = []
+
+    async def stall(client: Any) -> None:
+        await close_of[type(client)](client)
+        closed.append(type(client).__name__)
+        raise redis.TimeoutError
+
+    source = board_feed.Source()
+    await source.change(0.0)
+    for kind in kinds:
+        monkeypatch.setattr(kind, "aclose", stall)
+    await source.close()
+    await WatchSource(uuid4(), lambda: None).close()
+
+    assert closed == ["PubSub", "Redis", "Redis"]
 
 
 async def test_builds_one_picture_for_all_viewers() -> None:

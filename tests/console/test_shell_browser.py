@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
+from demo.ports import free_port
 from demo.redis import redis_server
 from tests.console.test_browser import FLAGS, PATIENCE, ROOT, wait_for
 
@@ -90,8 +90,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             "REDIS_URL": redis_url,
             "PYTHONPATH": str(ROOT),
         }
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port = probe.getsockname()[1]
+        port = free_port()
         log = stack.enter_context((folder / "daphne.log").open("wb"))
         daphne = subprocess.Popen(
             [

@@ -9,7 +9,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from demo.ports import free_port
 from demo.redis import redis_server
 from tests.console.test_browser import ROOT, browser, run, wait_for
 
@@ -104,8 +104,7 @@ def wallboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wallboard]:
             "PYTHONPATH": str(ROOT),
         }
         run(FILL, environment)
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port = probe.getsockname()[1]
+        port = free_port()
         log = stack.enter_context((folder / "daphne.log").open("wb"))
         command = ["-m", "daphne", "-p", str(port), "acsstream.asgi:application"]
         daphne = subprocess.Popen(

@@ -4,7 +4,7 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from calls import control
+from calls import control, pacing
 from calls.control import CommandRefused
 from calls.ingest_facts import stop_windows
 from calls.models import (
@@ -290,9 +290,7 @@ def send_all(line: Line, call: Call) -> None:
 
 
 def test_a_pause_pauses_transcription_too_and_resume_takes_it_up(line: Line) -> None:
-    call = transcribed(line)
-    send(ask(call, CommandKind.START_STREAMING))
-    line.bench.deliver_until("MediaStreamingStarted")
+    call = streamed_and_transcribed(line)
 
     ask(call, CommandKind.PAUSE, reason="card number")
     send_all(line, call)
@@ -304,6 +302,69 @@ def test_a_pause_pauses_transcription_too_and_resume_takes_it_up(line: Line) -> 
     send_all(line, call)
     assert line.report()["transcription"]["state"] == "active"
     assert fresh(call).transcription_state == TranscriptionState.RUNNING
+
+
+def streamed_and_transcribed(line: Line) -> Call:
+    call = transcribed(line)
+    send(ask(call, CommandKind.START_STREAMING))
+    line.bench.deliver_until("MediaStreamingStarted")
+    return fresh(call)
+
+
+def test_a_pause_stops_a_transcription_that_just_takes_another_order(
+    line: Line,
+) -> None:
+    call = streamed_and_transcribed(line)
+    update = send(ask(call, CommandKind.UPDATE_TRANSCRIPTION, locale="en-GB"))
+
+    ask(call, CommandKind.PAUSE, reason="card number")
+    assert fresh(update).state == CommandState.SENT
+    send_all(line, call)
+    send_all(line, call)
+
+    assert line.report()["transcription"]["state"] != "active"
+    assert fresh(call).transcription_state == TranscriptionState.STOPPED
+
+
+def test_a_transcription_that_is_asked_for_during_a_pause_is_left_alone(
+    line: Line,
+) -> None:
+    call = streamed_and_transcribed(line)
+    ask(call, CommandKind.PAUSE, reason="music")
+    send_all(line, call)
+
+    ask(call, CommandKind.START_TRANSCRIPTION)
+    send_all(line, call)
+
+    assert not call.commands.open().exists()
+    assert line.report()["transcription"]["state"] == "active"
+
+
+def test_resume_takes_up_a_transcription_that_is_still_being_stopped(
+    line: Line,
+) -> None:
+    call = streamed_and_transcribed(line)
+    send(ask(call, CommandKind.PAUSE, reason="card number"))
+    line.bench.deliver_until("MediaStreamingStopped")
+
+    ask(call, CommandKind.RESUME)
+    send_all(line, call)
+    send_all(line, call)
+
+    assert line.report()["transcription"]["state"] == "active"
+    assert fresh(call).transcription_state == TranscriptionState.RUNNING
+
+
+def test_a_pause_waits_for_no_turn_to_stop_transcription(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = streamed_and_transcribed(line)
+    monkeypatch.setattr(pacing, "turn_take", lambda _: 60.0)
+
+    ask(call, CommandKind.PAUSE, reason="card number")
+    send_all(line, call)
+
+    assert line.report()["transcription"]["state"] != "active"
 
 
 def test_resume_does_not_start_a_transcription_that_somebody_stopped(

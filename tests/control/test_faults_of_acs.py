@@ -238,6 +238,29 @@ def test_a_lost_callback_is_made_up_for_by_asking(
     assert operation in {each["operation"] for each in line.report()["effects"]}
 
 
+def test_a_question_that_acs_refuses_keeps_no_other_from_being_asked(
+    line: Line,
+) -> None:
+    call = connected(line, options={"callbacks_lost": "MediaStreamingStarted"})
+    now = timezone.now()
+    strange = StreamCommand.objects.create(
+        call=call,
+        kind=CommandKind.HOLD,
+        arguments={"participant": CALLER},
+        state=CommandState.SENT,
+        sent_at=now,
+        accepted_at=now,
+    )
+    start = send(ask(call, CommandKind.START_STREAMING))
+    line.subscription("active")
+    line.bench.fail_rest("participants", 403)
+
+    assert commands_verify(now + timedelta(seconds=10)) == 1
+
+    assert fresh(start).state == CommandState.CONFIRMED
+    assert fresh(strange).state == CommandState.SENT
+
+
 def test_a_lost_call_connected_is_made_up_for_by_asking(line: Line) -> None:
     call = line.ring(options={"callbacks_lost": "CallConnected,ParticipantsUpdated"})
     answer = send(call.commands.get())

@@ -18,10 +18,11 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from demo.ports import free_port
 from tests.preflight.tls import Authority
 from tests.streaming.conftest import build as build
 from tests.streaming.conftest import migrated as migrated
-from tests.streaming.house import ROOT, House, eventually, free_port
+from tests.streaming.house import ROOT, House, eventually
 from tests.streaming.wire import audio, metadata
 
 NGINX = shutil.which("nginx") or "/usr/sbin/nginx"

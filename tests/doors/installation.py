@@ -17,8 +17,9 @@ from websockets.sync.client import connect
 
 from benchmarks.fuzz_seen import Watched
 from calls.doors.capability import call_secret
+from demo.ports import free_port
 from tests.doors.keys import RESOURCE, KeyServer
-from tests.streaming.house import ENDED, ROOT, House, free_port
+from tests.streaming.house import ENDED, ROOT, House
 
 PATIENCE = 60.0
 FAILURES = 12

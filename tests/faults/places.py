@@ -15,8 +15,9 @@ import psycopg
 import psycopg.rows
 
 from demo import redis
+from demo.ports import free_port
 from tests.postgres import PostgresServer, postgres_server
-from tests.streaming.house import PATIENCE, ROOT, House, free_port
+from tests.streaming.house import PATIENCE, ROOT, House
 
 
 class PostgresHouse(House):

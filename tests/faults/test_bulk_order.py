@@ -15,10 +15,11 @@ from typing import Any
 import pytest
 import requests
 
+from demo.ports import free_port
 from tests.control.bench import emulator
 from tests.faults.places import Crew, Redis
 from tests.faults.test_orders import Acs, shell
-from tests.streaming.house import PATIENCE, ROOT, House, eventually, free_port
+from tests.streaming.house import PATIENCE, ROOT, House, eventually
 
 CALLS = 200
 # ACS's limit, and ours: half, because a machine that stands still for a moment lets

@@ -8,9 +8,10 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from demo.ports import free_port
 from tests.control.bench import emulator
 from tests.faults.places import Crew, Redis
-from tests.streaming.house import PATIENCE, House, eventually, free_port
+from tests.streaming.house import PATIENCE, House, eventually
 
 GUEST = "8:acs:r_guest"
 EXTRA = "8:acs:r_extra"

@@ -13,9 +13,10 @@ from urllib.error import URLError
 from urllib.request import urlopen
 from uuid import UUID
 
+from demo.ports import free_port
 from demo.redis import redis_server
 from tests import seed
-from tests.streaming.house import PATIENCE, ROOT, House, free_port
+from tests.streaming.house import PATIENCE, ROOT, House
 
 FILL = """
 import json

@@ -128,6 +128,50 @@ async def test_a_packet_of_the_same_microsecond_that_is_not_on_the_disk_yet_is_h
     assert ear.heard(7) == {who: {0: pcm_of(who, 0)} for who in WHO}
 
 
+async def test_a_socket_that_is_long_over_does_not_keep_the_past_from_joining(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(listen_line, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(listen_line, "JOIN_SECONDS", 0.1)
+    numbers = iter(range(0, 100_000, 50))
+    with table() as (desk, feed):
+        ear = Ear()
+        feed.lines.append(ear.line)
+        over = desk.socket()
+        over.take(metadata(), 0)
+        feed.hear()
+        speak(over, next(numbers), 0)
+        feed.batch()
+        desk.seal(over)
+        talks = desk.socket()
+        talks.take(metadata(), 0)
+
+        async def talk() -> None:
+            number = next(numbers)
+            speak(talks, number, number * PACKET_US)
+            feed.batch()
+            await asyncio.to_thread(written, desk)
+
+        while feed.ring.packets[0].connection == str(over.id):
+            await talk()
+
+        class Talking(Late):
+            """Has news of the second socket whenever it is asked."""
+
+            async def ask(self, ask: Ask) -> None:
+                await talk()
+                await feed.ask(ask)
+
+        await ear.line.begin(Talking(feed), 0, 1)
+        await all_sent(ear)
+        await ear.line.close()
+
+    last = next(numbers)
+    assert not ear.of("missed")
+    for who in WHO:
+        assert list(ear.heard(1)[who]) == [n * SAMPLES for n in range(0, last, 50)]
+
+
 async def test_jitter_moves_no_audio_and_tears_no_hole_at_the_join() -> None:
     chance = random.Random(5)
     with table() as (desk, feed):

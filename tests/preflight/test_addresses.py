@@ -6,10 +6,10 @@ import pytest
 from pytest_django import Settings
 
 from calls.preflight import Outcome, Status, media, webhooks
+from demo.ports import free_port
 from tests.preflight.conftest import Issue
 from tests.preflight.strangers import answering
 from tests.preflight.tls import Authority, proxy, self_signed
-from tests.streaming.house import free_port
 
 
 @pytest.mark.usefixtures("real_acs")

@@ -5,10 +5,10 @@ from pytest_django import Settings
 
 from calls.models.profiles import TranscriptionStart
 from calls.preflight import Status, azure
+from demo.ports import free_port
 from tests.control.bench import Bench
 from tests.factories import ProfileFactory
 from tests.preflight.strangers import answering
-from tests.streaming.house import free_port
 
 
 @pytest.mark.usefixtures("bench")

@@ -16,10 +16,11 @@ from websockets.sync.server import ServerConnection, serve
 from calls.doors.capability import call_secret
 from calls.preflight import Status, media
 from calls.probe import PROBE_HEADER, SALT, is_probe_proof, probe_proof
+from demo.ports import free_port
 from tests.preflight.conftest import Issue
 from tests.preflight.strangers import answering
 from tests.preflight.tls import proxy
-from tests.streaming.house import House, free_port
+from tests.streaming.house import House
 
 Build = Callable[..., House]
 

@@ -6,11 +6,11 @@ from pytest_django.live_server_helper import LiveServer
 
 from calls.models import CallEvent
 from calls.preflight import Status, webhooks
+from demo.ports import free_port
 from tests.control.wire import incoming_call, post_eventgrid
 from tests.preflight.conftest import Issue
 from tests.preflight.strangers import answering
 from tests.preflight.tls import proxy
-from tests.streaming.house import free_port
 
 VALIDATION = {
     "id": "2d1781af-3a4c-4d7c-bd0c-e34b19da4e66",

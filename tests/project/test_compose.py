@@ -15,6 +15,7 @@ from celery.bin.worker import worker as celery_worker
 from django.core.management import get_commands
 from kombu import Queue
 
+from acsstream.env import Env
 from acsstream.settings import LONGEST_DRAIN, env
 from scripts import env_example
 
@@ -79,8 +80,41 @@ def test_no_setting_is_given_behind_the_back_of_the_environment_file() -> None:
     given = SERVICES["web"]["environment"]
 
     # The volume's place is the compose file's own.
-    fixed = {name for name, value in given.items() if f"${{{name}:-" not in value}
+    names = {name: rf"\$\{{{name}:?-" for name in given}
+    fixed = {name for name in given if not re.match(names[name], given[name])}
     assert fixed == {"ACSSTREAM_DATA_DIR"}
+
+
+def interpolated(value: str, told: dict[str, str]) -> str:
+    """Return a value as Compose gives it to a container: `${A:-or}` or `${A-or}`."""
+    found = re.fullmatch(r"\$\{([A-Z_]+)(:?)-(.*)\}", value)
+    if not found:
+        return value
+    name, colon, otherwise = found.groups()
+    is_given = bool(told.get(name)) if colon else name in told
+    return told[name] if is_given else otherwise
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "DATABASE_URL", "REDIS_URL"])
+def test_a_secret_comes_from_the_shell_or_left_empty_from_its_file(
+    name: str, tmp_path: Path
+) -> None:
+    value = SERVICES["web"]["environment"][name]
+    (tmp_path / "secret").write_text("of the file", encoding="utf-8")
+    files = {f"{name}_FILE": str(tmp_path / "secret")}
+
+    shell = Env({name: interpolated(value, {name: "of the shell"})})
+    empty = Env({name: interpolated(value, {name: ""}), **files})
+
+    assert shell.secret(name, purpose="") == "of the shell"
+    assert (empty.secret(name, purpose=""), empty.problems) == ("of the file", [])
+
+
+@pytest.mark.parametrize("told", [{}, {"ACSSTREAM_NODE": ""}])
+def test_no_container_is_a_node_of_its_own(told: dict[str, str]) -> None:
+    given = SERVICES["ingest"]["environment"]["ACSSTREAM_NODE"]
+
+    assert interpolated(given, told) == "node-1"
 
 
 def test_the_examples_comments_are_the_settings_purposes() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from demo.redis import free_port
+from demo.ports import free_port
 
 SCRIPT = Path(__file__).resolve().parents[2] / "deploy" / "healthcheck.py"
 

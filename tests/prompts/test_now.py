@@ -1,7 +1,7 @@
 """What a live call's page says of what is being said."""
 
 import time
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -23,13 +23,20 @@ from tests.factories import (
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
 
-def speaking(call: Call, *, at: float) -> list[dict[str, Any]]:
+def speaking(call: Call, *, at: float, ahead: float = 0) -> list[dict[str, Any]]:
+    """Return what is said at a time of ours, which is `ahead` of Redis's."""
     facts = watched_facts(call.pk)
     assert facts
-    return [dict(one) for one in call_now(facts, None, at=at)["speaking"]]
+    now = datetime.fromtimestamp(at, UTC)
+    return [
+        dict(one) for one in call_now(facts, None, at=at - ahead, now=now)["speaking"]
+    ]
 
 
-def test_says_what_is_heard_how_far_it_is_and_what_waits(call: Call) -> None:
+@pytest.mark.parametrize("ahead", [0, 300, -300])
+def test_says_what_is_heard_how_far_it_is_and_what_waits(
+    call: Call, ahead: float
+) -> None:
     now = time.time()
     notice = PromptFactory.create(name="Recording notice", duration_ms=4_000)
     first = {"state": "playing", "start_us": int((now - 1.5) * 1e6)}
@@ -38,7 +45,7 @@ def test_says_what_is_heard_how_far_it_is_and_what_waits(call: Call) -> None:
         call=call, kind="talk", name="bob", prompt=None, state="queued", start_us=None
     )
 
-    playing, waiting = speaking(call, at=now)
+    playing, waiting = speaking(call, at=now, ahead=ahead)
 
     assert playing["seconds"] == pytest.approx(1.5, abs=0.01)
     assert (playing["name"], playing["waits"], playing["of"]) == (

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 import numpy as np
 import pytest
+import soundfile
 from django.core.files.storage import FileSystemStorage, InMemoryStorage
 from django.utils import timezone
 from pytest_django import Settings
@@ -36,7 +37,7 @@ from tests.recording.bench import (
     timeline,
     writer,
 )
-from tests.streaming.wire import ALICE, BOB, SAMPLES, audio, dtmf, voice
+from tests.streaming.wire import ALICE, BOB, RATE, SAMPLES, audio, dtmf, voice
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 
@@ -194,6 +195,31 @@ def test_goes_on_from_a_recording_when_a_later_socket_ends() -> None:
     assert not before & stored_files()
     assert Recording.objects.count() == 3
     assert Connection.objects.filter(journal_state="kept").count() == 2
+
+
+@pytest.mark.parametrize("is_readable", [True, False])
+def test_does_not_go_on_from_a_recording_that_is_not_what_was_recorded(
+    *, is_readable: bool
+) -> None:
+    call = call_ended()
+    journal(call.id, [audio(n) for n in range(100)])
+    call_finish(call.id)
+    recording = the_track(call.id, ALICE)
+    with storage.recording_open(recording.audio) as stored:
+        path = Path(stored.name)
+    if is_readable:
+        # Whole, and shorter: the rest would be taken for silence.
+        soundfile.write(path, np.zeros(10 * SAMPLES, "int16"), RATE, format="FLAC")
+    else:
+        path.write_bytes(path.read_bytes()[:100])
+    later = journal(call.id, [audio(n) for n in range(110, 200)], after=2.2)
+
+    with pytest.raises(RecordingError, match=r"other audio|decoded"):
+        call_finish(call.id)
+
+    assert later.exists()
+    assert archive_state(call.id) == ArchiveState.FAILED
+    assert the_track(call.id, ALICE).pcm_sha256 == recording.pcm_sha256
 
 
 def test_levels_of_a_recording_that_went_on_are_of_all_of_it() -> None:
@@ -446,6 +472,28 @@ def test_says_so_when_journals_are_gone(settings: Settings) -> None:
     assert call.archive_state == ArchiveState.FAILED
     assert "1 journals" in call.archive_error
     assert Connection.objects.get().journal_state == "missing"
+
+
+@pytest.mark.parametrize("state", [ArchiveState.PENDING, ArchiveState.FAILED])
+def test_a_run_without_journals_does_not_finish_what_another_node_has(
+    state: ArchiveState,
+) -> None:
+    call = call_ended()
+    journal(call.id, [audio(n) for n in range(10)])
+    Connection.objects.create(
+        id=uuid4(),
+        call=call,
+        node="another",
+        opened_at=timezone.now(),
+        closed_at=timezone.now(),
+        journal_state="sealed",
+    )
+    call_finish(call.id)
+    Call.objects.filter(pk=call.pk).update(archive_state=state)
+
+    call_finish(call.id)
+
+    assert archive_state(call.id) == state
 
 
 def test_works_on_a_storage_that_is_no_folder(settings: Settings) -> None:

@@ -398,6 +398,21 @@ def test_nobody_wanted_audio_between_a_stop_and_the_start_after_it(
     assert len(windows[other.id]) == 1
 
 
+@pytest.mark.parametrize(("asked", "begins"), [(9, 9), (3, 5)])
+def test_audio_may_have_ceased_at_the_first_try_of_a_stop_that_was_sent_again(
+    asked: float, begins: float
+) -> None:
+    call = CallFactory.create()
+    order(call, CommandKind.START_STREAMING, 5)
+    stop = order(call, CommandKind.PAUSE, 16)
+    stop.is_unsure, stop.asked_at = True, NOON + timedelta(seconds=asked)
+    stop.save()
+
+    [window] = stop_windows(call.id)
+
+    assert (window.start - NOON, window.end) == (timedelta(seconds=begins), None)
+
+
 def test_a_call_without_tracks_has_no_figures() -> None:
     call = CallFactory.create(completeness=None)
 

@@ -96,6 +96,22 @@ def test_keeps_a_journal_that_has_more_of_anything(folders: Path, kind: Kind) ->
     assert calls_half_tidied(path.parent) == set()
 
 
+@pytest.mark.parametrize(
+    "kind", [Kind.DTMF, Kind.TRANSCRIPTION, Kind.MALFORMED, Kind.UNKNOWN]
+)
+def test_keeps_a_journal_that_has_more_messages_than_an_old_release_counted(
+    folders: Path, kind: Kind
+) -> None:
+    call, path = recorded_with_drops()
+    Connection.objects.update(journal_records=None)
+
+    append(path, kind, b"{}")
+
+    assert calls_half_tidied(path.parent) == set()
+    call_finish(call.id)
+    assert path.exists()
+
+
 def test_a_seal_is_nothing_that_a_recording_lacks(folders: Path) -> None:
     call, path = recorded_with_drops()
 

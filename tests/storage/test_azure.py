@@ -23,12 +23,12 @@ from calls.storage import (
     recordings_list,
     storage_fault,
 )
+from demo.ports import free_port
 from tests.azurite import KEY
 from tests.console.conftest import operator as operator
 from tests.console.conftest import stored_recording
 from tests.faults.door import Door
 from tests.storage.conftest import use
-from tests.streaming.house import free_port
 
 NAME = "2026/03/01/call/track.flac"
 MANY = random.Random(3).randbytes(9 << 20)

@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -21,6 +20,7 @@ import aiohttp
 from django.conf import settings
 
 from calls.doors.capability import call_secret
+from demo.ports import free_port
 
 ROOT = Path(settings.BASE_DIR)
 PATIENCE = 30.0
@@ -28,13 +28,6 @@ PATIENCE = 30.0
 NOWHERE = "redis://127.0.0.1:9/0"
 # uvicorn ends in good order and then dies of the signal it was sent.
 ENDED = (0, -signal.SIGTERM)
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 class House:

@@ -470,6 +470,19 @@ async def closing_code(viewer: WebsocketCommunicator) -> int:
                 return code
 
 
+async def test_goes_on_to_say_that_somebody_looks_when_a_clock_is_set_back(
+    call: Call, with_redis: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch_source, "SAY_EVERY", 0.0)
+    source = watch_source.WatchSource(call.pk, lambda: None)
+    with redis.Redis.from_url(with_redis) as client:
+        for at in (time.time(), time.time() - 3600):
+            client.delete(WATCHED_KEY)
+            await source.look(at=at)
+            assert client.zcard(WATCHED_KEY) == 1
+    await source.close()
+
+
 async def test_knows_no_call_that_is_not_there() -> None:
     viewer = page(uuid4(), await browser_of("operator"))
     assert (await viewer.connect(timeout=PATIENCE))[0]

@@ -6,7 +6,7 @@ from contextlib import suppress
 import pytest
 
 from streaming import tasks
-from streaming.tasks import OUR_FAULT, tasks_end, to_the_end, watched
+from streaming.tasks import OUR_FAULT, endings, tasks_end, to_the_end, watched
 from tests.streaming.house import PATIENCE
 
 
@@ -65,6 +65,29 @@ async def test_what_goes_to_its_end_does_so_though_nobody_waits_for_it() -> None
         await ended.wait()
 
     assert asking.cancelled()
+
+
+async def test_who_ends_waits_for_what_goes_to_its_end_but_not_for_ever() -> None:
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    @to_the_end
+    async def let_go() -> None:
+        begun.set()
+        await asyncio.sleep(0)
+        await endings_asked.wait()
+        ended.set()
+
+    endings_asked = asyncio.Event()
+    asking = asyncio.create_task(let_go())
+    async with asyncio.timeout(PATIENCE):
+        await begun.wait()
+        asking.cancel()
+        await endings(0.01)
+        assert not ended.is_set()
+        asyncio.get_running_loop().call_soon(endings_asked.set)
+        await endings(PATIENCE)
+
+    assert ended.is_set()
 
 
 async def test_a_watch_that_fails_closes_its_socket() -> None:

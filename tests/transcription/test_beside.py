@@ -153,6 +153,25 @@ async def test_what_waits_for_a_socket_outlives_a_time_that_others_had_the_call(
     assert b'{"event": "remarked"}' in notes
 
 
+async def test_what_ends_late_is_remarked_where_the_call_goes_on(
+    house: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call_id = uuid4()
+    first = heard(house, call_id)
+    house.close(first, 1006, "")
+    monkeypatch.setattr("streaming.recorder.is_behind", lambda *_: True)
+    house.close(heard(house, call_id), 1006, "")
+    third = heard(house, call_id)
+
+    # Such as its handler, which has some seconds.
+    first.call.remark({"event": "ended"})
+
+    sealed = third.close(1000, "", datetime.now(UTC))
+    assert sealed is not None
+    notes = [text for kind, text in records(sealed.result(60)) if kind == Record.NOTE]
+    assert b'{"event": "ended"}' in notes
+
+
 async def test_an_order_waits_for_a_media_socket_while_one_of_transcription_is_open(
     house: Recorder,
 ) -> None:
