@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from calls.alarms.raising import recording_failed
+from calls.alarms.raising import recording_alarm_update, recording_failed
 from calls.alarms.storing import storage_refused, storage_worked
 from calls.assembly import Assembly, NotYetError
 from calls.backlog import retry_at
