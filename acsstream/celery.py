@@ -23,6 +23,7 @@ app.conf.task_queues = [
     Queue(f"recordings.{settings.NODE}"),
 ]
 app.autodiscover_tasks()
+app.autodiscover_tasks(related_name="finishing_tasks")
 
 
 @setup_logging.connect

@@ -6,7 +6,7 @@ stored recordings of the call meanwhile.
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from uuid import UUID
@@ -15,33 +15,30 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from calls.alarms.raising import recording_told
-from calls.audio.ledger import overtalk_us
+from calls.alarms.raising import recording_alarm_update
+from calls.audio.ledger import Ledger, overtalk_us
 from calls.audio.timeline import Placement
 from calls.audio.track import Window
-from calls.batches import (
-    UNFINISHED,
-    calls_figures_refresh,
-    chunks_store,
-    track_finalise,
-)
+from calls.batches import chunks_store, track_finalise
 from calls.drafts import ArchiveBatch, StopWindow, TrackDraft
-from calls.journals.format import microseconds
+from calls.figures import calls_figures_refresh
+from calls.ingest_facts import stop_windows
+from calls.instants import instant, microseconds
 from calls.journals.losses import losses_store
 from calls.journals.reading import Record
 from calls.journals.replay import (
     CallReplay,
     JournalCount,
     PacketRef,
-    moment,
     track_draft,
 )
 from calls.journals.tails import tails_mark
 from calls.leftovers import Leftovers
 from calls.models import AudioChunk, Call, Connection, Recording
-from calls.models.call import ArchiveState
+from calls.models.sockets import UNFINISHED_JOURNALS
+from calls.models.states import ArchiveState
 from calls.recordings import TrackFile, folder_of, mix_store, track_store
-from calls.services import batch_store, stop_windows
+from calls.services import batch_store
 from calls.storage import recording_delete
 from calls.tones.keeping import tones_store
 from calls.transcripts.segments import segments_store
@@ -188,7 +185,7 @@ class Assembly:
             (draft.origin_us for draft in drafts.values()),
             default=self.replay.counts[0].header.opened_at_us,
         )
-        return self.leftovers.store(folder_of(self.call_id, moment(origin)))
+        return self.leftovers.store(folder_of(self.call_id, instant(origin)))
 
     def _rows(
         self,
@@ -198,10 +195,7 @@ class Assembly:
     ) -> None:
         for draft in drafts.values():
             track_finalise(draft)
-        sockets = [count.header.connection_id for count in self.replay.counts]
-        # The index anew for these sockets: live rows may lack late packets.
-        AudioChunk.objects.filter(connection_id__in=sockets).delete()
-        chunks_store(self.replay.chunks())
+        self._index_store()
         tones_store(list(self.replay.tones()))
         utterances_recover(self.call_id, self.replay.utterances())
         segments_store(self.replay.segments())
@@ -216,6 +210,20 @@ class Assembly:
         gone = before - _stored(self.call_id)
         # Robust: a file that stays is no reason to fail what is committed.
         transaction.on_commit(lambda: _remove(gone), robust=True)
+        self._call_settle(drafts, ledgers)
+
+    def _index_store(self) -> None:
+        """Write the index of these sockets anew: live rows may lack late packets."""
+        sockets = [count.header.connection_id for count in self.replay.counts]
+        AudioChunk.objects.filter(connection_id__in=sockets).delete()
+        chunks_store(self.replay.chunks())
+
+    def _call_settle(
+        self,
+        drafts: dict[tuple[str, int], TrackDraft],
+        ledgers: Mapping[UUID, Ledger],
+    ) -> None:
+        """Write what the call's rows mean for the call itself."""
         calls_figures_refresh([self.call_id])
         call = Call.objects.filter(pk=self.call_id)
         has_audio = bool(drafts or self._before)
@@ -232,7 +240,7 @@ class Assembly:
                 if draft.raw_id != US
             ]
             call.update(overtalk_ms=overtalk_us(starts) // 1000)
-        recording_told(self.call_id, at=timezone.now())
+        recording_alarm_update(self.call_id, at=timezone.now())
 
     def _sockets_kept(self, leftovers: str) -> None:
         """Say that the journals may go, and in what file their leftovers are.
@@ -258,7 +266,7 @@ class Assembly:
 
     def _archive_state(self, has_audio: bool) -> ArchiveState:
         rest = Connection.objects.filter(
-            call_id=self.call_id, journal_state__in=UNFINISHED
+            call_id=self.call_id, journal_state__in=UNFINISHED_JOURNALS
         )
         if rest.filter(closed_at=None).exists():
             return ArchiveState.LIVE

@@ -10,9 +10,9 @@ from django.db.models import Count, Exists, F, Min, OuterRef, Q
 from django.db.models.functions import Coalesce
 from django.utils.translation import ngettext
 
-from calls.batches import UNFINISHED
 from calls.models import Call, Connection
-from calls.models.call import ArchiveState
+from calls.models.sockets import UNFINISHED_JOURNALS
+from calls.models.states import ArchiveState
 
 # No wait is longer: a storage that is back must not be kept waiting.
 LONGEST: Final = 600.0
@@ -42,7 +42,9 @@ def nothing_left() -> Q:
     """
     sockets = Connection.objects.filter(call_id=OuterRef("pk"))
     missing = sockets.filter(journal_state=Connection.JournalState.MISSING)
-    return Q(Exists(missing)) & ~Q(Exists(sockets.filter(journal_state__in=UNFINISHED)))
+    return Q(Exists(missing)) & ~Q(
+        Exists(sockets.filter(journal_state__in=UNFINISHED_JOURNALS))
+    )
 
 
 def storage_backlog() -> StorageBacklog:

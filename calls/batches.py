@@ -7,12 +7,8 @@ others waiting.
 """
 
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterable, Sequence
 from uuid import UUID
-
-from django.db import connection
 
 from calls import identity
 from calls.drafts import (
@@ -22,8 +18,7 @@ from calls.drafts import (
     SubscriptionDraft,
     TrackDraft,
 )
-from calls.figures import People, people_of
-from calls.lifecycle import connection_learn, streaming_came_after_all
+from calls.lifecycle import connection_learn
 from calls.models import (
     AudioChunk,
     Call,
@@ -33,7 +28,7 @@ from calls.models import (
     Subscription,
     Track,
 )
-from calls.models.call import ArchiveState
+from calls.models.sockets import UNFINISHED_JOURNALS
 from streaming.protocol import US
 
 log = logging.getLogger(__name__)
@@ -75,20 +70,6 @@ TRACK_FIGURES = [
     "completeness",
     "ledger",
 ]
-CALL_FIGURES = [
-    "origin_us",
-    "completeness",
-    "last_packet_at",
-    "silence_ratio",
-    "people_count",
-    "people_text",
-]
-# Journals whose audio is not in a recording yet.
-UNFINISHED = (
-    Connection.JournalState.OPEN,
-    Connection.JournalState.SEALED,
-    Connection.JournalState.TORN,
-)
 LARGEST = 2**31 - 1
 
 
@@ -244,7 +225,7 @@ def tracks_store(drafts: Sequence[TrackDraft]) -> None:
     """
     final = set(
         Track.objects.filter(pk__in=[draft.id for draft in drafts], is_final=True)
-        .exclude(call__connections__journal_state__in=UNFINISHED)
+        .exclude(call__connections__journal_state__in=UNFINISHED_JOURNALS)
         .values_list("pk", flat=True)
     )
     Track.objects.bulk_create(
@@ -299,98 +280,3 @@ def chunks_store(drafts: Iterable[ChunkDraft]) -> None:
         unique_fields=["track", "connection", "number"],
         update_fields=["start_sample", "samples", "packets", "silent_packets"],
     )
-
-
-def calls_figures_refresh(calls: Collection[UUID]) -> None:
-    """Bring calls' own figures in line with their tracks', in a few queries."""
-    # Not of calls that were removed: writing figures must not bring them back.
-    known = Call.objects.filter(pk__in=calls).values_list("pk", flat=True)
-    figures = {call_id: CallFigures() for call_id in known}
-    people = people_of(figures)
-    tracks = Track.objects.filter(call_id__in=figures).select_related("participant")
-    for track in tracks.defer("ledger"):
-        figures[track.call_id].add(track)
-    _figures_write(figures, people)
-    streaming_came_after_all(
-        [call_id for call_id, of in figures.items() if of.origin_us is not None]
-    )
-    # A socket that came after the recording was made brings it up to date again.
-    journals = Connection.objects.filter(
-        call_id__in=figures, journal_state__in=UNFINISHED
-    )
-    Call.objects.filter(
-        pk__in=journals.order_by().values("call_id"),
-        archive_state__in=(ArchiveState.NONE, ArchiveState.FINISHED),
-    ).update(archive_state=ArchiveState.LIVE)
-
-
-def _figures_write(
-    figures: Mapping[UUID, "CallFigures"], people: Mapping[UUID, People]
-) -> None:
-    """Write figures to the rows of their calls: of six columns each, in one go.
-
-    Every ingest process does so for all its calls, again and again. An upsert of rows
-    made by the ORM would take along the other fifty columns of each.
-    """
-    if not figures:
-        return
-    by_name = {field.name: field for field in Call._meta.concrete_fields}
-    fields = [by_name[name] for name in (*CALL_FIGURES, "id")]
-    rows = []
-    for call_id, of in figures.items():
-        values = (
-            of.origin_us,
-            of.completeness,
-            of.last_packet_at,
-            of.silence_ratio,
-            people[call_id].count,
-            people[call_id].text,
-            call_id,
-        )
-        rows.append(
-            [
-                field.get_db_prep_save(value, connection)
-                for field, value in zip(fields, values, strict=True)
-            ]
-        )
-    quoted = connection.ops.quote_name
-    # Names of our own columns, none from anywhere else.
-    wanted = ", ".join(f"{quoted(str(field.column))} = %s" for field in fields[:-1])
-    table, key = quoted(Call._meta.db_table), quoted(str(fields[-1].column))
-    with connection.cursor() as cursor:
-        cursor.executemany(f"UPDATE {table} SET {wanted} WHERE {key} = %s", rows)  # noqa: S608 our own names
-
-
-@dataclass(slots=True)
-class CallFigures:
-    """What the tracks of a call sum up to; lengths in seconds."""
-
-    received: float = 0.0
-    expected: float = 0.0
-    packets: int = 0
-    silent_packets: int = 0
-    origin_us: int | None = None
-    last_packet_at: datetime | None = None
-
-    @property
-    def silence_ratio(self) -> float | None:
-        """Return the silent share of all packets, 0 to 1; None without any."""
-        return self.silent_packets / self.packets if self.packets else None
-
-    @property
-    def completeness(self) -> float | None:
-        """Return the received share, 0 to 1; None if nothing was expected."""
-        return self.received / self.expected if self.expected else None
-
-    def add(self, track: Track) -> None:
-        """Add a track's figures; of what we said ourselves only when it began."""
-        self.origin_us = min(self.origin_us or track.origin_us, track.origin_us)
-        if track.participant.raw_id == US:
-            return
-        wanted = track.samples - track.stopped_samples
-        self.received += (wanted - track.gap_samples) / track.sample_rate
-        self.expected += wanted / track.sample_rate
-        self.packets += track.packets
-        self.silent_packets += track.silent_packets
-        last = self.last_packet_at or track.last_packet_at
-        self.last_packet_at = max(last, track.last_packet_at)

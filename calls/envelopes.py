@@ -82,7 +82,7 @@ def _event(body: Any) -> Event:
     return Event(
         id=_identity(body),
         kind=kind.removeprefix(PREFIX).removeprefix(GRID_PREFIX)[:128],
-        happened_at=moment(when),
+        happened_at=instant_of_text(when),
         data=part_of(body, "data"),
         body=body,
     )
@@ -97,7 +97,7 @@ def _identity(body: dict[str, Any]) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
-def moment(text: str) -> datetime | None:
+def instant_of_text(text: str) -> datetime | None:
     """Return an aware time. ACS writes 0 to 7 fraction digits; 6 of them are kept.
 
     A time that cannot be an event's is none: year 1 has no local time in New York, and

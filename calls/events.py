@@ -13,7 +13,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from calls import lifecycle
-from calls.control import call_over, command_settle
+from calls.control import call_end, command_settle
 from calls.envelopes import Event, text_of
 from calls.live.pressing import key_tell
 from calls.models import (
@@ -184,7 +184,7 @@ def _apply(call_id: UUID, event: Event, at: datetime, received_at: datetime) -> 
             code, subcode = _result(event)
             # A code marks it as ACS's word; old API versions give none.
             reason = explain(event).sentence
-            call_over(call_id, at=at, code=code or 0, subcode=subcode, reason=reason)
+            call_end(call_id, at=at, code=code or 0, subcode=subcode, reason=reason)
         case "AnswerFailed" | "CreateCallFailed" | "ConnectFailed":
             code, subcode = _result(event)
             reason = str(explain(event))

@@ -1,24 +1,32 @@
 """Figures that are kept with a call so that the archive can be filtered by them.
 
-Written in the transaction of what they are figures of: people and silence with the rows
-of participants and tracks, the duration with the end.
+Written in the transaction of what they are figures of: with the rows of participants
+and tracks. How long a call lasted is written with its end (`calls.durations`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from django.db.models import Case, DurationField, ExpressionWrapper, F, Func, When
-from django.db.models.expressions import Combinable, Value
-from django.db.models.fields import BigIntegerField, DateTimeField
-from django.db.models.functions import Coalesce, Greatest
+from django.db import connection
 
-from calls.models import Call, Participant
-from streaming.protocol import NOBODY
+from calls.lifecycle import streaming_came_after_all
+from calls.models import Call, Connection, Participant, Track
+from calls.models.sockets import UNFINISHED_JOURNALS
+from calls.models.states import ArchiveState
+from streaming.protocol import NOBODY, US
+
+CALL_FIGURES = [
+    "origin_us",
+    "completeness",
+    "last_packet_at",
+    "silence_ratio",
+    "people_count",
+    "people_text",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,32 +62,96 @@ def people_refresh(call_id: UUID) -> None:
     )
 
 
-class _Milliseconds(Func):
-    """A length of time in whole milliseconds."""
+@dataclass(slots=True)
+class CallFigures:
+    """What the tracks of a call sum up to; lengths in seconds."""
 
-    output_field = BigIntegerField()
+    received: float = 0.0
+    expected: float = 0.0
+    packets: int = 0
+    silent_packets: int = 0
+    origin_us: int | None = None
+    last_packet_at: datetime | None = None
 
-    def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
-        """Return the SQL for PostgreSQL's intervals."""
-        template = "CAST(EXTRACT(EPOCH FROM %(expressions)s) * 1000 AS bigint)"
-        return self.as_sql(compiler, connection, template=template, **extra)
+    @property
+    def silence_ratio(self) -> float | None:
+        """Return the silent share of all packets, 0 to 1; None without any."""
+        return self.silent_packets / self.packets if self.packets else None
 
-    def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
-        """Return the SQL for SQLite, where they are whole microseconds."""
-        template = "(%(expressions)s) / 1000"
-        return self.as_sql(compiler, connection, template=template, **extra)
+    @property
+    def completeness(self) -> float | None:
+        """Return the received share, 0 to 1; None if nothing was expected."""
+        return self.received / self.expected if self.expected else None
+
+    def add(self, track: Track) -> None:
+        """Add a track's figures; of what we said ourselves only when it began."""
+        self.origin_us = min(self.origin_us or track.origin_us, track.origin_us)
+        if track.participant.raw_id == US:
+            return
+        wanted = track.samples - track.stopped_samples
+        self.received += (wanted - track.gap_samples) / track.sample_rate
+        self.expected += wanted / track.sample_rate
+        self.packets += track.packets
+        self.silent_packets += track.silent_packets
+        last = self.last_packet_at or track.last_packet_at
+        self.last_packet_at = max(last, track.last_packet_at)
 
 
-def lasted(until: datetime | Combinable, since: Combinable | None = None) -> Combinable:
-    """Return how long a call lasted in ms, as `Call.duration` counts it, for an UPDATE.
+def calls_figures_refresh(calls: Collection[UUID]) -> None:
+    """Bring calls' own figures in line with their tracks', in a few queries."""
+    # Not of calls that were removed: writing figures must not bring them back.
+    known = Call.objects.filter(pk__in=calls).values_list("pk", flat=True)
+    figures = {call_id: CallFigures() for call_id in known}
+    people = people_of(figures)
+    tracks = Track.objects.filter(call_id__in=figures).select_related("participant")
+    for track in tracks.defer("ledger"):
+        figures[track.call_id].add(track)
+    _figures_write(figures, people)
+    streaming_came_after_all(
+        [call_id for call_id, of in figures.items() if of.origin_us is not None]
+    )
+    # A socket that came after the recording was made brings it up to date again.
+    journals = Connection.objects.filter(
+        call_id__in=figures, journal_state__in=UNFINISHED_JOURNALS
+    )
+    Call.objects.filter(
+        pk__in=journals.order_by().values("call_id"),
+        archive_state__in=(ArchiveState.NONE, ArchiveState.FINISHED),
+    ).update(archive_state=ArchiveState.LIVE)
 
-    `until` and `since` (when it was connected) are what the same UPDATE writes. Null if
-    `until` is: the call runs.
+
+def _figures_write(
+    figures: Mapping[UUID, CallFigures], people: Mapping[UUID, People]
+) -> None:
+    """Write figures to the rows of their calls: of six columns each, in one go.
+
+    Every ingest process does so for all its calls, again and again. An upsert of rows
+    made by the ORM would take along the other fifty columns of each.
     """
-    end = Value(until, DateTimeField()) if isinstance(until, datetime) else until
-    start = Coalesce(since or F("connected_at"), F("rang_at"))
-    length = ExpressionWrapper(end - start, output_field=DurationField())
-    known = Greatest(_Milliseconds(length), Value(0, BigIntegerField()))
-    if isinstance(until, datetime):
-        return known
-    return Case(When(ended_at=None, then=Value(None, BigIntegerField())), default=known)
+    if not figures:
+        return
+    by_name = {field.name: field for field in Call._meta.concrete_fields}
+    fields = [by_name[name] for name in (*CALL_FIGURES, "id")]
+    rows = []
+    for call_id, of in figures.items():
+        values = (
+            of.origin_us,
+            of.completeness,
+            of.last_packet_at,
+            of.silence_ratio,
+            people[call_id].count,
+            people[call_id].text,
+            call_id,
+        )
+        rows.append(
+            [
+                field.get_db_prep_save(value, connection)
+                for field, value in zip(fields, values, strict=True)
+            ]
+        )
+    quoted = connection.ops.quote_name
+    # Names of our own columns, none from anywhere else.
+    wanted = ", ".join(f"{quoted(str(field.column))} = %s" for field in fields[:-1])
+    table, key = quoted(Call._meta.db_table), quoted(str(fields[-1].column))
+    with connection.cursor() as cursor:
+        cursor.executemany(f"UPDATE {table} SET {wanted} WHERE {key} = %s", rows)  # noqa: S608 our own names

@@ -18,18 +18,20 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from calls.alarms.raising import recording_failed, recording_told
+from calls.alarms.raising import recording_alarm_update, recording_failed
 from calls.alarms.storing import storage_refused, storage_worked
 from calls.assembly import Assembly, NotYetError
 from calls.backlog import retry_at
-from calls.batches import UNFINISHED, storable
+from calls.batches import storable
 from calls.database import DATABASE_AWAY
 from calls.journals.kept import stays
 from calls.journals.locks import LOCK, alone, is_locked
 from calls.journals.reading import JournalError, JournalHeader, is_live, read
 from calls.journals.rolling import parts_remove
 from calls.models import Call, Connection, Recording
-from calls.models.call import ArchiveState, CallQuerySet
+from calls.models.call import CallQuerySet
+from calls.models.sockets import UNFINISHED_JOURNALS
+from calls.models.states import ArchiveState
 from calls.storage import StorageFaultError, storage_try
 
 __all__ = ["Finished", "NotYetError", "call_finish", "calls_half_tidied"]
@@ -206,7 +208,7 @@ def _ids(names: Iterable[str]) -> set[UUID]:
 def _settle_without_journals(call_id: UUID) -> None:
     """Say so if sockets of this node should have journals and have none."""
     sockets = Connection.objects.filter(call_id=call_id)
-    waiting = sockets.filter(journal_state__in=UNFINISHED)
+    waiting = sockets.filter(journal_state__in=UNFINISHED_JOURNALS)
     missing = waiting.filter(node=settings.NODE).update(journal_state=MISSING)
     call = Call.objects.filter(pk=call_id)
     if missing:
@@ -215,7 +217,9 @@ def _settle_without_journals(call_id: UUID) -> None:
         _fail(call_id, JournalError(words))
     elif Recording.objects.filter(call_id=call_id).exists():
         # What another node still has, or has failed at, is not done by this.
-        if not sockets.filter(journal_state__in=(*UNFINISHED, MISSING)).exists():
+        if not sockets.filter(
+            journal_state__in=(*UNFINISHED_JOURNALS, MISSING)
+        ).exists():
             _finished_note(call)
         parts_remove(call_id)
 
@@ -229,7 +233,7 @@ def _finished_note(call: CallQuerySet) -> None:
         archive_retry_at=None,
     )
     for one in failed:
-        recording_told(one.pk, at=timezone.now())
+        recording_alarm_update(one.pk, at=timezone.now())
 
 
 def _finish(call_id: UUID, folder: Path, paths: list[Path]) -> Finished:

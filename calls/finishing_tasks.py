@@ -7,10 +7,10 @@ from celery import Task, shared_task
 from django.utils import timezone
 
 from calls.finishing import NotYetError, call_finish
+from calls.finishing_queue import ASKED_SECONDS
 from calls.journals.locks import TakenError
 from calls.journals.recovery import archive_sweep, node_sweep
 from calls.journals.rolling import journals_roll
-from calls.services import ASKED_SECONDS
 from calls.storage_faults import StorageFaultError
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Least
 
-from calls.figures import lasted
+from calls.durations import lasted
 from calls.models import (
     Call,
     CallState,
@@ -21,7 +21,8 @@ from calls.models import (
     StreamingState,
     TranscriptionState,
 )
-from calls.models.call import LIVE_STATES, CallQuerySet
+from calls.models.call import CallQuerySet
+from calls.models.states import LIVE_STATES
 
 # No phone rings for longer. Whoever has the context may answer the call.
 CONTEXT_LASTS = timedelta(minutes=5)
@@ -153,6 +154,15 @@ def call_ended(
         end_reason=reason[:500],
         incoming_call_context="",
     )
+    _streaming_end(calls, at=at)
+    calls.update(paused_at=None, paused_why="")
+    _transcription_end(calls)
+    Participant.objects.filter(call_id=call_id, left_at=None).update(left_at=at)
+    return bool(ended)
+
+
+def _streaming_end(calls: CallQuerySet, *, at: datetime) -> None:
+    """Show the streaming of calls that are over as stopped, or why it failed."""
     _nothing_came(calls, at=at)
     calls.filter(streaming_state=StreamingState.STOPPED).update(streaming_reason="")
     calls.exclude(
@@ -164,12 +174,12 @@ def call_ended(
     ).update(
         streaming_state=StreamingState.STOPPED, streaming_reason="", streaming_at=at
     )
-    calls.update(paused_at=None, paused_why="")
+
+
+def _transcription_end(calls: CallQuerySet) -> None:
     calls.exclude(
         transcription_state__in=(TranscriptionState.OFF, TranscriptionState.FAILED)
     ).update(transcription_state=TranscriptionState.STOPPED, transcription_reason="")
-    Participant.objects.filter(call_id=call_id, left_at=None).update(left_at=at)
-    return bool(ended)
 
 
 def _nothing_came(calls: CallQuerySet, *, at: datetime) -> None:
@@ -220,7 +230,7 @@ def streaming_came_after_all(calls: Collection[UUID]) -> None:
     ).update(streaming_state=StreamingState.STOPPED, streaming_reason="")
 
 
-def streaming_seen(
+def streaming_state_see(
     call_id: UUID, state: StreamingState, *, at: datetime, reason: str = ""
 ) -> bool:
     """Note what media shows, unless the state is newer than that. See `control`."""

@@ -18,7 +18,7 @@ from django.views.decorators.http import conditional_page, require_safe
 from calls import formats
 from calls.history.spoken import utterance_name
 from calls.history.views import found
-from calls.journals.format import microseconds
+from calls.instants import microseconds
 from calls.models import Alarm, Call, CommandKind, CommandState, StreamCommand
 from calls.tones.keeping import tone_markers
 

@@ -20,7 +20,7 @@ from calls.models import (
     StreamCommand,
     StreamingProfile,
 )
-from calls.models.call import Direction
+from calls.models.states import Direction
 from calls.orders import ORDERS, Arguments, CommandRefused
 
 Ask = Callable[..., StreamCommand]

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from calls import lifecycle, pacing
 from calls.acs import Acs, AcsRefused, CallProperties, acs
-from calls.control import call_over
+from calls.control import call_end
 from calls.control.settling import ENDED_UNHEARD
 from calls.models import (
     Call,
@@ -27,7 +27,8 @@ from calls.models import (
     StreamingState,
     TranscriptionState,
 )
-from calls.models.call import LIVE_STATES, CallQuerySet
+from calls.models.call import CallQuerySet
+from calls.models.states import LIVE_STATES
 from calls.roster import roster_told
 from calls.tones.recognition import tones_recognise
 
@@ -120,7 +121,7 @@ def _end(call: Call, now: datetime) -> bool:
         return False
     log.warning("call %s is over, and its end was never announced", call.pk)
     with transaction.atomic():
-        return call_over(call.pk, at=_last_sign(call) or now, reason=ENDED_UNHEARD)
+        return call_end(call.pk, at=_last_sign(call) or now, reason=ENDED_UNHEARD)
 
 
 def _streaming_compare(call: Call, found: CallProperties, now: datetime) -> None:

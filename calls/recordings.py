@@ -26,7 +26,8 @@ from calls.audio.pcm import BYTES_PER_SAMPLE, Samples
 from calls.audio.peaks import PeakBuilder
 from calls.audio.track import TrackAudio
 from calls.drafts import TrackDraft
-from calls.journals.replay import PacketRef, moment
+from calls.instants import instant
+from calls.journals.replay import PacketRef
 from calls.models import Recording, RecordingState, Track
 from calls.storage import recording_delete, recording_open, recording_save
 from streaming.protocol import US
@@ -234,7 +235,7 @@ def track_store(
         file.path.with_suffix(".flac"), file.rate, file.blocks(draft.samples)
     )
     facts = {"track": _jsonable(asdict(draft)), "state": state}
-    folder = folder_of(draft.call_id, moment(draft.origin_us))
+    folder = folder_of(draft.call_id, instant(draft.origin_us))
     recording = Recording(
         id=uuid5(draft.id, "recording"),
         call_id=draft.call_id,
@@ -314,7 +315,7 @@ def mix_store(
         sample_rate=rate,
         origin_us=origin,
     )
-    folder = folder_of(call_id, moment(origin))
+    folder = folder_of(call_id, instant(origin))
     facts = {"mix_of": [str(recording.id) for recording in recordings]}
     return _store(mixed, encoded, f"{folder}/mix", facts)
 

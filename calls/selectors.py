@@ -22,7 +22,7 @@ from calls.models import (
     Track,
     TranscriptionState,
 )
-from calls.models.call import ArchiveState
+from calls.models.states import ArchiveState
 from calls.sockets import UNTOLD, SocketRow, trouble_words
 from streaming.protocol import MIXED, US
 

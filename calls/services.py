@@ -6,158 +6,27 @@ after an outage, and a recovery run may send what ingest had already sent.
 
 import logging
 import os
-from collections import defaultdict
-from collections.abc import Collection
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from functools import partial
+from datetime import UTC, datetime
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Max, Q
-from django.db.models.functions import Coalesce
+from django.db.models import Q
 from django.utils import timezone
 
 from calls import batches
-from calls.alarms.store import alarms_of, alarms_store
-from calls.drafts import (
-    ArchiveBatch,
-    CallFacts,
-    ConnectionDraft,
-    StopWindow,
-    TrackDraft,
-)
-from calls.models import (
-    Call,
-    CommandState,
-    Connection,
-    IngestProcess,
-    StreamCommand,
-    StreamingState,
-    Track,
-    TranscriptSegment,
-)
-from calls.models.call import LIVE_STATES, ArchiveState
-from calls.models.control import STARTS, STOPS
+from calls.alarms.store import alarms_store
+from calls.control import call_end, streaming_seen
+from calls.drafts import ArchiveBatch, ConnectionDraft
+from calls.figures import calls_figures_refresh
+from calls.finishing_queue import call_finish_soon
+from calls.models import Call, Connection, IngestProcess, StreamingState
+from calls.models.states import LIVE_STATES
 from calls.tones.keeping import tones_store
-from calls.tones.masking import masks_tones
 from calls.transcripts.segments import segments_store
 from calls.utterances import outcomes_store, utterances_store
 
 log = logging.getLogger(__name__)
-
-# A worker that was asked for recordings so long ago is asked again.
-ASKED_SECONDS = 120
-
-
-def call_facts(call_id: UUID) -> CallFacts:
-    """Return what is stored of a call, for an ingest process that takes it up."""
-    call = Call.objects.select_related("profile").filter(pk=call_id).first()
-    if call is None:
-        return CallFacts(is_known=False, masks_tones=masks_tones(None))
-    tracks = [track_draft(track) for track in call.tracks.select_related("participant")]
-    now = timezone.now()
-    facts = CallFacts(
-        True,
-        call.connection_id,
-        call.correlation_id,
-        is_secret_dead=call.is_secret_dead(now),
-        tracks=tracks,
-        stops=stop_windows(call_id),
-        alarms=alarms_of(call_id, now=now),
-    )
-    profile = call.profile
-    facts = replace(
-        facts, masks_tones=masks_tones(profile), is_bidirectional=call.hears_us
-    )
-    if profile is None:
-        return facts
-    return replace(
-        facts,
-        thresholds=profile.alarm_thresholds,
-        handler=profile.handler,
-        handler_options=profile.handler_options,
-    )
-
-
-def calls_wanted(calls: Collection[UUID]) -> set[UUID]:
-    """Return which of the calls are up and to be streamed, as last asked for."""
-    wanted = Call.objects.live().filter(
-        pk__in=calls, desired_streaming=True, paused_at=None
-    )
-    return set(wanted.values_list("pk", flat=True))
-
-
-def transcripts_newest(calls: Collection[UUID]) -> dict[UUID, int]:
-    """Return which of the calls are up and to be transcribed, as last asked for.
-
-    With when the newest piece of their text begins, µs since 1970; 0 without any.
-    """
-    wanted = Call.objects.live().filter(pk__in=calls, desired_transcription=True)
-    # What a handler writes of the call is no word of the transcription.
-    of_acs = Q(segments__source=TranscriptSegment.Source.ACS)
-    begins = Max("segments__start_us", filter=of_acs)
-    newest = wanted.annotate(newest=Coalesce(begins, 0))
-    return dict(newest.values_list("pk", "newest"))
-
-
-def calls_ended_among(calls: Collection[UUID]) -> set[UUID]:
-    """Return which of the calls have ended."""
-    return set(Call.objects.ended().filter(pk__in=calls).values_list("pk", flat=True))
-
-
-def track_draft(track: Track) -> TrackDraft:
-    """Return a stored track as the draft that would write it."""
-    figures = {name: getattr(track, name) for name in batches.TRACK_FIGURES}
-    return TrackDraft(
-        call_id=track.call_id,
-        raw_id=track.participant.raw_id,
-        sample_rate=track.sample_rate,
-        **figures,
-    )
-
-
-def stop_windows(call_id: UUID) -> list[StopWindow]:
-    """Return when nobody wanted streaming: from each stop to the start after it."""
-    return stop_windows_by_call([call_id])[call_id]
-
-
-def stop_windows_by_call(calls: Collection[UUID]) -> dict[UUID, list[StopWindow]]:
-    """Return the `stop_windows` of many calls with one query."""
-    orders = StreamCommand.objects.filter(
-        call_id__in=calls,
-        kind__in=STARTS + STOPS,
-        state__in=(CommandState.SENT, CommandState.CONFIRMED),
-        sent_at__isnull=False,
-    )
-    sent: dict[UUID, list[tuple[datetime, bool]]] = defaultdict(list)
-    for order in orders.order_by("sent_at"):
-        if order.sent_at is None:
-            raise AssertionError("the query excludes commands that were not sent")
-        before, is_stop = sent[order.call_id], order.kind in STOPS
-        at = order.sent_at
-        if is_stop and order.is_unsure:
-            # Sent again, although ACS may have obeyed its first try. Clocks differ:
-            # it still follows what was sent before it.
-            at = max([order.asked_at, *(when for when, _ in before[-1:])])
-        before.append((at, is_stop))
-    return {call_id: _windows(sent[call_id]) for call_id in calls}
-
-
-def _windows(orders: list[tuple[datetime, bool]]) -> list[StopWindow]:
-    """Return the windows that orders (when, whether to stop) open and close."""
-    windows: list[StopWindow] = []
-    stopped: datetime | None = None
-    for sent_at, is_stop in orders:
-        if is_stop:
-            stopped = stopped or sent_at
-        elif stopped:
-            windows.append(StopWindow(stopped, sent_at))
-            stopped = None
-    if stopped:
-        windows.append(StopWindow(stopped, None))
-    return windows
 
 
 def batch_store(batch: ArchiveBatch, *, is_finishing: bool = False) -> None:
@@ -176,7 +45,7 @@ def batch_store(batch: ArchiveBatch, *, is_finishing: bool = False) -> None:
         tones_store(batch.tones)
         calls = {draft.call_id for draft in batch.connections}
         calls |= {draft.call_id for draft in batch.tracks}
-        batches.calls_figures_refresh(calls)
+        calls_figures_refresh(calls)
         alarms_store(batch.alarms)
         utterances_store(batch.utterances)
         segments_store(batch.segments)
@@ -198,8 +67,6 @@ def batch_store(batch: ArchiveBatch, *, is_finishing: bool = False) -> None:
 
 def _streaming_tell(draft: ConnectionDraft) -> None:
     """Say what a media socket's opening, audio or end proves about streaming."""
-    from calls.control import streaming_seen  # control imports this module
-
     call_id = draft.call_id
     if draft.closed_at is None:
         if draft.last_packet_at is None:
@@ -211,8 +78,6 @@ def _streaming_tell(draft: ConnectionDraft) -> None:
 
 
 def _end_tell(call_id: UUID, code: int | None, *, at: datetime) -> None:
-    from calls.control import streaming_seen  # control imports this module
-
     sockets = Connection.objects.filter(call_id=call_id, kind=Connection.Kind.MEDIA)
     if sockets.filter(closed_at=None).exists():
         return
@@ -247,51 +112,12 @@ def socket_lose(socket: Connection, *, at: datetime) -> bool:
     return bool(lost)
 
 
-def call_finish_soon(call_id: UUID, *, but_on: Collection[str] = ()) -> None:
-    """Have a call's journals made into recordings, on the nodes where they lie.
-
-    Queued after commit. If the broker is down, `calls.sweep_calls` finds the call; so
-    it does what nobody took from the queue, but not every ten seconds. Nodes `but_on`
-    which too much waits already are asked another time.
-    """
-    journals = Connection.objects.filter(
-        call_id=call_id, journal_state__in=batches.UNFINISHED
-    )
-    nodes = set(journals.order_by().values_list("node", flat=True))
-    if not nodes:
-        return
-    wait = min(settings.FINISH_GRACE, ASKED_SECONDS)
-    Call.objects.filter(pk=call_id).update(
-        archive_state=ArchiveState.PENDING,
-        archive_retry_at=timezone.now() + timedelta(seconds=wait),
-    )
-    for node in nodes.difference(but_on):
-        transaction.on_commit(partial(_finish_on, node, call_id))
-
-
-def call_finish_here(call_id: UUID) -> None:
-    """Have a worker of this node look after what lies here of a call."""
-    transaction.on_commit(partial(_finish_on, settings.NODE, call_id))
-
-
-def _finish_on(node: str, call_id: UUID) -> None:
-    from calls.control import task_send  # control imports this module
-    from calls.finishing_tasks import finish_call
-
-    if not task_send(finish_call, str(call_id), queue=f"recordings.{node}"):
-        Call.objects.filter(pk=call_id, archive_state=ArchiveState.PENDING).update(
-            archive_retry_at=None
-        )
-
-
 def calls_end_without_word(*, now: datetime) -> int:
     """End calls that only sockets made known, once their sockets are long gone.
 
     Calls we answered end by ACS's word (CallDisconnected). A call that came to be
     from a socket alone has nobody to announce its end.
     """
-    from calls.control import call_over  # control imports this module
-
     quiet = datetime.fromtimestamp(now.timestamp() - settings.FINISH_GRACE, tz=UTC)
     silent = Call.objects.filter(state__in=LIVE_STATES, commands=None, events=None)
     silent = silent.filter(connections__isnull=False).exclude(
@@ -303,7 +129,7 @@ def calls_end_without_word(*, now: datetime) -> int:
         last = call.connections.order_by("closed_at").last()
         at = last.closed_at if last and last.closed_at else now
         with transaction.atomic():
-            ended += call_over(call.pk, at=at, reason=reason)
+            ended += call_end(call.pk, at=at, reason=reason)
     return ended
 
 

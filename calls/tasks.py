@@ -14,20 +14,22 @@ from calls.alarms.sweep import alarms_sweep
 from calls.audit.head import log_check
 from calls.audit.reaping import ends_note
 from calls.board.trend import trend_note
+from calls.broker import task_send
 from calls.lifecycle import contexts_forget
 from calls.live.heartbeat import sweep_note
 from calls.reconcile import calls_reconcile
 
 
 @shared_task(name="calls.send_command", acks_late=True, ignore_result=True)
-def send_command(command_id: str, has_turn: str = "") -> None:
+def send_command(command_id: str, has_turn: bool = False) -> None:
     """Send one command; if its turn or another try is due later, come back for it.
 
-    `has_turn` is anything once it has waited for its turn under the rate limit.
+    `has_turn`: it has waited for its turn under the rate limit already. What a former
+    version queued says so by a word.
     """
     delay = control.command_send(UUID(command_id), has_turn=bool(has_turn))
     if delay is not None:
-        control.task_send(send_command, command_id, "turn", countdown=delay)
+        task_send(send_command, command_id, True, countdown=delay)
 
 
 @shared_task(name="calls.sweep_commands", ignore_result=True)
@@ -80,7 +82,3 @@ def clear_sessions() -> None:
 def check_audit() -> None:
     """Verify the audit log, and log its head."""
     log_check()
-
-
-# Registers `calls.finish_call` and `calls.sweep_calls` with the worker.
-from calls import finishing_tasks  # noqa: E402,F401

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from calls import offer_views, recording_views, review_views, views, webhooks
+from calls import recording_views, review_views, views, webhooks
 from calls.alarms import views as alarm_views
 from calls.downloads import views as download_views
 from calls.health.views import healthz, readyz
@@ -60,7 +60,7 @@ urlpatterns: list[URLPattern] = [
         download_views.call_everything,
         name="everything",
     ),
-    path("calls/<uuid:call_id>/commands/", offer_views.call_commands, name="commands"),
+    path("calls/<uuid:call_id>/commands/", views.call_commands, name="commands"),
     path(
         "calls/<uuid:call_id>/commands/<str:kind>", views.call_command, name="command"
     ),

@@ -15,13 +15,11 @@ from calls.live.ingest import LiveHandler
 from calls.live.watching import CallDetail, DetailTrack
 from calls.markup import CALL_COLOURS, STREAMING_COLOURS, TONES
 from calls.models import Call, Participant, Utterance
-from calls.models.call import ArchiveState
+from calls.models.states import UNFINISHED_ARCHIVE
 from calls.offers import paused_words
 from calls.transcripts.reading import SegmentJson, said_from_us, who_said
 from calls.transcripts.wire import Caption
 
-# While a call is in these, its page has not come to rest.
-UNFINISHED = (ArchiveState.LIVE, ArchiveState.PENDING)
 # A page names no more of what waits to be said.
 SAID_MOST = 5
 # A prompt that outlives a redial is heard so much later.
@@ -120,7 +118,7 @@ class WatchedCall(TypedDict):
 
 
 @dataclass(frozen=True, slots=True)
-class CallFacts:
+class WatchedFacts:
     """What the database says of a call that is watched."""
 
     call: Call
@@ -133,17 +131,18 @@ class CallFacts:
     @property
     def is_over(self) -> bool:
         """Say whether the call has ended and its recordings are made, or never will."""
-        return not self.call.is_live and self.call.archive_state not in UNFINISHED
+        is_made = self.call.archive_state not in UNFINISHED_ARCHIVE
+        return not self.call.is_live and is_made
 
 
-def call_facts(call_id: UUID) -> CallFacts | None:
+def watched_facts(call_id: UUID) -> WatchedFacts | None:
     """Return what the database says of a call; None if there is none."""
     call = Call.objects.defer("incoming_call_context").filter(pk=call_id).first()
     if call is None:
         return None
     people = {one.raw_id: one for one in call.participants.all()}
     zeros = said_from_us([call.pk]) if call.origin_us is None else {}
-    return CallFacts(
+    return WatchedFacts(
         call, people, paused_words(call), _said_now(call), zeros.get(call.pk, 0)
     )
 
@@ -182,7 +181,7 @@ def _spoken_now(said: Utterance, *, now: float) -> SpokenNow:
 
 
 def call_now(
-    facts: CallFacts, detail: CallDetail | None, *, at: float, now: datetime
+    facts: WatchedFacts, detail: CallDetail | None, *, at: float, now: datetime
 ) -> CallNow:
     """Return the call as it is; its figures from who receives it, else as stored.
 
@@ -222,7 +221,7 @@ def track_name(track: DetailTrack) -> str:
     return f"{track['live']['raw_id']}/{track['rate']}"
 
 
-def person_now(track: DetailTrack, facts: CallFacts, *, origin_us: int) -> PersonNow:
+def person_now(track: DetailTrack, facts: WatchedFacts, *, origin_us: int) -> PersonNow:
     """Return one participant's figures; the waveform is who sends it's to add."""
     live = track["live"]
     person = facts.people.get(live["raw_id"])
@@ -253,7 +252,7 @@ def person_now(track: DetailTrack, facts: CallFacts, *, origin_us: int) -> Perso
     }
 
 
-def caption_now(caption: Caption, facts: CallFacts, *, origin_us: int) -> CaptionNow:
+def caption_now(caption: Caption, facts: WatchedFacts, *, origin_us: int) -> CaptionNow:
     """Return a caption as the page's script reads it, at its place on the clock."""
     names = {raw_id: one.display_name for raw_id, one in facts.people.items()}
     # Without a zero nothing has been heard yet, and so this is the beginning.

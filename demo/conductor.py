@@ -18,7 +18,7 @@ from django.core.management import call_command
 
 from calls.live.ingest import LiveCall, live_processes
 from calls.models import Call
-from calls.models.call import ArchiveState
+from calls.models.states import ArchiveState
 from demo.loopback import HttpError, Operator
 from demo.parts import waves
 from demo.processes import PartFailedError, StopAsked, System

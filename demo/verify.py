@@ -14,7 +14,7 @@ import soundfile
 from django.db.models import Sum
 
 from calls.models import AudioChunk, Call, Recording, Track
-from calls.models.call import ArchiveState
+from calls.models.states import ArchiveState
 from calls.storage import recording_open
 from demo.conversation import (
     Conversation,
@@ -131,11 +131,8 @@ def call_check(
     if call is None:
         found.append("the call is not in the database")
     else:
-        rows = Track.objects.filter(call=call).select_related("participant")
-        for track in rows:
-            if track.participant.raw_id in tracks:
-                found.append("a participant has two tracks")
-            tracks[track.participant.raw_id] = track
+        tracks, twice = _stored_tracks(call)
+        found += twice
         if call.archive_state != ArchiveState.FINISHED:
             state = call.get_archive_state_display()
             found.append(f"its archive: {state} {call.archive_error}".rstrip())
@@ -158,6 +155,17 @@ def call_check(
         said=said.notes,
         echo=EchoRoundTrip.of(report),
     )
+
+
+def _stored_tracks(call: Call) -> tuple[dict[str, Track], list[str]]:
+    """Return the tracks of a call by raw id, and in words who has more than one."""
+    tracks: dict[str, Track] = {}
+    twice = []
+    for track in Track.objects.filter(call=call).select_related("participant"):
+        if track.participant.raw_id in tracks:
+            twice.append("a participant has two tracks")
+        tracks[track.participant.raw_id] = track
+    return tracks, twice
 
 
 def participant_check(sent: Mapping[str, Any], track: Track | None) -> ParticipantCheck:

@@ -24,7 +24,7 @@ from django.db import (
     connections,
 )
 
-from calls import services
+from calls import ingest_facts, services
 from calls.database import DATABASE_AWAY
 from calls.drafts import (
     AlarmDraft,
@@ -170,24 +170,24 @@ class Archive:
 
     async def facts(self, call_id: UUID, patience: float) -> CallFacts | None:
         """Return what is stored of a call; None if that takes over `patience` s."""
-        return await self.ask(partial(services.call_facts, call_id), patience)
+        return await self.ask(partial(ingest_facts.call_facts, call_id), patience)
 
     async def stops(
         self, calls: Collection[UUID], patience: float
     ) -> dict[UUID, list[StopWindow]]:
         """Return when streaming of the calls was stopped by order, if known in time."""
-        asked = partial(services.stop_windows_by_call, calls)
+        asked = partial(ingest_facts.stop_windows_by_call, calls)
         return await self.ask(asked, patience) or {}
 
     async def wanted(
         self, calls: Collection[UUID], patience: float
     ) -> set[UUID] | None:
         """Return which of the calls are to be streamed now; None if nobody knows."""
-        return await self.ask(partial(services.calls_wanted, calls), patience)
+        return await self.ask(partial(ingest_facts.calls_wanted, calls), patience)
 
     async def ended(self, calls: Collection[UUID], patience: float) -> set[UUID] | None:
         """Return which of the calls have ended; None if nobody knows."""
-        return await self.ask(partial(services.calls_ended_among, calls), patience)
+        return await self.ask(partial(ingest_facts.calls_ended_among, calls), patience)
 
     async def transcripts_newest(
         self, calls: Collection[UUID], patience: float
@@ -196,7 +196,7 @@ class Archive:
 
         Each with when its newest piece of text begins, µs since 1970; 0: none.
         """
-        return await self.ask(partial(services.transcripts_newest, calls), patience)
+        return await self.ask(partial(ingest_facts.transcripts_newest, calls), patience)
 
     async def ask(self, work: Callable[[], T], patience: float) -> T | None:
         """Run database work; None if it fails or takes over `patience` s."""

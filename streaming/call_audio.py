@@ -16,7 +16,7 @@ from calls.audio.pcm import samples_to_us
 from calls.audio.track import TrackAudio, Window
 from calls.audio.wave import Wave
 from calls.drafts import TrackDraft
-from calls.journals.format import EPOCH, microseconds
+from calls.instants import instant, microseconds
 from calls.journals.replay import track_draft
 from calls.transcripts.hearing import CallTranscript
 from streaming.alarms import CallWatch
@@ -141,7 +141,7 @@ class CallAudio:
         """
         if self._anchor is None:
             arrivals = [track.audio.last_arrival_us for track in self.tracks.values()]
-            heard = EPOCH + timedelta(microseconds=max(arrivals, default=0) + 1)
+            heard = instant(max(arrivals, default=0) + 1)
             self._anchor = max(wall, heard), monotonic
         began, then = self._anchor
         return began + timedelta(seconds=monotonic - then)

@@ -23,7 +23,7 @@ from django.conf import settings
 from calls.doors.networks import group_of
 from calls.doors.strikes import failures
 from calls.drafts import CallFacts
-from calls.journals.format import microseconds
+from calls.instants import microseconds
 from streaming.auth import CROWDED, Caller, Refusal, call_of, connection_fault
 from streaming.capacity import NoRoomError
 from streaming.denial import deny

@@ -13,7 +13,7 @@ from uuid import UUID
 from calls.audio.ledger import LedgerJson
 from calls.audio.track import TrackAudio, Window
 from calls.drafts import CallFacts, StopWindow, TrackDraft
-from calls.journals.format import microseconds
+from calls.instants import microseconds
 from streaming.alarms.condition import Moment
 from streaming.call_audio import CallAudio, HeardTrack
 from streaming.ingest import MediaSession

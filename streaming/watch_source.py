@@ -34,15 +34,15 @@ from calls.live.watching import (
 )
 from calls.models import Call, StreamingState
 from calls.watched_call import (
-    CallFacts,
     CaptionNow,
     PersonNow,
     WatchedCall,
-    call_facts,
+    WatchedFacts,
     call_now,
     caption_now,
     person_now,
     track_name,
+    watched_facts,
 )
 from streaming.captions import CaptionFeed
 
@@ -126,7 +126,7 @@ def _same(one: Holes, two: Holes) -> int:
     )
 
 
-def _zero(facts: CallFacts, detail: CallDetail) -> int:
+def _zero(facts: WatchedFacts, detail: CallDetail) -> int:
     """Return when the call's clock began: as stored, for notes and alarms use that."""
     return facts.call.origin_us or detail["origin_us"] or 0
 
@@ -141,7 +141,7 @@ class WatchSource:
         self._captions = CaptionFeed(self._redis, call_id, changed)
         # When we said last that somebody looks, by a monotonic clock.
         self._said = -math.inf
-        self._facts: CallFacts | None = None
+        self._facts: WatchedFacts | None = None
         self._detail: CallDetail | None = None
         self._waves: dict[str, WaveCopy] = {}
         self._listeners: list[str] = []
@@ -163,7 +163,7 @@ class WatchSource:
         if any(viewer.may_read for viewer in self.viewers):
             self._captions.begin()
         try:
-            self._facts = await database_sync_to_async(call_facts)(self.call_id)
+            self._facts = await database_sync_to_async(watched_facts)(self.call_id)
         except DATABASE_AWAY:
             log.exception("a call's page cannot read the database")
             reasons.append(NO_DATABASE)
@@ -248,7 +248,7 @@ class WatchSource:
         return message
 
     def _spoken(
-        self, viewer: Viewer, facts: CallFacts, detail: CallDetail | None
+        self, viewer: Viewer, facts: WatchedFacts, detail: CallDetail | None
     ) -> Sequence[CaptionNow]:
         """Return what was said since this page was told last."""
         captions = self._captions.since(viewer.captions)
@@ -263,12 +263,12 @@ class WatchSource:
         return self._facts.call if self._facts else None
 
     @staticmethod
-    def _clock(facts: CallFacts, detail: CallDetail) -> float:
+    def _clock(facts: WatchedFacts, detail: CallDetail) -> float:
         zero = _zero(facts, detail)
         return detail["clock"] + ((detail["origin_us"] or zero) - zero) / 1e6
 
     def _people(
-        self, viewer: Viewer, facts: CallFacts, detail: CallDetail
+        self, viewer: Viewer, facts: WatchedFacts, detail: CallDetail
     ) -> Sequence[PersonNow]:
         found = []
         origin = _zero(facts, detail)

@@ -41,7 +41,7 @@ from calls.models import (
     TranscriptSegment,
     Utterance,
 )
-from calls.models.call import ArchiveState, Direction
+from calls.models.states import ArchiveState, Direction
 
 
 class UserFactory(DjangoModelFactory[User]):

@@ -19,7 +19,7 @@ from calls.admin.auditing import AuditedAdmin
 from calls.admin.paging import BoundedList, BoundedPaginator
 from calls.admin.sidebar import list_name
 from calls.audit.log import view_note
-from calls.journals.walk import moment as capture_time
+from calls.instants import instant
 from calls.markup import call_title, moment, pretty_json
 from calls.models import AuditAction, Call
 
@@ -116,7 +116,7 @@ def shown_field(field: "models.Field[Any, Any]") -> Callable[[Any], str]:
             case models.DateTimeField():
                 return moment(value)
             case _ if field.name == "origin_us":
-                return moment(capture_time(value))
+                return moment(instant(value))
             case _:
                 return formats.count(value)
 

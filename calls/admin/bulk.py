@@ -1,6 +1,7 @@
 """One order for many calls: the preview, the confirmation, and how far it is."""
 
 import uuid
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
 from calls import formats
-from calls.admin.asking import ask_for
+from calls.audit import log as audit_log
 from calls.bulk import MOST_CALLS, bulk_give, bulk_look, bulk_progress
 from calls.buttons import Button
 from calls.models import Call, CommandState, StreamCommand
@@ -92,7 +93,7 @@ def bulk_confirm(site: AdminSite, request: HttpRequest, button: Button) -> HttpR
         button.kind,
         bulk_id=bulk_id,
         arguments=arguments,
-        ask=ask_for(request),
+        ask=partial(audit_log.command_ask_noted, request),
     )
     for reason, calls in skipped.items():
         words = f"{button.kind.label}: skipped {len(calls)} since the preview. {reason}"

@@ -12,7 +12,7 @@ from calls.board.snapshot import Picture
 from calls.board.view import view_of_address
 from calls.buttons import buttons_by_hand
 from calls.models import CallState, Severity, StreamingProfile, StreamingState
-from calls.models.call import LIVE_STATES, ArchiveState
+from calls.models.states import LIVE_STATES, ArchiveState
 from calls.offers import dialog_of, may
 
 # A call's page has this in place of its id, in the address that the script fills in.

@@ -17,7 +17,6 @@ from django.urls import URLPattern, path
 from unfold.dataclasses import UnfoldAction
 
 from calls import control
-from calls.admin.asking import ask_for
 from calls.admin.base import FactAdmin
 from calls.admin.bulk import bulk_confirm, bulk_preview
 from calls.admin.placing import begin_page
@@ -176,7 +175,7 @@ def give_order(
 ) -> str:
     """Give one order and tell the user; return why not, if it is refused."""
     try:
-        ask_for(request)(call=call, kind=kind, arguments=given)
+        audit_log.command_ask_noted(request, call=call, kind=kind, arguments=given)
     except control.CommandRefused as refusal:
         return str(refusal)
     messages.success(request, f"{kind.label}: asked for {call_title(call)}.")

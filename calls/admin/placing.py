@@ -3,6 +3,7 @@
 import re
 import uuid
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 from django import forms
@@ -15,7 +16,6 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
 from calls import formats
-from calls.admin.asking import ask_for
 from calls.audit import log as audit_log
 from calls.models import Call, CommandKind, StreamingProfile
 from calls.orders import ORDERS, CommandRefused
@@ -194,7 +194,8 @@ def begin_page(
     form = _FORMS[kind](request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            call = form.begin(cast(User, request.user), ask_for(request))
+            ask = partial(audit_log.command_ask_noted, request)
+            call = form.begin(cast(User, request.user), ask)
         except CommandRefused as refused:
             form.add_error(None, str(refused))
         else:

@@ -18,7 +18,7 @@ from calls.admin.auditing import change_note
 from calls.admin.base import ConsoleAdmin
 from calls.admin.thresholds import FIELDS, ProfileForm
 from calls.models import StreamingProfile
-from calls.models.policy import TranscriptionStart
+from calls.models.profiles import TranscriptionStart
 from calls.policy import words as policy_words
 
 Method = TypeVar("Method", bound=Callable[..., Any])

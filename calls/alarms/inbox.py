@@ -19,7 +19,7 @@ from calls.alarms.types import GoneJson, InboxJson
 from calls.markup import call_title
 from calls.models import Alarm, AlarmKind, AlarmState, Call, Participant
 from calls.models.alarm import AlarmQuerySet
-from calls.models.call import LIVE_STATES
+from calls.models.states import LIVE_STATES
 
 SHOWN = timedelta(hours=24)
 PAGE = 100

@@ -29,7 +29,7 @@ def thresholds_of(call: Call) -> Thresholds:
 # Orders.
 
 
-def command_told(command: StreamCommand, *, at: datetime) -> None:
+def command_alarm_update(command: StreamCommand, *, at: datetime) -> None:
     """Raise an alarm about an order that just failed; one that succeeds ends it.
 
     What could not be done because the call was over is no failure.
@@ -62,7 +62,7 @@ def command_told(command: StreamCommand, *, at: datetime) -> None:
 # Recordings.
 
 
-def recording_told(call_id: UUID, *, at: datetime) -> None:
+def recording_alarm_update(call_id: UUID, *, at: datetime) -> None:
     """Tell whether all of a call that was just finished is in its recordings."""
     key = call_key(call_id, Kind.INCOMPLETE)
     call = Call.objects.select_related("profile").get(pk=call_id)
@@ -117,7 +117,7 @@ def recording_failed(call_id: UUID, reason: str, *, at: datetime) -> None:
     _recording_store(call, words, at=at, is_lasting=True, weight=Weight.CRITICAL)
 
 
-def nothing_came(call: Call, *, at: datetime) -> None:
+def no_audio_alarm_raise(call: Call, *, at: datetime) -> None:
     """Tell of a call that is over and was to be recorded, and nothing came."""
     if not thresholds_of(call).complete_percent:
         return

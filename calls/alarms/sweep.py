@@ -12,7 +12,7 @@ from calls.alarms.store import SEEN_BY_INGEST, alarms_clear, alarms_close, alarm
 from calls.drafts import AlarmDraft
 from calls.models import Call, StreamingState
 from calls.models.alarm import AlarmKind, AlarmState
-from calls.models.call import LIVE_STATES
+from calls.models.states import LIVE_STATES
 
 # Ingest tells of what lasts every five seconds. Who has been silent for longer than
 # this has died, or does not see it any more.

@@ -69,7 +69,6 @@ class Ledger:
     __slots__ = (
         "_gap_count",
         "_last",
-        "_longest_gap",
         "_starts",
         "_states",
         "_totals",
@@ -96,7 +95,6 @@ class Ledger:
         self._last: State | None = None
         self._totals = dict.fromkeys(State, 0)
         self._gap_count = 0
-        self._longest_gap: int | None = 0
 
     def append(self, state: State, samples: int) -> None:
         """Add `samples` (not negative) of `state` at the end, in constant time."""
@@ -112,8 +110,6 @@ class Ledger:
                 self._gap_count += 1
         self.samples += samples
         self._totals[state] += samples
-        if state is State.GAP and self._longest_gap is not None:
-            self._longest_gap = max(self._longest_gap, self.samples - self._starts[-1])
 
     def replace(self, start: int, samples: int, state: State) -> None:
         """Say that `samples` samples from `start` on were `state` after all.
@@ -130,7 +126,6 @@ class Ledger:
         self._totals[state] += samples
         self._splice(start, end, state)
         self._gap_count = self._states.count(State.GAP)
-        self._longest_gap = None
 
     def _splice(self, start: int, end: int, state: State) -> None:
         first = bisect_right(self._starts, start) - 1
@@ -222,15 +217,6 @@ class Ledger:
     def gap_count(self) -> int:
         """Number of separate gaps."""
         return self._gap_count
-
-    @property
-    def longest_gap(self) -> int:
-        """Samples of the longest gap, 0 if there is none."""
-        if self._longest_gap is None:
-            self._longest_gap = max(
-                (run.samples for run in self.runs if run.state is State.GAP), default=0
-            )
-        return self._longest_gap
 
     def talk_runs(self, start: int = 0) -> Iterator[tuple[int, int]]:
         """(start, end) in samples of what was received and not silent."""

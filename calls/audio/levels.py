@@ -114,10 +114,6 @@ class LevelMeter:
         if len(self._waiting) >= _MOST_WAITING:
             self._measure()
 
-    def add_silence(self, samples: int) -> None:
-        """Add digital silence without making it."""
-        self._block.count += samples
-
     def _measure(self) -> None:
         self._block.add(decode(b"".join(self._waiting)))
         self._waiting.clear()

@@ -29,11 +29,6 @@ def slot_samples(rate: int) -> int:
     return rate // SLOTS_PER_SECOND
 
 
-def sample_count(pcm: bytes | bytearray | memoryview) -> int:
-    """Whole samples in `pcm`; half a sample at the end does not count."""
-    return len(pcm) // BYTES_PER_SAMPLE
-
-
 def samples_to_us(samples: int, rate: int) -> int:
     """How long `samples` last, in µs, rounded to the nearest."""
     return (samples * 2_000_000 + rate) // (2 * rate)

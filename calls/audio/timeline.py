@@ -127,15 +127,6 @@ class Timeline(Generic[T]):
         """Packets that wait for evidence."""
         return len(self._run)
 
-    @property
-    def bias_us(self) -> int:
-        """What later timestamps say `origin` should have been, minus `origin`.
-
-        0 on an exact clock. Where timestamps jitter, so does the first, and
-        `origin + bias_us` is when sample 0 was spoken.
-        """
-        return round(self._clock.bias * 1_000_000 / self.rate)
-
     def place(
         self, timestamp: int | None, samples: int, silent: bool, arrival: int, ref: T
     ) -> list[Placement[T]]:

@@ -116,7 +116,7 @@ def _named(obj: models.Model | None) -> dict[str, str]:
     }
 
 
-def command_ask(
+def command_ask_noted(
     request: HttpRequest,
     *,
     call: Call,

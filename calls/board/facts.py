@@ -29,7 +29,7 @@ from calls.models import (
     StreamCommand,
     Track,
 )
-from calls.models.call import LIVE_STATES
+from calls.models.states import LIVE_STATES
 from streaming.protocol import US
 
 ENDED_SHOWN = 8

@@ -15,7 +15,7 @@ from uuid import UUID
 from calls import formats
 from calls.board.facts import AlarmFact, BoardFacts, CallFact
 from calls.live.ingest import LiveCall, LiveProcess, callers_of
-from calls.models.call import LIVE_STATES
+from calls.models.states import LIVE_STATES
 
 # The same few thousand ids are worded each second.
 party = lru_cache(maxsize=20_000)(formats.party)

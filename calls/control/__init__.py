@@ -13,9 +13,8 @@ is overruled by proof that comes late. What ACS itself refused is not.
 """
 
 from calls.control.asking import command_ask, command_refusal
-from calls.control.queueing import task_send
 from calls.control.sending import MAX_ATTEMPTS, SENDING_SECONDS, command_send
-from calls.control.settling import call_over, command_settle, streaming_seen
+from calls.control.settling import call_end, command_settle, streaming_seen
 from calls.control.sweeping import commands_sweep, commands_time_out, commands_verify
 from calls.orders import CommandRefused
 
@@ -23,7 +22,7 @@ __all__ = [
     "MAX_ATTEMPTS",
     "SENDING_SECONDS",
     "CommandRefused",
-    "call_over",
+    "call_end",
     "command_ask",
     "command_refusal",
     "command_send",
@@ -32,5 +31,4 @@ __all__ = [
     "commands_time_out",
     "commands_verify",
     "streaming_seen",
-    "task_send",
 ]

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from calls import pacing
 from calls.acs import Acs, AcsRefused, acs
-from calls.control.settling import call_gone, command_settle
+from calls.control.settling import call_end_if_gone, command_settle
 from calls.models import CommandKind, CommandState, Evidence, StreamCommand
 from calls.orders import ORDERS
 from calls.orders.transcription import PAUSED
@@ -114,7 +114,7 @@ def command_verify(client: Acs, command: StreamCommand) -> bool:
     try:
         found = ORDERS[command.kind].evidence(client, command)
     except AcsRefused as refused:
-        if refused.is_call_gone and call_gone(client, command.call):
+        if refused.is_call_gone and call_end_if_gone(client, command.call):
             return True
         raise
     if found:
@@ -149,7 +149,7 @@ def _refused(command: StreamCommand, refused: AcsRefused) -> float | None:
     """Queue another try, or let the command fail."""
     if refused.code == TOO_MANY_REQUESTS:
         pacing.hold(refused.retry_after or FIRST_BACKOFF)
-    if refused.is_call_gone and call_gone(acs(), command.call):
+    if refused.is_call_gone and call_end_if_gone(acs(), command.call):
         return None
     if refused.may_have_arrived:
         # Whether it was carried out is not known: proof that comes late still counts.

@@ -9,10 +9,11 @@ from django.utils import timezone
 
 from calls import lifecycle
 from calls.acs import Acs, AcsRefused
-from calls.alarms.raising import command_told, nothing_came
+from calls.alarms.raising import command_alarm_update, no_audio_alarm_raise
 from calls.alarms.store import alarms_clear
 from calls.control.asking import companion_make_up
 from calls.control.counting import command_count
+from calls.finishing_queue import call_finish_soon
 from calls.live.ingest import board_poke
 from calls.models import (
     Call,
@@ -71,7 +72,7 @@ def command_settle(
         if settled:
             command = StreamCommand.objects.select_related("call").get(pk=command_id)
             _follow(command, at=now)
-            command_told(command, at=now)
+            command_alarm_update(command, at=now)
             command_count(command)
             board_poke()
     return bool(settled)
@@ -86,7 +87,7 @@ def _follow(command: StreamCommand, *, at: datetime) -> None:
     elif is_done and kind in _TURNED_AWAY:
         lifecycle.call_failed(command.call_id, at=at, code=0, reason=command.result)
     elif is_done and kind in (CommandKind.HANG_UP, CommandKind.LEAVE):
-        call_over(command.call_id, at=at, reason=command.result)
+        call_end(command.call_id, at=at, reason=command.result)
     _follow_shown(command, at=at)
     _follow_pause(command, at=at)
     companion_make_up(command)
@@ -144,7 +145,7 @@ def _follow_participant(command: StreamCommand) -> None:
             pass
 
 
-def call_over(
+def call_end(
     call_id: UUID,
     *,
     at: datetime,
@@ -156,8 +157,6 @@ def call_over(
 
     False if that was known. Call it inside a transaction.
     """
-    from calls.services import call_finish_soon  # services tells control of sockets
-
     if not lifecycle.call_ended(
         call_id, at=at, code=code, subcode=subcode, reason=reason
     ):
@@ -165,7 +164,7 @@ def call_over(
     alarms_clear(Q(call_id=call_id), at=at)
     call = Call.objects.select_related("profile").get(pk=call_id)
     if call.streaming_state == StreamingState.FAILED and call.last_packet_at is None:
-        nothing_came(call, at=at)
+        no_audio_alarm_raise(call, at=at)
     for command in StreamCommand.objects.open().filter(call_id=call_id):
         state, words = ORDERS[command.kind].at_call_end
         command_settle(command.id, state, words=words, evidence=Evidence.CONCLUDED)
@@ -173,7 +172,7 @@ def call_over(
     return True
 
 
-def call_gone(client: Acs, call: Call) -> bool:
+def call_end_if_gone(client: Acs, call: Call) -> bool:
     """End a call that ACS no longer knows. False if it does, or does not say.
 
     An order's 404 may be about a participant: the call itself is asked for.
@@ -186,7 +185,7 @@ def call_gone(client: Acs, call: Call) -> bool:
         if not refused.is_call_gone:
             return False
         with transaction.atomic():
-            call_over(call.pk, at=timezone.now(), reason=ENDED_UNHEARD)
+            call_end(call.pk, at=timezone.now(), reason=ENDED_UNHEARD)
         return True
     return False
 
@@ -201,7 +200,7 @@ def streaming_seen(
     came about is ignored: packets that lay in a batch do not undo a stop.
     """
     with transaction.atomic():
-        changed = lifecycle.streaming_seen(call_id, state, at=at, reason=reason)
+        changed = lifecycle.streaming_state_see(call_id, state, at=at, reason=reason)
         if changed and state == StreamingState.STREAMING:
             lifecycle.call_connected(call_id, at=at)
         if changed:

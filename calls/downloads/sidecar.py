@@ -11,7 +11,7 @@ from calls.audio.ledger import State
 from calls.downloads.naming import file_names
 from calls.history.entries import utc
 from calls.history.export import CallJson, call_json
-from calls.journals.walk import moment
+from calls.instants import instant
 from calls.markers import Marker, markers_of
 from calls.models import Call, Participant, Recording, Track
 from calls.software import SOFTWARE
@@ -109,7 +109,7 @@ def sidecar_of(
         "exported_at": utc(now),
         "call": call_json(call),
         "clock": {
-            "origin": utc(moment(known)) if known is not None else None,
+            "origin": utc(instant(known)) if known is not None else None,
             "origin_us": known,
         },
         "completeness": call.completeness,

@@ -13,6 +13,8 @@ from calls.models import Call, Recording
 from calls.storage import recording_open
 
 REST = "rest"
+# Channels of such a file.
+STEREO = 2
 
 
 class NoStereoError(Exception):

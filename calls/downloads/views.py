@@ -27,7 +27,7 @@ from calls.downloads.encoding import WAV_MOST, flac_blocks, wav_blocks, wav_size
 from calls.downloads.everything import call_entries
 from calls.downloads.naming import attachment, call_name, role
 from calls.downloads.sidecar import SideCarJson, sidecar_of
-from calls.downloads.stereo import NoStereoError, Stereo, stereo_of
+from calls.downloads.stereo import STEREO, NoStereoError, Stereo, stereo_of
 from calls.export import zip_blocks
 from calls.history.export import timeline_of
 from calls.models import AuditAction, Call, Recording, RecordingState
@@ -36,8 +36,6 @@ from calls.selectors import player_origin_us
 from calls.storage import recording_exists
 from calls.transcripts.files import files_of
 from calls.transcripts.reading import transcript_of
-
-STEREO = 2
 
 log = logging.getLogger(__name__)
 may_download = permission_required("calls.download_recording", raise_exception=True)

@@ -14,16 +14,13 @@ from django.db import connection
 from django.db.models import Prefetch
 from django.utils import timezone
 
+from calls.downloads.encoding import wav_size
 from calls.downloads.naming import role
-from calls.export.audio import (
-    flac_blocks,
-    stereo_blocks,
-    stereo_samples,
-    wav_blocks,
-    wav_bytes,
-)
+from calls.downloads.stereo import STEREO, Stereo, stereo_of
+from calls.export.audio import flac_blocks, stereo_blocks, wav_blocks
 from calls.export.zipped import ZipEntry, zip_blocks
 from calls.models import Call, Recording, RecordingState
+from calls.selectors import player_origin_us
 from calls.transcripts.files import FORMS
 from calls.transcripts.reading import transcript_of
 
@@ -90,7 +87,7 @@ class Export:
             names.append(f"{folder}/{name}")
             yield ZipEntry(names[-1], blocks, at, is_text=True)
         failed = {name: self.problems[name] for name in names if name in self.problems}
-        facts = call_facts(call)
+        facts = export_facts(call)
         if not has_audio:
             failed[folder] = "there is no verified recording of this kind"
         yield self._json(f"{folder}/{FACTS}", facts)
@@ -186,9 +183,9 @@ def files_of(
     if choice is Choice.STEREO:
         # With more than two it would not be known who is where: then the mix it is.
         if len(tracks) == 2:
-            sides = sorted(tracks, key=lambda one: role(one) != "caller")
-            samples, _rate = stereo_samples(sides)
-            yield "stereo.wav", stereo_blocks(sides), wav_bytes(samples, 2)
+            stereo = _stereo(call, tracks, player_origin_us(call, recordings))
+            size = wav_size(stereo.samples, STEREO)
+            yield "stereo.wav", stereo_blocks(stereo), size
             return
         choice, form = Choice.MIX, Form.WAV
     chosen = {
@@ -199,10 +196,16 @@ def files_of(
     }[choice]
     for name, recording in _named(chosen):
         if form is Form.WAV:
-            size = wav_bytes(recording.samples)
+            size = wav_size(recording.samples)
             yield f"{name}.wav", wav_blocks(recording), size
         else:
             yield f"{name}.flac", flac_blocks(recording), recording.audio_bytes
+
+
+def _stereo(call: Call, tracks: Sequence[Recording], origin_us: int) -> Stereo:
+    """Return two recordings of a call as one: the caller left, if she is one."""
+    left, right = sorted(tracks, key=lambda one: role(one) != "caller")
+    return stereo_of(call, tracks, origin_us, str(left.pk), str(right.pk))
 
 
 def _named(recordings: Sequence[Recording]) -> Iterator[tuple[str, Recording]]:
@@ -218,7 +221,7 @@ def _named(recordings: Sequence[Recording]) -> Iterator[tuple[str, Recording]]:
         yield name, recording
 
 
-def call_facts(call: Any) -> dict[str, Any]:
+def export_facts(call: Any) -> dict[str, Any]:
     """Return what is known of a call and its recordings: the JSON beside the audio."""
 
     def moment(at: datetime | None) -> str | None:

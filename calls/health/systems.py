@@ -120,7 +120,7 @@ class Systems:
 def systems() -> Systems:
     """Ask all parts, for no longer than a probe does, and then Redis if it answers."""
     found = ask_all(shown_parts())
-    told = _told() if _is_ok(found, "redis") else None
+    told = _redis_picture() if _is_ok(found, "redis") else None
     now = time.time()
     return Systems(
         **_verdict(found),
@@ -166,10 +166,10 @@ def _verdict(found: Sequence[Finding]) -> dict[str, str]:
     return {"verdict": _("Everything works."), "sign": "green"}
 
 
-Told = tuple[list[LiveProcess], list[ProcessNote], dict[str, int]]
+RedisPicture = tuple[list[LiveProcess], list[ProcessNote], dict[str, int]]
 
 
-def _told() -> Told | None:
+def _redis_picture() -> RedisPicture | None:
     try:
         processes, notes = live_processes(), process_notes()
         return processes, notes, queue_depths(queue_names(processes, notes))

@@ -8,7 +8,7 @@ from calls.history.entries import Detail, Entry, EntryKind
 from calls.history.rows import CallRows
 from calls.markup import page_title
 from calls.models import Connection, Recording, RecordingState, StreamingState
-from calls.models.call import ArchiveState
+from calls.models.states import ArchiveState
 from calls.sockets import SocketRow
 
 # Codes of an orderly end (RFC 6455 §7.4.1): done, and going away.

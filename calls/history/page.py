@@ -10,11 +10,9 @@ from django.utils import timezone
 from calls import formats
 from calls.history import SHOWN, CallRows, Entry, EntryKind, history_of, rows_of
 from calls.models import Call
-from calls.models.call import ArchiveState
+from calls.models.states import UNFINISHED_ARCHIVE
 
 ENTRY_TEMPLATE = "admin/calls/timeline_entry.html"
-# While a call is in these, something about it may still happen by itself.
-UNFINISHED = (ArchiveState.LIVE, ArchiveState.PENDING)
 
 
 class EntryHtml(TypedDict):
@@ -73,7 +71,7 @@ def limit_of(*, is_whole: bool) -> int | None:
 
 def is_moving(call: Call) -> bool:
     """Say whether the timeline may still grow by itself."""
-    return call.is_live or call.archive_state in UNFINISHED
+    return call.is_live or call.archive_state in UNFINISHED_ARCHIVE
 
 
 def entry_row(entry: Entry, call: Call) -> EntryRow:

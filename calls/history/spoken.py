@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from calls import formats
 from calls.history.entries import Detail, Entry, EntryKind
 from calls.history.rows import CallRows
-from calls.journals.walk import moment
+from calls.instants import instant
 from calls.models import Utterance
 
 State = Utterance.State
@@ -27,7 +27,7 @@ def utterance_name(said: Utterance) -> str:
 def spoken_entries(rows: CallRows) -> Iterator[Entry]:
     """Yield when something began to be heard, and how it ended."""
     for said in rows.utterances:
-        began = moment(said.start_us) if said.start_us is not None else None
+        began = instant(said.start_us) if said.start_us is not None else None
         if began is not None:
             yield _entry(said, "begun", began, "begins", tone="busy")
         if said.state in (State.PLAYED, State.STOPPED, State.FAILED):

@@ -1,11 +1,10 @@
 """Keys that were pressed: by whom and when. Which, only those learn who may listen."""
 
 from collections.abc import Iterator
-from datetime import timedelta
 
 from calls.history.entries import Entry, EntryKind
 from calls.history.rows import CallRows
-from calls.journals.format import EPOCH
+from calls.instants import instant
 
 
 def tone_entries(rows: CallRows) -> Iterator[Entry]:
@@ -14,7 +13,7 @@ def tone_entries(rows: CallRows) -> Iterator[Entry]:
         who = rows.name(tone.pressed_by) if tone.pressed_by else "Somebody"
         yield Entry(
             key=f"tone:{tone.pk}",
-            at=EPOCH + timedelta(microseconds=tone.at_us),
+            at=instant(tone.at_us),
             kind=EntryKind.TONE,
             what=f"{who}: pressed a key",
             source="ACS",

@@ -61,10 +61,12 @@ import enum
 import json
 import zlib
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from struct import Struct
 from typing import Any, Final, NamedTuple
 from uuid import UUID
+
+from calls.instants import instant, microseconds
 
 MAGIC: Final = b"ACSJRNL\n"
 VERSION: Final = 1
@@ -79,9 +81,6 @@ HEADER_FIXED: Final = Struct("<8sHHI")
 RECORD_FIXED: Final = Struct("<IBBHqQ")
 CRC: Final = Struct("<I")
 COUNT: Final = Struct("<I")
-
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class JournalError(Exception):
@@ -185,11 +184,6 @@ class Record(NamedTuple):
         return str(self.payload, "utf-8", "surrogatepass")
 
 
-def microseconds(moment: datetime) -> int:
-    """Return an aware datetime as microseconds since 1970, exactly."""
-    return (moment - EPOCH) // _MICROSECOND
-
-
 def encode_text(text: str) -> bytes:
     """Return text as a payload; a lone surrogate from the wire is no error here."""
     return text.encode("utf-8", "surrogatepass")
@@ -247,7 +241,7 @@ def _header(body: bytes) -> JournalHeader:
             connection_id=UUID(document["connection_id"]),
             call_connection_id=document["call_connection_id"],
             correlation_id=document["correlation_id"],
-            opened_at=EPOCH + timedelta(microseconds=document["opened_at_us"]),
+            opened_at=instant(document["opened_at_us"]),
             node=document["node"],
             pid=document["pid"],
             software=document["software"],
@@ -320,5 +314,4 @@ __all__ = [
     "encode_header",
     "encode_record",
     "encode_text",
-    "microseconds",
 ]

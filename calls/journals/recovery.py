@@ -20,8 +20,9 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q
 from redis.exceptions import RedisError
 
-from calls.batches import UNFINISHED
+from calls.broker import task_send
 from calls.finishing import Finished, NotYetError, call_finish, calls_half_tidied
+from calls.finishing_queue import call_finish_here, call_finish_soon
 from calls.journals.losses import call_losses, lost_seconds
 from calls.journals.reading import is_live, scan
 from calls.journals.rolling import rolling_sweep
@@ -29,13 +30,9 @@ from calls.journals.strays import strays_adopt
 from calls.live.ingest import live_processes, redis_sync
 from calls.live.processes import is_fresh, process_notes
 from calls.models import Call, Connection, IngestProcess
-from calls.models.call import LIVE_STATES, ArchiveState
-from calls.services import (
-    call_finish_here,
-    call_finish_soon,
-    calls_end_without_word,
-    socket_lose,
-)
+from calls.models.sockets import UNFINISHED_JOURNALS
+from calls.models.states import LIVE_STATES, ArchiveState
+from calls.services import calls_end_without_word, socket_lose
 from calls.utterances import utterances_sweep
 
 log = logging.getLogger(__name__)
@@ -152,8 +149,7 @@ def _nodes_with_workers() -> set[str]:
 
 
 def _sweep_on(node: str) -> None:
-    from calls.control import task_send  # control imports this module's callers
-    from calls.finishing_tasks import sweep_node
+    from calls.finishing_tasks import sweep_node  # that module imports this one
 
     task_send(sweep_node, queue=f"{RECORDINGS}{node}")
 
@@ -163,7 +159,9 @@ def _finish_soon(calls: list[UUID]) -> None:
 
     A node that is lost, or has no worker, must not fill Redis.
     """
-    sockets = Connection.objects.filter(call_id__in=calls, journal_state__in=UNFINISHED)
+    sockets = Connection.objects.filter(
+        call_id__in=calls, journal_state__in=UNFINISHED_JOURNALS
+    )
     nodes = set(sockets.order_by().values_list("node", flat=True))
     full: list[str] = []
     # Redis is away: then nothing can be sent either.
@@ -270,7 +268,7 @@ def _unfinished(now: datetime) -> list[UUID]:
         )
     )
     journals = Connection.objects.filter(
-        call_id=OuterRef("pk"), journal_state__in=UNFINISHED
+        call_id=OuterRef("pk"), journal_state__in=UNFINISHED_JOURNALS
     )
     waiting = waiting.exclude(connections__closed_at=None).filter(Exists(journals))
     is_quiet = ~Q(connections__closed_at__gt=quiet)

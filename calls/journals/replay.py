@@ -27,10 +27,11 @@ from calls.drafts import (
     UtteranceDraft,
 )
 from calls.handler_names import HANDLER_EVENT
+from calls.instants import instant
 from calls.journals.format import NO_MESSAGES
 from calls.journals.reading import NO_PARTICIPANT, JournalError, Kind, Record
 from calls.journals.said import Said
-from calls.journals.walk import JournalCount, Walk, moment, speaker, walk_together
+from calls.journals.walk import JournalCount, Walk, speaker, walk_together
 from calls.tones.index import ToneIndex
 from calls.transcripts.replay import TranscriptReplay
 from streaming.protocol import US, AudioMetadata, DecodeError, DtmfData, decode
@@ -40,7 +41,6 @@ __all__ = [
     "CallReplay",
     "JournalCount",
     "PacketRef",
-    "moment",
     "track_draft",
 ]
 
@@ -139,7 +139,7 @@ class CallReplay:
             sample_rate=metadata.sample_rate,
             channels=metadata.channels,
             frame_bytes=metadata.length,
-            started_at=moment(count.opened_us + record.arrival_us),
+            started_at=instant(count.opened_us + record.arrival_us),
         )
         count.rate = metadata.sample_rate
 
@@ -261,8 +261,8 @@ def track_draft(call_id: UUID, raw_id: str, track: TrackAudio[R]) -> TrackDraft:
         duplicates=ledger.duplicates,
         discarded=ledger.discarded,
         bad_timestamps=timeline.bad_timestamps,
-        first_packet_at=moment(track.first_arrival_us),
-        last_packet_at=moment(track.last_arrival_us),
+        first_packet_at=instant(track.first_arrival_us),
+        last_packet_at=instant(track.last_arrival_us),
         jitter_us=round(timeline.jitter_us),
         rms_dbfs=level.rms_dbfs,
         peak_dbfs=level.peak_dbfs,

@@ -32,10 +32,11 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from calls.alarms.storing import storage_refused, storage_worked
-from calls.batches import UNFINISHED
+from calls.broker import task_send
 from calls.journals.locks import TakenError, alone, alone_at
 from calls.journals.reading import JournalHeader
 from calls.models import Connection, IngestProcess
+from calls.models.sockets import UNFINISHED_JOURNALS
 from calls.storage import (
     StorageFaultError,
     is_beside,
@@ -81,7 +82,7 @@ def journals_due(now: datetime) -> list[Connection]:
     made is no reason to have its audio on one disk only.
     """
     due = now - _interval()
-    sockets = Connection.objects.filter(journal_state__in=UNFINISHED)
+    sockets = Connection.objects.filter(journal_state__in=UNFINISHED_JOURNALS)
     return list(
         sockets.alias(copied_at=Coalesce("rolled_at", "opened_at"))
         .filter(copied_at__lte=due)
@@ -117,8 +118,7 @@ def _nodes_alive(now: datetime) -> set[str]:
 
 
 def _roll_on(node: str) -> None:
-    from calls.control import task_send  # control imports this module's callers
-    from calls.finishing_tasks import roll_journals
+    from calls.finishing_tasks import roll_journals  # that module imports this one
 
     task_send(roll_journals, queue=f"recordings.{node}")
 
@@ -156,7 +156,7 @@ def _roll_all(now: datetime) -> int:
 def _roll(socket: Connection, now: datetime) -> int:
     folder: Path = settings.JOURNAL_DIR
     path = folder / f"{socket.pk}.journal"
-    row = Connection.objects.filter(pk=socket.pk, journal_state__in=UNFINISHED)
+    row = Connection.objects.filter(pk=socket.pk, journal_state__in=UNFINISHED_JOURNALS)
     # Finishing does better; what is finished, or was never here, has no file.
     with (
         suppress(TakenError, FileNotFoundError),

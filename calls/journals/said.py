@@ -11,8 +11,9 @@ from typing import Any, Final
 from uuid import UUID
 
 from calls.drafts import UtteranceDraft
+from calls.instants import instant
 from calls.journals.reading import Record
-from calls.journals.walk import JournalCount, moment
+from calls.journals.walk import JournalCount
 
 EVENT: Final = "utterance"
 OVER: Final = frozenset({"played", "stopped", "failed"})
@@ -55,7 +56,7 @@ class Said:
             return
         key = UUID(remark["id"])
         begun = self._begun.get(key)
-        at = moment(count.opened_us + record.arrival_us)
+        at = instant(count.opened_us + record.arrival_us)
         draft = UtteranceDraft(
             id=key,
             call_id=self._call_id,

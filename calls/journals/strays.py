@@ -20,7 +20,7 @@ from calls.drafts import ArchiveBatch
 from calls.journals.reading import JournalError, JournalHeader, is_live, read
 from calls.journals.walk import header_draft
 from calls.models import Call, Connection
-from calls.models.call import ArchiveState
+from calls.models.states import ArchiveState
 from calls.services import batch_store
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from calls.audio.pcm import slot_samples, us_to_samples
 from calls.audio.track import TrackAudio
-from calls.journals.format import microseconds
+from calls.instants import microseconds
 from calls.journals.replay import JournalCount, PacketRef
 from calls.models import Call, CallEvent
 

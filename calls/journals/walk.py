@@ -9,7 +9,7 @@ import heapq
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,13 +23,6 @@ from calls.journals.reading import (
     read,
 )
 from streaming.protocol import MIXED
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def moment(us: int) -> datetime:
-    """Return microseconds since 1970 as an aware datetime."""
-    return EPOCH + timedelta(microseconds=us)
 
 
 class Break(NamedTuple):

@@ -26,8 +26,8 @@ from calls.models import (
     StreamCommand,
     StreamingState,
 )
-from calls.models.call import LIVE_STATES, ArchiveState
 from calls.models.control import OPEN_COMMAND_STATES
+from calls.models.states import LIVE_STATES, ArchiveState
 
 # In which a call's audio is not safe in the archive yet.
 WAITING = (ArchiveState.LIVE, ArchiveState.PENDING, ArchiveState.FAILED)

@@ -91,7 +91,7 @@ def in_text(families: Sequence[Metric]) -> bytes:
 
 def told_metrics() -> Iterator[Metric]:
     """Yield what lies in Redis, or only that Redis does not answer."""
-    told = _told()
+    told = _redis_picture()
     yield _redis_up(is_up=told is not None)
     if told is None:
         return
@@ -105,10 +105,12 @@ def _redis_up(*, is_up: bool) -> Metric:
     return value("redis_up", "Whether Redis answers.", is_up)
 
 
-Told = tuple[list[LiveProcess], list[ProcessNote], dict[str, int], dict[str, float]]
+RedisPicture = tuple[
+    list[LiveProcess], list[ProcessNote], dict[str, int], dict[str, float]
+]
 
 
-def _told() -> Told | None:
+def _redis_picture() -> RedisPicture | None:
     """Return all that lies in Redis, None if Redis does not answer."""
     try:
         processes, notes = live_processes(), process_notes()

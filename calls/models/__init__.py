@@ -8,13 +8,7 @@ from calls.models.audit import (
     AuditEntry,
     AuditLink,
 )
-from calls.models.call import (
-    Call,
-    CallState,
-    Participant,
-    StreamingState,
-    TranscriptionState,
-)
+from calls.models.call import Call
 from calls.models.control import (
     CallEvent,
     CommandKind,
@@ -24,24 +18,20 @@ from calls.models.control import (
 )
 from calls.models.media import (
     AudioChunk,
-    Connection,
-    IngestProcess,
     Loss,
     Recording,
     RecordingState,
-    Subscription,
     Tone,
     Track,
 )
+from calls.models.participant import Participant
 from calls.models.people import SsoIdentity
-from calls.models.policy import (
-    AnswerRule,
-    Retention,
-    StreamingProfile,
-    TranscriptionStart,
-)
+from calls.models.policy import AnswerRule
+from calls.models.profiles import Retention, StreamingProfile, TranscriptionStart
 from calls.models.review import CallNote, SavedView, Tag
+from calls.models.sockets import Connection, IngestProcess, Subscription
 from calls.models.speech import Prompt, TranscriptSegment, Utterance
+from calls.models.states import CallState, StreamingState, TranscriptionState
 
 __all__ = [
     "Alarm",

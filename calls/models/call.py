@@ -1,4 +1,4 @@
-"""Calls and who is in them."""
+"""Calls: how each stands, what is wanted of it, and what was received."""
 
 from __future__ import annotations
 
@@ -11,74 +11,24 @@ from django.db.models.functions import Concat, Lower
 from django.utils import timezone
 
 from calls.doors.capability import is_dead
-from calls.models.policy import (
+from calls.models.policy import AnswerRule
+from calls.models.profiles import (
     NO_COGNITIVE_ENDPOINT,
-    AnswerRule,
     Retention,
     StreamingProfile,
     TranscriptionStart,
 )
 from calls.models.review import Tag
-
-
-class CallState(models.TextChoices):
-    """Where a call is, by ACS's events."""
-
-    RINGING = "ringing", "Ringing"
-    ANSWERING = "answering", "Answering"
-    CONNECTED = "connected", "Connected"
-    ENDED = "ended", "Ended"
-    FAILED = "failed", "Not answered"
-
-
-# ACS's last words on a call.
-END_EVENTS = ("CallDisconnected", "AnswerFailed", "CreateCallFailed", "ConnectFailed")
-LIVE_STATES = (CallState.RINGING, CallState.ANSWERING, CallState.CONNECTED)
-
-
-class StreamingState(models.TextChoices):
-    """What media streaming of a call is really doing, by evidence."""
-
-    OFF = "off", "Off"
-    REQUESTED = "requested", "Requested"
-    CONNECTING = "connecting", "Connecting"
-    STREAMING = "streaming", "Streaming"
-    STALLED = "stalled", "Stalled"
-    STOPPING = "stopping", "Stopping"
-    STOPPED = "stopped", "Stopped"
-    FAILED = "failed", "Failed"
-
-
-# A stalled call's socket is open: nobody speaks to us, and all may hear us.
-STREAMED_STATES = (StreamingState.STREAMING, StreamingState.STALLED)
-
-
-class TranscriptionState(models.TextChoices):
-    """What transcription of a call is really doing, by evidence."""
-
-    OFF = "off", "Off"
-    REQUESTED = "requested", "Requested"
-    RUNNING = "running", "Running"
-    STOPPING = "stopping", "Stopping"
-    STOPPED = "stopped", "Stopped"
-    FAILED = "failed", "Failed"
-
-
-class Direction(models.TextChoices):
-    """Who rang."""
-
-    INBOUND = "inbound", "Inbound"
-    OUTBOUND = "outbound", "Outbound"
-
-
-class ArchiveState(models.TextChoices):
-    """How far a call's audio is on its way from journals to recordings."""
-
-    NONE = "none", "No audio"
-    LIVE = "live", "Receiving"
-    PENDING = "pending", "To be finished"
-    FINISHED = "finished", "Finished and verified"
-    FAILED = "failed", "Finishing failed"
+from calls.models.states import (
+    END_EVENTS,
+    LIVE_STATES,
+    STREAMED_STATES,
+    ArchiveState,
+    CallState,
+    Direction,
+    StreamingState,
+    TranscriptionState,
+)
 
 
 class CallQuerySet(models.QuerySet["Call"]):
@@ -378,35 +328,3 @@ class Call(models.Model):
         """Return how long the call has been connected, or was."""
         start = self.connected_at or self.rang_at
         return max((self.ended_at or now) - start, timedelta())
-
-
-class Participant(models.Model):
-    """One raw id in one call; mixed audio is the pseudo-participant `mixed`."""
-
-    id = models.UUIDField(primary_key=True, editable=False)
-    call = models.ForeignKey(
-        Call, on_delete=models.CASCADE, related_name="participants"
-    )
-    raw_id = models.CharField(max_length=255, db_index=True)
-    display_name = models.CharField(max_length=255, blank=True)
-    joined_at = models.DateTimeField(null=True, blank=True)
-    left_at = models.DateTimeField(null=True, blank=True)
-    is_muted = models.BooleanField(default=False)
-    is_on_hold = models.BooleanField(default=False)
-    sequence_number = models.IntegerField(
-        default=-1, help_text="Of the ParticipantsUpdated last applied."
-    )
-
-    class Meta:
-        ordering = ("raw_id",)
-        constraints = [
-            models.UniqueConstraint(
-                fields=["call", "raw_id"], name="one_participant_per_raw_id"
-            )
-        ]
-        indexes = [
-            models.Index(fields=["-joined_at", "raw_id"], name="people_by_time"),
-        ]
-
-    def __str__(self) -> str:
-        return self.display_name or self.raw_id

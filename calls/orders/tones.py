@@ -14,7 +14,6 @@ from calls.roster import was_away
 
 KINDS = (CommandKind.START_TONES, CommandKind.STOP_TONES)
 RECEIVED = "ContinuousDtmfRecognitionToneReceived"
-TONE_FAILED = "ContinuousDtmfRecognitionToneFailed"
 STOPPED = "ContinuousDtmfRecognitionStopped"
 
 

@@ -12,7 +12,7 @@ from calls.models import (
     TranscriptionStart,
     TranscriptionState,
 )
-from calls.models.policy import NO_COGNITIVE_ENDPOINT
+from calls.models.profiles import NO_COGNITIVE_ENDPOINT
 from calls.orders.order import (
     Arguments,
     CommandRefused,

@@ -15,7 +15,8 @@ from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 from calls import formats
-from calls.models.policy import AnswerRule, StreamingProfile
+from calls.models.policy import AnswerRule
+from calls.models.profiles import StreamingProfile
 from calls.policy.patterns import matching, patterns_of
 from calls.policy.words import DAYS, hours
 

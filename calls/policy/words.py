@@ -4,12 +4,8 @@ from datetime import time
 from urllib.parse import urlsplit
 
 from calls import formats
-from calls.models.policy import (
-    AnswerRule,
-    Retention,
-    StreamingProfile,
-    TranscriptionStart,
-)
+from calls.models.policy import AnswerRule
+from calls.models.profiles import Retention, StreamingProfile, TranscriptionStart
 
 DAYS = (
     "Monday",

@@ -9,7 +9,7 @@ from calls.checks.acs import is_cognitive
 from calls.database import DATABASE_AWAY
 from calls.doors.tokens import TokenRefused, keys_try
 from calls.models import StreamingProfile
-from calls.models.policy import NO_COGNITIVE_ENDPOINT, TranscriptionStart
+from calls.models.profiles import NO_COGNITIVE_ENDPOINT, TranscriptionStart
 from calls.preflight.network import Answer, Target, fetch, reason
 from calls.preflight.outcome import Outcome, green, red, unknown, warning
 

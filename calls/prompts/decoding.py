@@ -95,7 +95,7 @@ def limits_set() -> None:
 
 
 def main() -> int:
-    """Do as the module says."""
+    """Decode one file into a prompt's audio, within limits."""
     limits_set()
     source, folder, most_seconds = sys.argv[1:]
     try:

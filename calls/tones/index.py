@@ -8,7 +8,7 @@ from uuid import UUID
 
 from calls import identity
 from calls.drafts import ToneDraft
-from calls.journals.format import microseconds
+from calls.instants import microseconds
 from streaming.protocol import MASK, DtmfData
 
 # A peer that sends more is not dialling: its frames are kept, rows are not made.

@@ -11,7 +11,7 @@ from typing import Any
 
 from calls import identity
 from calls.envelopes import integer_of, part_of, text_of
-from calls.journals.format import microseconds
+from calls.instants import microseconds
 from calls.models import Call, CallEvent
 from calls.orders.tones import KINDS, RECEIVED
 from calls.tones.index import MAX_TONES

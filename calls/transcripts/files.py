@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -14,6 +13,7 @@ from calls import formats
 from calls.downloads.naming import call_name
 from calls.history.entries import utc
 from calls.history.export import call_json
+from calls.instants import instant
 from calls.models import TranscriptSegment
 from calls.transcripts.reading import Transcript
 
@@ -22,7 +22,6 @@ SCHEMA = 1
 EXACT = 2**53
 # Of a cue whose length was not told: nobody could read it otherwise.
 SHORTEST = 1.0
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def vtt_of(transcript: Transcript) -> str:
@@ -136,7 +135,7 @@ def _exact(number: int) -> int | str:
 
 def _moment(at_us: int) -> str | None:
     try:
-        return utc(_EPOCH + timedelta(microseconds=at_us))
+        return utc(instant(at_us))
     except OverflowError:
         # No year has such a number; the number itself is there.
         return None

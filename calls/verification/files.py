@@ -15,8 +15,8 @@ from calls.alignment import BLOCK
 from calls.audio.ledger import Ledger, State
 from calls.audio.pcm import Samples
 from calls.audio.peaks import PeakBuilder
+from calls.ingest_facts import track_draft
 from calls.models import Recording, Track
-from calls.services import track_draft
 from calls.storage import recording_exists, recording_open, recording_size
 from calls.verification.findings import About, Finding
 

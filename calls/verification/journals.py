@@ -10,12 +10,12 @@ from uuid import UUID
 
 from django.conf import settings
 
-from calls.batches import UNFINISHED
 from calls.journals.kept import has_more
 from calls.journals.reading import JournalError, JournalHeader, is_live, read
 from calls.journals.rolling import is_rescued
 from calls.models import Call, Connection
-from calls.models.call import ArchiveState
+from calls.models.sockets import UNFINISHED_JOURNALS
+from calls.models.states import ArchiveState
 from calls.verification.findings import About, Finding
 from calls.verification.rows import CallRows
 
@@ -67,7 +67,7 @@ def sockets_verify(
         if socket.journal_state == JournalState.MISSING:
             words = f"its journal is lost, with {socket.packets} packets"
             yield about.error("journal-missing", words)
-        elif socket.journal_state in UNFINISHED:
+        elif socket.journal_state in UNFINISHED_JOURNALS:
             yield from _unfinished(socket, rows.call, journals, now)
     yield from _state(rows)
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db.models import QuerySet, Sum
 
 from calls.audio.ledger import Ledger, LedgerJson, State, overtalk_us
-from calls.batches import UNFINISHED, CallFigures
+from calls.figures import CallFigures
 from calls.journals.losses import missing_after
 from calls.models import (
     AudioChunk,
@@ -21,7 +21,8 @@ from calls.models import (
     RecordingState,
     Track,
 )
-from calls.models.call import ArchiveState
+from calls.models.sockets import UNFINISHED_JOURNALS
+from calls.models.states import ArchiveState
 from calls.verification.findings import About, Finding
 from streaming.protocol import US
 
@@ -59,7 +60,9 @@ class CallRows:
     @cached_property
     def unfinished(self) -> list[Connection]:
         """Return the sockets whose audio is not in a recording yet."""
-        return [one for one in self.connections if one.journal_state in UNFINISHED]
+        return [
+            one for one in self.connections if one.journal_state in UNFINISHED_JOURNALS
+        ]
 
     @property
     def is_settled(self) -> bool:

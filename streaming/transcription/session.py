@@ -15,7 +15,7 @@ from typing import Final
 from uuid import UUID
 
 from calls.drafts import ConnectionDraft, SegmentDraft
-from calls.journals.format import microseconds
+from calls.instants import microseconds
 from calls.transcripts.hearing import WAITED, Lag, Piece, Socket
 from streaming.call_audio import CallAudio
 from streaming.ingest import TOO_BIG

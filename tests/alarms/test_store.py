@@ -15,9 +15,10 @@ from calls.alarms.store import (
     alarms_store,
 )
 from calls.drafts import AlarmDraft, ArchiveBatch
+from calls.ingest_facts import call_facts
 from calls.models import Alarm, AlarmKind, Call, Severity
 from calls.models.alarm import AlarmState
-from calls.services import batch_store, call_facts
+from calls.services import batch_store
 from tests.factories import CallFactory, ProfileFactory, UserFactory
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]

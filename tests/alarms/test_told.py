@@ -5,9 +5,9 @@ from uuid import UUID
 
 import pytest
 
-from calls.alarms.raising import recording_failed, recording_told
+from calls.alarms.raising import recording_alarm_update, recording_failed
 from calls.alarms.sweep import FORGOTTEN, alarms_sweep
-from calls.control import call_over, command_settle
+from calls.control import call_end, command_settle
 from calls.history import history_of, rows_of
 from calls.metrics.rows import row_metrics
 from calls.metrics.views import in_text
@@ -78,7 +78,7 @@ def test_what_the_end_of_a_call_undoes_is_no_alarm() -> None:
     call = CallFactory.create(live=True)
     order(call, CommandKind.MUTE)
 
-    call_over(call.pk, at=after(0), reason="The caller hung up.")
+    call_end(call.pk, at=after(0), reason="The caller hung up.")
 
     assert not Alarm.objects.exists()
 
@@ -108,7 +108,7 @@ def test_the_end_of_a_call_ends_its_alarms() -> None:
     call = CallFactory.create(live=True)
     alarm = AlarmFactory.create(call=call)
 
-    call_over(call.pk, at=after(0), reason="The caller hung up.")
+    call_end(call.pk, at=after(0), reason="The caller hung up.")
 
     alarm.refresh_from_db()
     assert (alarm.cleared_at, alarm.state) == (after(0), AlarmState.OPEN)
@@ -117,7 +117,7 @@ def test_the_end_of_a_call_ends_its_alarms() -> None:
 def test_a_call_of_which_nothing_came_is_an_alarm() -> None:
     call = CallFactory.create(live=True, streaming_state=StreamingState.CONNECTING)
 
-    call_over(call.pk, at=after(0), reason="The caller hung up.")
+    call_end(call.pk, at=after(0), reason="The caller hung up.")
 
     [alarm] = Alarm.objects.unclosed()
     assert (alarm.kind, alarm.severity) == (AlarmKind.INCOMPLETE, Severity.CRITICAL)
@@ -133,7 +133,7 @@ def test_a_recording_that_lacks_something_tells_how_much_and_where() -> None:
     track = TrackFactory.create(call=call, with_gap=True)
 
     for _ in range(2):
-        recording_told(call.pk, at=after(0))
+        recording_alarm_update(call.pk, at=after(0))
 
     [alarm] = Alarm.objects.unclosed()
     assert (alarm.kind, alarm.severity) == (AlarmKind.INCOMPLETE, Severity.WARNING)
@@ -162,7 +162,7 @@ def test_how_complete_is_complete_enough_is_a_threshold(
     profile = ProfileFactory.create(alarm_thresholds={"complete_percent": limit})
     call = CallFactory.create(ended=True, completeness=completeness, profile=profile)
 
-    recording_told(call.pk, at=after(0))
+    recording_alarm_update(call.pk, at=after(0))
 
     assert [one.severity for one in Alarm.objects.all()] == [severity][: bool(severity)]
 
@@ -176,7 +176,7 @@ def test_a_recording_that_cannot_be_made_is_one_alarm_until_it_is_made() -> None
     assert alarm.words == "The recordings could not be made: the disk is still full"
     assert (alarm.severity, alarm.opened_at) == (Severity.CRITICAL, after(0))
 
-    recording_told(call.pk, at=after(700))
+    recording_alarm_update(call.pk, at=after(700))
     [alarm] = Alarm.objects.all()
     assert (alarm.state, alarm.cleared_at) == (AlarmState.CLOSED, after(700))
     assert alarm.close_reason == "The recording is complete after all."

@@ -169,6 +169,21 @@ def test_stereo_has_the_caller_left_and_both_on_the_calls_clock(
     assert np.array_equal(right[8_000:], tone(2))
 
 
+def test_stereo_begins_with_the_calls_clock_though_nobody_spoke_yet(
+    operator: Client,
+) -> None:
+    call = recorded_call(caller=1, called=2)
+    early = (call.origin_us or 0) - 250_000
+    Call.objects.filter(pk=call.pk).update(origin_us=early)
+
+    zipped = taken(operator, call, choice="stereo")
+
+    samples, _rate = sound(zipped, f"{folder(call)}/stereo.wav")
+    assert not samples[:4_000].any()
+    assert np.array_equal(samples[4_000:20_000, 0], tone(1))
+    assert np.array_equal(samples[4_000:, 1], tone(2))
+
+
 def test_stereo_of_two_rates_has_the_higher_one(operator: Client) -> None:
     call = recorded_call(caller=1)
     who = ParticipantFactory.create(call=call, raw_id=CALLED)

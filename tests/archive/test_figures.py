@@ -7,7 +7,7 @@ import pytest
 
 from calls import lifecycle
 from calls.acs import ParticipantState
-from calls.batches import calls_figures_refresh
+from calls.figures import calls_figures_refresh
 from calls.models import Call
 from calls.roster import roster_told
 from tests.factories import CallFactory, ParticipantFactory, TrackFactory

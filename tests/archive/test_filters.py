@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from calls.batches import calls_figures_refresh
+from calls.figures import calls_figures_refresh
 from calls.models import AlarmKind, Call, Severity, Tag
 from tests.factories import (
     AlarmFactory,

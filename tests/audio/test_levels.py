@@ -66,17 +66,6 @@ def test_take_is_about_the_block_and_total_about_the_track() -> None:
     assert meter.total.clipped == loud.clipped
 
 
-def test_added_silence_lowers_the_level_and_not_the_peak() -> None:
-    meter = LevelMeter()
-
-    meter.add(encode(sine(32_767)))
-    meter.add_silence(16_000)
-
-    level = meter.take()
-    assert level.rms_dbfs == pytest.approx(-6.02, abs=0.01)
-    assert level.peak_dbfs == pytest.approx(0.0, abs=0.001)
-
-
 def test_half_a_sample_is_refused() -> None:
     meter = LevelMeter()
     meter.add(b"\x01")

@@ -274,14 +274,13 @@ def test_a_jittery_stream_that_ends_goes_on_where_it_should() -> None:
 
 
 @pytest.mark.parametrize("ms", [-150, 100])
-def test_a_first_timestamp_far_from_all_others_moves_the_origin(ms: int) -> None:
+def test_a_first_timestamp_far_from_all_others_moves_no_audio(ms: int) -> None:
     random = Random(12)
     packets = jittered(range(1, 3_000), random)
 
     outcome = play([Packet(0, NOON - ms * 1_000), *packets])
 
     assert outcome.misplaced == []
-    assert outcome.timeline.bias_us == pytest.approx(ms * 1_000, abs=5_000)
 
 
 def test_a_jittery_clock_that_was_set_costs_no_audio() -> None:
@@ -295,16 +294,6 @@ def test_a_jittery_clock_that_was_set_costs_no_audio() -> None:
 
     assert abs(outcome.off_by_ms(12_000)) <= 20
     assert len(outcome.misplaced) < 2_001
-
-
-def test_a_jittery_track_tells_its_origins_error() -> None:
-    random = Random(10)
-    packets = [Packet(0, NOON + 55_000), *jittered(range(1, 3_000), random)]
-
-    outcome = play(packets)
-
-    assert outcome.misplaced == []
-    assert outcome.timeline.bias_us == pytest.approx(-55_000, abs=4_000)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -338,12 +327,10 @@ def play_bad_hour(
     ]
     placements += timeline.flush()
     assert len(placements) == len(arrivals)
-    assert timeline.origin is not None
-    origin = timeline.origin + timeline.bias_us
     starts = [p.start * 1e6 / rate for p in placements if p.start is not None]
     assert len(starts) == len(arrivals)
     return timeline, max(
-        abs(start - (arrivals[p.ref].stamp - origin)) / 1000
+        abs(start - (arrivals[p.ref].stamp - NOON)) / 1000
         for p, start in zip(placements, starts, strict=True)
     )
 

@@ -12,7 +12,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from calls.batches import calls_figures_refresh
+from calls.figures import calls_figures_refresh
 from calls.models import (
     Alarm,
     AnswerRule,

@@ -9,7 +9,7 @@ from django.utils.html import escape
 from pytest_django import Settings
 
 from calls.models import Call, CallState, CommandKind, StreamCommand, StreamingState
-from calls.models.call import Direction
+from calls.models.states import Direction
 from calls.orders import CommandRefused
 from calls.placing import call_connect, call_place
 from tests.console.conftest import logged_in

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pytest_django import Settings
 
 from calls.doors.capability import call_secret
-from calls.envelopes import MAX_BYTES, Event, Unreadable, events_of, moment
+from calls.envelopes import MAX_BYTES, Event, Unreadable, events_of, instant_of_text
 from calls.models import Call, CallEvent
 from tests.control.wire import (
     call_made,
@@ -206,14 +206,16 @@ def test_the_secret_of_a_call_that_is_gone_is_unknown() -> None:
     ],
 )
 def test_reads_times_with_any_fraction(text: str, microsecond: int) -> None:
-    assert moment(text) == datetime(2025, 5, 6, 16, 31, 49, microsecond, tzinfo=UTC)
+    assert instant_of_text(text) == datetime(
+        2025, 5, 6, 16, 31, 49, microsecond, tzinfo=UTC
+    )
 
 
 @pytest.mark.parametrize(
     "text", ["0001-01-01T00:00:00Z", "1999-12-31T23:59:59Z", "9999-12-31T23:59:59Z"]
 )
 def test_a_time_that_can_be_no_events_is_none(text: str) -> None:
-    assert moment(text) is None
+    assert instant_of_text(text) is None
 
 
 json_values = st.recursive(

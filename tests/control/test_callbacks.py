@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pytest_django import Settings
 
+from calls.ingest_facts import call_facts
 from calls.models import (
     Call,
     CallEvent,
@@ -19,7 +20,6 @@ from calls.models import (
     StreamCommand,
     StreamingState,
 )
-from calls.services import call_facts
 from tests.control.wire import (
     AGENT,
     CALLER,

@@ -11,6 +11,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from acsstream.celery import app
 from calls import control, tasks
+from calls.broker import task_send
 from calls.control import CommandRefused
 from calls.models import (
     Call,
@@ -21,7 +22,7 @@ from calls.models import (
     StreamCommand,
     StreamingState,
 )
-from calls.models.call import ArchiveState
+from calls.models.states import ArchiveState
 from calls.orders import ORDERS
 from tests.control.wire import call_made
 
@@ -307,7 +308,7 @@ def test_the_end_of_a_call_has_its_recordings_made() -> None:
         id=call.id, call=call, node="here", opened_at=timezone.now()
     )
 
-    control.call_over(call.id, at=timezone.now(), code=200, reason="over")
+    control.call_end(call.id, at=timezone.now(), code=200, reason="over")
 
     call.refresh_from_db()
     assert call.archive_state == ArchiveState.PENDING
@@ -315,10 +316,10 @@ def test_the_end_of_a_call_has_its_recordings_made() -> None:
 
 def test_what_acs_says_replaces_what_was_concluded() -> None:
     call, now = call_made(), timezone.now()
-    control.call_over(call.id, at=now, reason="we think so")
+    control.call_end(call.id, at=now, reason="we think so")
 
-    control.call_over(call.id, at=now + SECOND, code=200, subcode=7000, reason="said")
-    control.call_over(call.id, at=now, reason="we still think so")
+    control.call_end(call.id, at=now + SECOND, code=200, subcode=7000, reason="said")
+    control.call_end(call.id, at=now, reason="we still think so")
 
     call.refresh_from_db()
     assert (call.end_code, call.end_reason) == (200, "said")
@@ -387,7 +388,7 @@ def test_the_sweep_takes_back_what_a_dead_worker_held() -> None:
 
 
 def test_a_task_goes_to_the_queue_that_is_named(broker: Broker) -> None:
-    assert control.task_send(tasks.send_command, "id", queue="recordings.elsewhere")
+    assert task_send(tasks.send_command, "id", queue="recordings.elsewhere")
 
     assert len(broker.queued("recordings.elsewhere")) == 1
 
@@ -398,7 +399,7 @@ def test_a_broker_that_is_down_raises_nothing(
     monkeypatch.setattr(app.conf, "broker_url", "redis://127.0.0.1:9/0")
     monkeypatch.setattr(app.conf, "broker_write_url", "redis://127.0.0.1:9/0")
 
-    assert not control.task_send(tasks.send_command, "id")
+    assert not task_send(tasks.send_command, "id")
 
     assert "calls.send_command was not queued" in caplog.text
 

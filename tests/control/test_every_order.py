@@ -6,6 +6,7 @@ from pytest_django import Settings
 
 from calls import control, pacing
 from calls.control import CommandRefused
+from calls.ingest_facts import stop_windows
 from calls.models import (
     Call,
     CallState,
@@ -19,7 +20,6 @@ from calls.models import (
     TranscriptionStart,
     TranscriptionState,
 )
-from calls.services import stop_windows
 from tests.control.line import Line, ask, fresh, send
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from calls.batches import calls_figures_refresh
+from calls.figures import calls_figures_refresh
 from calls.lifecycle import NOTHING_CAME, call_ended, streaming_refused
 from calls.models import Call, StreamingState
 from tests.factories import CallFactory, TrackFactory

@@ -10,7 +10,7 @@ import soundfile
 from pytest_django import Settings
 
 from calls.models import AudioChunk, Call, Recording, Track
-from calls.models.call import ArchiveState
+from calls.models.states import ArchiveState
 from calls.storage import recording_delete, recording_save
 from demo.table import report_of
 from demo.verify import CallCheck, call_check

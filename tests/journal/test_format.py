@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from calls.instants import instant, microseconds
 from calls.journals.format import (
     CRC,
     HEADER_FIXED,
@@ -15,7 +16,6 @@ from calls.journals.format import (
     decode_header,
     decode_seal,
     encode_header,
-    microseconds,
 )
 from tests.journal.strategies import header
 
@@ -85,10 +85,12 @@ def test_another_file_is_not_a_journal() -> None:
 
 
 @given(st.datetimes(timezones=st.just(UTC)))
-def test_microseconds_are_exact(moment: datetime) -> None:
+def test_microseconds_are_exact(at: datetime) -> None:
     epoch = datetime(1970, 1, 1, tzinfo=UTC)
 
-    assert epoch + timedelta(microseconds=microseconds(moment)) == moment
+    us = microseconds(at)
+
+    assert instant(us) == epoch + timedelta(microseconds=us) == at
 
 
 def test_seal_of_another_shape_is_refused() -> None:

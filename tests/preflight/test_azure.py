@@ -3,7 +3,7 @@
 import pytest
 from pytest_django import Settings
 
-from calls.models.policy import TranscriptionStart
+from calls.models.profiles import TranscriptionStart
 from calls.preflight import Status, azure
 from demo.ports import free_port
 from tests.control.bench import Bench

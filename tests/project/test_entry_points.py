@@ -44,6 +44,30 @@ def test_refuses_to_start_with_wrong_settings(name: str, tmp_path: Path) -> None
     assert "this is not base64" not in done.stdout + done.stderr
 
 
+def test_a_worker_knows_every_task_that_is_sent(tmp_path: Path) -> None:
+    script = (
+        "from acsstream.celery import app\n"
+        "app.loader.import_default_modules()\n"
+        "sent = {entry['task'] for entry in app.conf.beat_schedule.values()}\n"
+        "sent |= {'calls.finish_call', 'calls.send_command', 'calls.roll_journals'}\n"
+        "print(sorted(sent - app.tasks.keys()), len(sent))"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env=os.environ | {"ACSSTREAM_DATA_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+    missing, number = done.stdout.rsplit(maxsplit=1)
+    assert missing == "[]"
+    assert int(number) > 3
+
+
 def test_benchmarks_explain_themselves() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks", "--help"],

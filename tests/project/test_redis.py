@@ -7,6 +7,7 @@ import pytest
 import redis
 
 from demo import redis as embedded
+from demo.ports import free_port
 
 
 def test_answers_while_open_and_is_gone_afterwards(tmp_path: Path) -> None:
@@ -25,7 +26,7 @@ def test_takes_another_port_when_somebody_is_quicker(
     redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken = int(redis_url.split(":")[2].removesuffix("/0"))
-    ports = iter([taken, embedded.free_port()])
+    ports = iter([taken, free_port()])
     monkeypatch.setattr(embedded, "free_port", lambda: next(ports))
 
     with embedded.redis_server(tmp_path) as url:

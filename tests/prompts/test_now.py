@@ -11,7 +11,7 @@ from pytest_django import Settings
 from calls.journals.recovery import archive_sweep
 from calls.journals.said import CUT_OFF
 from calls.models import Call, Connection, Utterance
-from calls.watched_call import call_facts, call_now
+from calls.watched_call import call_now, watched_facts
 from tests.factories import (
     CommandFactory,
     ConnectionFactory,
@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
 def speaking(call: Call, *, at: float, ahead: float = 0) -> list[dict[str, Any]]:
     """Return what is said at a time of ours, which is `ahead` of Redis's."""
-    facts = call_facts(call.pk)
+    facts = watched_facts(call.pk)
     assert facts
     now = datetime.fromtimestamp(at, UTC)
     return [

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from calls import control, pacing
 from calls.control import CommandRefused, commands_sweep
+from calls.ingest_facts import call_facts
 from calls.live.speaking import SPEAK, PlayPrompt, Spoken, StopAudio, spoken_decoder
 from calls.models import (
     Call,
@@ -25,7 +26,6 @@ from calls.models import (
     Utterance,
 )
 from calls.orders.coming import media_options
-from calls.services import call_facts
 from streaming.talk.rights import why_unheard
 from tests.control.line import ask, fresh, send
 from tests.factories import (

@@ -22,7 +22,7 @@ from calls.finishing import call_finish
 from calls.journals import locks
 from calls.journals.reading import JournalHeader
 from calls.models import AudioChunk, Call, Connection, Recording, Track
-from calls.models.call import ArchiveState
+from calls.models.states import ArchiveState
 from calls.recordings import RecordingError, verify
 from calls.verification.rows import rows_read, rows_verify
 from streaming.protocol import US

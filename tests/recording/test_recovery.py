@@ -28,7 +28,7 @@ from calls.models import (
     Subscription,
     Track,
 )
-from calls.models.call import ArchiveState
+from calls.models.states import ArchiveState
 from calls.services import calls_end_without_word, process_leave, process_renew
 from tests.factories import CallFactory, ConnectionFactory, EventFactory
 from tests.recording.bench import (

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from calls import identity
-from calls.batches import calls_figures_refresh, track_finalise
+from calls.batches import track_finalise
 from calls.drafts import (
     ArchiveBatch,
     ChunkDraft,
@@ -17,6 +17,8 @@ from calls.drafts import (
     SubscriptionDraft,
     TrackDraft,
 )
+from calls.figures import calls_figures_refresh
+from calls.ingest_facts import call_facts, stop_windows, stop_windows_by_call
 from calls.models import (
     AudioChunk,
     Call,
@@ -29,8 +31,8 @@ from calls.models import (
     Subscription,
     Track,
 )
-from calls.models.call import ArchiveState
-from calls.services import batch_store, call_facts, stop_windows, stop_windows_by_call
+from calls.models.states import ArchiveState
+from calls.services import batch_store
 from tests.factories import CallFactory, CommandFactory
 from tests.streaming.wire import ALICE, BOB
 

@@ -14,7 +14,7 @@ from uuid import uuid4
 import pytest
 from django.db import IntegrityError, OperationalError
 
-from calls import services
+from calls import ingest_facts, services
 from calls.drafts import AlarmDraft, ArchiveBatch, ChunkDraft
 from streaming import archive as archive_module
 from streaming.archive import Archive
@@ -183,7 +183,7 @@ async def test_a_database_that_hangs_is_asked_in_vain_but_not_for_long(
     archive: Archive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate = threading.Event()
-    monkeypatch.setattr(services, "call_facts", lambda call_id: gate.wait(20))
+    monkeypatch.setattr(ingest_facts, "call_facts", lambda call_id: gate.wait(20))
 
     # More questions than there are threads: each gives up by itself.
     answers = [await archive.facts(uuid4(), 0.01) for _ in range(6)]
@@ -256,8 +256,8 @@ async def test_a_question_that_fails_is_no_answer(
     def fail(_: object) -> None:
         raise OperationalError
 
-    monkeypatch.setattr(services, "call_facts", fail)
-    monkeypatch.setattr(services, "stop_windows_by_call", fail)
+    monkeypatch.setattr(ingest_facts, "call_facts", fail)
+    monkeypatch.setattr(ingest_facts, "stop_windows_by_call", fail)
 
     assert await archive.facts(uuid4(), 5) is None
     assert await archive.stops([uuid4()], 5) == {}

@@ -25,7 +25,7 @@ from acsstream.asgi import application
 from calls.audio.wave import UNKNOWN
 from calls.live.watching import WATCHED_KEY
 from calls.models import Call
-from calls.models.call import ArchiveState
+from calls.models.states import ArchiveState
 from streaming import call_watch, viewing, watch_source
 from streaming.call_audio import CallAudio, HeardTrack
 from streaming.call_details import DetailPublisher
@@ -441,7 +441,7 @@ async def test_says_that_the_database_is_down(
 
     async with looking(call.pk) as seen:
         await seen.look()
-        monkeypatch.setattr(watch_source, "call_facts", fail)
+        monkeypatch.setattr(watch_source, "watched_facts", fail)
         found = await seen.until(lambda one: one["reason"])
 
     assert found["reason"] == watch_source.NO_DATABASE

@@ -77,20 +77,16 @@ def test_a_bad_hour_over_many_sockets_keeps_to_the_clock(
     assert abs(track.timeline.end * 1000 / rate - HOUR * 20) <= 20
     assert len(placements) == len(hour)
     assert aside == []
-    assert farthest_ms(placements, track.timeline.bias_us, rate) <= 60
+    assert farthest_ms(placements, rate) <= 60
     assert track.ledger.total(State.RECEIVED) == len(hour) * rate // 50
     assert track_draft(desk.call.call_id, ALICE, live.audio) == track_draft(
         desk.call.call_id, ALICE, track
     )
 
 
-def farthest_ms(
-    placements: list[Placement[PacketRef]], bias_us: int, rate: int
-) -> float:
+def farthest_ms(placements: list[Placement[PacketRef]], rate: int) -> float:
     """Return how far a packet lies at most from its own timestamp."""
-    first = placements[0].ref.record.timestamp_us
-    assert first is not None
-    origin = first + bias_us
+    origin = microseconds(OPENED)
     return max(
         abs((place.start or 0) * 1e6 / rate - (place.ref.record.timestamp_us - origin))
         / 1000

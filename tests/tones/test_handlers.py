@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import Settings
 
-from calls.journals.format import microseconds
+from calls.instants import microseconds
 from calls.live.pressing import KEYS, KeyPressed, encode
 from calls.models import Call, StreamCommand, StreamingProfile
 from streaming.call_audio import CallAudio

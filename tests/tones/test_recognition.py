@@ -11,7 +11,7 @@ from calls.models import (
     Evidence,
     StreamingProfile,
 )
-from calls.orders.tones import RECEIVED, STOPPED, TONE_FAILED
+from calls.orders.tones import RECEIVED, STOPPED
 from calls.reconcile import calls_reconcile
 from tests.control.line import Line, ask, fresh, send
 
@@ -130,7 +130,7 @@ def test_a_tone_that_failed_is_no_tone_and_is_told(line: Line) -> None:
     call = connected(line, faults={"recognition": "fails"})
 
     line.bench.tell(f"{line.path}/dtmf", tones="1", participant=CALLER)
-    line.bench.deliver_until(TONE_FAILED)
+    line.bench.deliver_until("ContinuousDtmfRecognitionToneFailed")
 
     assert rows(call) == []
-    assert call.events.filter(kind=TONE_FAILED).exists()
+    assert call.events.filter(kind="ContinuousDtmfRecognitionToneFailed").exists()

@@ -16,7 +16,7 @@ from calls import identity
 from calls.drafts import ArchiveBatch, ToneDraft
 from calls.history import history_of, rows_of
 from calls.history.export import timeline_of
-from calls.journals.format import microseconds
+from calls.instants import microseconds
 from calls.models import Call, CommandKind, StreamCommand
 from calls.orders.tones import RECEIVED
 from calls.services import batch_store

@@ -16,10 +16,11 @@ from pytest_django import Settings
 from calls.drafts import ArchiveBatch, ConnectionDraft
 from calls.history.media import connection_entries
 from calls.history.rows import rows_of
+from calls.ingest_facts import transcripts_newest
 from calls.journals.recovery import journals_recover
 from calls.models import Call, Connection, Recording, TranscriptSegment
-from calls.models.call import ArchiveState, StreamingState
-from calls.services import batch_store, transcripts_newest
+from calls.models.states import ArchiveState, StreamingState
+from calls.services import batch_store
 from calls.storage import recording_open
 from calls.transcripts.hearing import Piece
 from calls.verification.orphans import orphans_verify

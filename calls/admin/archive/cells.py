@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from calls import formats, markup
 from calls.models import Call, Severity
-from calls.models.call import ArchiveState, Direction
+from calls.models.states import ArchiveState, Direction
 from calls.offers import paused_words
 
 TONES = {Severity.NOTICE: "notice", Severity.WARNING: "warn", Severity.CRITICAL: "bad"}
