@@ -1,4 +1,4 @@
-/* With what codes our sockets close, as `streaming` sends them. */
+/* With what codes our sockets close, as `streaming/close_codes.py` has them. */
 
 export const OVER = 1000;
 export const FORBIDDEN = 4403;
