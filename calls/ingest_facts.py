@@ -104,9 +104,10 @@ def stop_windows_by_call(calls: Collection[UUID]) -> dict[UUID, list[StopWindow]
             raise AssertionError("the query excludes commands that were not sent")
         before, is_stop = sent[order.call_id], order.kind in STOPS
         at = order.sent_at
-        if is_stop and order.is_unsure:
-            # Sent again, although ACS may have obeyed its first try. Clocks differ:
-            # it still follows what was sent before it.
+        if is_stop and order.is_unsure and order.attempts > 1:
+            # Sent again, although ACS may have obeyed its first try, of which is known
+            # only that it came after asking. Clocks differ: it still follows what was
+            # sent before it.
             at = max([order.asked_at, *(when for when, _ in before[-1:])])
         before.append((at, is_stop))
     return {call_id: _windows(sent[call_id]) for call_id in calls}

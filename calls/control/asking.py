@@ -34,17 +34,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 _RESUMED = "Recording was resumed."
-# Whoever pauses for a card number wants no transcript of it either.
-_COMPANIONS = {
-    CommandKind.PAUSE: (
-        CommandKind.STOP_TRANSCRIPTION,
-        (TranscriptionState.REQUESTED, TranscriptionState.RUNNING),
-    ),
-    CommandKind.RESUME: (
-        CommandKind.START_TRANSCRIPTION,
-        (TranscriptionState.STOPPING, TranscriptionState.STOPPED),
-    ),
-}
+_PAUSES = (CommandKind.PAUSE, CommandKind.RESUME)
 
 
 def command_ask(
@@ -81,7 +71,8 @@ def command_ask(
             due_at=now,
         )
         _show(command, order, at=now)
-        _companion_ask(command, asked_by)
+        if kind == CommandKind.PAUSE:
+            _transcription_stop(command)
         transaction.on_commit(partial(command_queue, command.id))
     return command
 
@@ -118,42 +109,77 @@ def _show(command: StreamCommand, order: Order, *, at: "datetime") -> None:
         Call.objects.filter(pk=command.call_id).update(**changes)
 
 
-def _companion_ask(command: StreamCommand, asked_by: "User | None") -> None:
-    """Pause and resume transcription with the recording, if it ran."""
-    kind, states = _COMPANIONS.get(CommandKind(command.kind), (None, ()))
-    call = command.call
-    if kind is None or call.transcription_state not in states:
-        return
-    stops = call.commands.filter(kind=CommandKind.STOP_TRANSCRIPTION)
-    last = stops.order_by("-asked_at").first()
-    if command.kind == CommandKind.RESUME and (last is None or last.why != PAUSED):
-        # Somebody stopped it for another reason.
-        return
-    if command_refusal(call, kind, {}):
-        return
-    command_ask(
-        call=call,
-        kind=kind,
-        asked_by=asked_by,
-        why=PAUSED if command.kind == CommandKind.PAUSE else _RESUMED,
-        bulk_id=command.bulk_id,
-    )
+def transcription_follow(settled: StreamCommand) -> None:
+    """Let transcription follow a pause, or its end, by what is settled now.
 
-
-def companion_make_up(settled: StreamCommand) -> None:
-    """Let transcription follow a pause, or its end, that it could not follow at once.
-
-    Another order about it was under way then, which has `settled` now.
+    A pause stops it at once, unless another order about it is under way: then when that
+    is settled. It is taken up when the recording is: not by an order to resume that
+    fails, but also after a pause that failed.
     """
-    if settled.kind not in TRANSCRIPTION_KINDS:
+    if settled.kind not in (*_PAUSES, *TRANSCRIPTION_KINDS):
         return
     # Read anew: its call shows what settling has made of it.
-    orders = StreamCommand.objects.filter(call_id=settled.call_id, kind__in=_COMPANIONS)
-    last = orders.order_by("-asked_at").first()
-    if last is None or last.asked_at <= settled.asked_at:
+    orders = StreamCommand.objects.filter(call_id=settled.call_id)
+    pause = orders.filter(kind=CommandKind.PAUSE).order_by("-asked_at").first()
+    if pause is None:
         return
-    if last.state not in (*OPEN_COMMAND_STATES, CommandState.CONFIRMED):
+    is_of_recording = settled.kind in _PAUSES
+    if end := _end_of(pause):
+        is_due = settled.asked_at < end.asked_at or settled.why == PAUSED
+        if is_of_recording or is_due:
+            _transcription_take_up(end)
         return
-    if last.kind == CommandKind.PAUSE and not last.call.paused_at:
-        return
-    _companion_ask(last, last.asked_by)
+    # What was asked for during the pause is left alone.
+    is_late = not is_of_recording and settled.asked_at < pause.asked_at
+    if is_late and pause.call.paused_at:
+        _transcription_stop(pause)
+
+
+def _end_of(pause: StreamCommand) -> StreamCommand | None:
+    """Return the order that has ended a pause: its own, if that failed."""
+    if pause.state not in (*OPEN_COMMAND_STATES, CommandState.CONFIRMED):
+        return pause
+    ends = StreamCommand.objects.filter(
+        call_id=pause.call_id,
+        kind=CommandKind.RESUME,
+        state=CommandState.CONFIRMED,
+        asked_at__gt=pause.asked_at,
+    )
+    return ends.first()
+
+
+def _transcription_stop(pause: StreamCommand) -> None:
+    # Whoever pauses for a card number wants no transcript of it either.
+    if pause.call.transcription_state in (
+        TranscriptionState.REQUESTED,
+        TranscriptionState.RUNNING,
+    ):
+        _companion_ask(pause, CommandKind.STOP_TRANSCRIPTION, PAUSED)
+
+
+def _transcription_take_up(end: StreamCommand) -> None:
+    stops = end.call.commands.filter(kind=CommandKind.STOP_TRANSCRIPTION)
+    last = stops.order_by("-asked_at").first()
+    # Else somebody stopped it for another reason.
+    if (
+        last
+        and last.why == PAUSED
+        and end.call.transcription_state
+        in (
+            TranscriptionState.STOPPING,
+            TranscriptionState.STOPPED,
+        )
+    ):
+        _companion_ask(end, CommandKind.START_TRANSCRIPTION, _RESUMED)
+
+
+def _companion_ask(command: StreamCommand, kind: CommandKind, why: str) -> None:
+    """Ask in the name of who gave an order for what belongs to it, if that may be."""
+    if not command_refusal(command.call, kind, {}):
+        command_ask(
+            call=command.call,
+            kind=kind,
+            asked_by=command.asked_by,
+            why=why,
+            bulk_id=command.bulk_id,
+        )

@@ -11,7 +11,7 @@ from calls import lifecycle
 from calls.acs import Acs, AcsRefused
 from calls.alarms.raising import command_alarm_update, no_audio_alarm_raise
 from calls.alarms.store import alarms_clear
-from calls.control.asking import companion_make_up
+from calls.control.asking import transcription_follow
 from calls.control.counting import command_count
 from calls.finishing_queue import call_finish_soon
 from calls.live.ingest import board_poke
@@ -90,7 +90,7 @@ def _follow(command: StreamCommand, *, at: datetime) -> None:
         call_end(command.call_id, at=at, reason=command.result)
     _follow_shown(command, at=at)
     _follow_pause(command, at=at)
-    companion_make_up(command)
+    transcription_follow(command)
     if is_done:
         _follow_participant(command)
 

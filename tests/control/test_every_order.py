@@ -300,6 +300,34 @@ def test_a_pause_pauses_transcription_too_and_resume_takes_it_up(line: Line) -> 
 
     ask(call, CommandKind.RESUME)
     send_all(line, call)
+    send_all(line, call)
+    assert line.report()["transcription"]["state"] == "active"
+    assert fresh(call).transcription_state == TranscriptionState.RUNNING
+
+
+def test_transcription_stays_stopped_when_resuming_fails(line: Line) -> None:
+    call = streamed_and_transcribed(line)
+    ask(call, CommandKind.PAUSE, reason="card number")
+    send_all(line, call)
+
+    resume = ask(call, CommandKind.RESUME)
+    control.command_settle(resume.id, CommandState.FAILED, words="refused")
+    send_all(line, call)
+
+    assert fresh(call).paused_at
+    assert not call.commands.open().exists()
+    assert line.report()["transcription"]["state"] != "active"
+
+
+def test_transcription_goes_on_when_pausing_fails(line: Line) -> None:
+    call = streamed_and_transcribed(line)
+
+    pause = ask(call, CommandKind.PAUSE, reason="card number")
+    control.command_settle(pause.id, CommandState.FAILED, words="refused")
+    send_all(line, call)
+    send_all(line, call)
+
+    assert not fresh(call).paused_at
     assert line.report()["transcription"]["state"] == "active"
     assert fresh(call).transcription_state == TranscriptionState.RUNNING
 
@@ -381,6 +409,7 @@ def test_resume_does_not_start_a_transcription_that_somebody_stopped(
         (CommandKind.RESUME, {}),
     ):
         ask(call, kind, **arguments)
+        send_all(line, call)
         send_all(line, call)
 
     assert fresh(call).transcription_state == TranscriptionState.STOPPED

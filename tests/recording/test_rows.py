@@ -405,12 +405,26 @@ def test_audio_may_have_ceased_at_the_first_try_of_a_stop_that_was_sent_again(
     call = CallFactory.create()
     order(call, CommandKind.START_STREAMING, 5)
     stop = order(call, CommandKind.PAUSE, 16)
-    stop.is_unsure, stop.asked_at = True, NOON + timedelta(seconds=asked)
+    stop.is_unsure, stop.attempts = True, 2
+    stop.asked_at = NOON + timedelta(seconds=asked)
     stop.save()
 
     [window] = stop_windows(call.id)
 
     assert (window.start - NOON, window.end) == (timedelta(seconds=begins), None)
+
+
+def test_a_stop_that_was_sent_once_begins_then_though_its_answer_was_lost() -> None:
+    call = CallFactory.create()
+    order(call, CommandKind.START_STREAMING, 5)
+    stop = order(call, CommandKind.STOP_STREAMING, 160)
+    stop.is_unsure, stop.attempts = True, 1
+    stop.asked_at = NOON + timedelta(seconds=10)
+    stop.save()
+
+    [window] = stop_windows(call.id)
+
+    assert window.start - NOON == timedelta(seconds=160)
 
 
 def test_a_call_without_tracks_has_no_figures() -> None:
