@@ -26,7 +26,7 @@ from streaming.tasks import endings
 
 GOING_AWAY: Final = 1001
 START: Final = "http.response.start"
-# Those are worth this much of waiting.
+# What sockets that are cancelled still write is worth this much of waiting.
 ENDINGS_SECONDS: Final = 2.0
 REASON: Final = b"the console restarts"
 
@@ -82,11 +82,11 @@ class WebServer(Server):  # type: ignore[misc] # Daphne has no types
             log.warning("%d requests were not answered in time", len(left))
         for task in left:
             task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
+        if left:
+            await asyncio.wait(left, timeout=ENDINGS_SECONDS)
         # Sockets that were cancelled let go of what they hold: it is on the audit log.
-        await endings(ENDINGS_SECONDS)
-        # A small site's media sockets end here, too.
-        await recorder_stop()
+        # A small site's media sockets end here, too, and wait for nobody.
+        await asyncio.gather(endings(ENDINGS_SECONDS), recorder_stop())
         await asyncio.to_thread(web_pulse.stop)
         await asyncio.to_thread(tracing_stop)
 

@@ -128,7 +128,8 @@ def bulk_page(site: AdminSite, request: HttpRequest, bulk_id: UUID) -> HttpRespo
         "progress": progress,
         "listed": listed,
         "hidden": progress.total - len(listed),
-        "first": listed[0][0],
+        # What stands first in the list may be an order that followed from it.
+        "first": commands.order_by("asked_at")[0],
     }
     return TemplateResponse(request, "admin/calls/bulk_progress.html", context)
 

@@ -323,9 +323,10 @@ def test_an_order_whose_answer_is_lost_may_have_been_given(
     dialog.get_by_role("button", name="Hang up for everyone").click()
     expect(dialog.get_by_role("alert")).to_contain_text("may have been given")
 
-    # As it was.
+    # It had been given.
     page.keyboard.press("Escape")
     expect(row).to_contain_text("Hang up for everyone: queued")
+    console.settle(state="failed", words="ACS does not know the call.")
 
 
 def test_plays_the_mix_and_the_tracks_in_step(page: Page, console: Console) -> None:

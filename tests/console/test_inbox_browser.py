@@ -222,7 +222,7 @@ def test_does_not_say_of_a_lost_answer_what_became_of_it(page: Page) -> None:
     expect(said).to_contain_text("It may have been done")
     # At once: what is told goes by itself.
     assert "left alone" not in said.inner_text()
-    # As it was.
+    # It had been done.
     expect(row(page, "a").locator(".state")).to_contain_text("Acknowledged")
 
 

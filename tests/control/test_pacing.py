@@ -18,7 +18,7 @@ def ten_a_second(settings: Settings, redis_url: str) -> None:
         client.delete(pacing.KEY)
 
 
-# Turns are told in steps of 1 ms.
+# Turns are told in steps of 1 ms; ten of them are let pass.
 STEP = 0.01
 
 

@@ -49,7 +49,7 @@ class Console:
         self.url = url
         self.session = requests.Session()
         # As browsers do: what only looks is asked again when a busy server hangs up.
-        again = Retry(total=5, allowed_methods={"GET"}, backoff_factor=0.5)
+        again = Retry(total=1, status=0, allowed_methods={"GET"}, backoff_factor=0.5)
         self.session.mount("http://", HTTPAdapter(max_retries=again))
 
     def sign_in(self) -> None:
@@ -57,12 +57,12 @@ class Console:
         assert "sessionid" in self.session.cookies
 
     def get(self, path: str) -> str:
-        answer = self.session.get(f"{self.url}{path}", timeout=3 * PATIENCE)
+        answer = self.session.get(f"{self.url}{path}", timeout=PATIENCE)
         assert answer.status_code == 200, path
         return answer.text
 
     def press(self, path: str, **form: Any) -> requests.Response:
-        self.session.get(f"{self.url}/admin/login/", timeout=3 * PATIENCE)
+        self.session.get(f"{self.url}/admin/login/", timeout=PATIENCE)
         token = self.session.cookies["csrftoken"]
         answer = self.session.post(
             f"{self.url}{path}",

@@ -1,6 +1,7 @@
 """What is said into a call: heard as it was sent, kept as it was heard."""
 
 import asyncio
+from typing import Any
 
 from tests.outbound.conftest import RATE, MakeStage, noise, sha256
 from tests.streaming.house import eventually
@@ -37,6 +38,16 @@ async def test_a_prompt_is_heard_as_it_is_and_kept_as_it_was_heard(
     assert verified.returncode == 0, verified.stdout
 
 
+def beginnings(report: dict[str, Any]) -> list[int]:
+    """Return when noises of 0.3 s were begun, ms: one that a busy machine cut counts."""
+    begun, heard_ms = [], 0
+    for each in report["outbound"]["utterances"]:
+        if heard_ms % 300 == 0:
+            begun.append(each["at_ms"])
+        heard_ms += each["ms"]
+    return begun
+
+
 async def test_our_side_lies_where_acs_played_it(make_stage: MakeStage) -> None:
     stage = await make_stage()
     packets = "select 1 from calls_connection where packets >= ?"
@@ -47,15 +58,13 @@ async def test_our_side_lies_where_acs_played_it(make_stage: MakeStage) -> None:
     stage.play(noise(0.3, seed=2))
     await stage.until_heard(0.6)
     await eventually(lambda: stage.states() == ["played", "played"])
-    lag_ms = stage.house.get("/healthz")[1]["load"]["loop_lag_p99_ms"]
+    # What it says of itself excuses no more than a busy machine may do.
+    lag_ms = min(stage.house.get("/healthz")[1]["load"]["loop_lag_p99_ms"], 100)
     report = await stage.hang_up()
 
     stage.house.recover()
     kept, track = stage.archived()
-    begun = [
-        report["began_us"] + each["at_ms"] * 1000
-        for each in report["outbound"]["utterances"]
-    ]
+    begun = [report["began_us"] + at_ms * 1000 for at_ms in beginnings(report)]
     assert b"".join(kept) == noise(0.3) + noise(0.3, seed=2)
     rows = stage.house.rows("select * from calls_utterance order by queued_at")
     ours = [row["start_us"] for row in rows]

@@ -50,6 +50,7 @@ def test_a_worker_knows_every_task_that_is_sent(tmp_path: Path) -> None:
         "app.loader.import_default_modules()\n"
         "sent = {entry['task'] for entry in app.conf.beat_schedule.values()}\n"
         "sent |= {'calls.finish_call', 'calls.send_command', 'calls.roll_journals'}\n"
+        "sent |= {'calls.sweep_node'}\n"
         "print(sorted(sent - app.tasks.keys()), len(sent))"
     )
 

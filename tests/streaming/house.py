@@ -24,6 +24,8 @@ from demo.ports import free_port
 
 ROOT = Path(settings.BASE_DIR)
 PATIENCE = 60.0
+# Ingest answers such a question on its own loop, which nothing may hold up for long.
+ANSWERS = 20.0
 # Nothing listens there.
 NOWHERE = "redis://127.0.0.1:9/0"
 # uvicorn ends in good order and then dies of the signal it was sent.
@@ -42,6 +44,7 @@ class House:
         self.env = environment(folder) | env
         self.log = folder / "log"
         self.process: subprocess.Popen[bytes] | None = None
+        self.command = ["manage.py", "ingest"]
 
     @property
     def journals(self) -> list[Path]:
@@ -51,7 +54,7 @@ class House:
         """Start an ingest process and wait until it listens."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "manage.py", "ingest", "--port", str(self.port)],
+                [sys.executable, *self.command, "--port", str(self.port)],
                 cwd=ROOT,
                 env=self.env,
                 stdout=log,
@@ -74,7 +77,7 @@ class House:
     def get(self, path: str) -> tuple[int, dict[str, Any]]:
         try:
             with urlopen(
-                f"http://127.0.0.1:{self.port}{path}", None, PATIENCE
+                f"http://127.0.0.1:{self.port}{path}", None, ANSWERS
             ) as answer:
                 return answer.status, json.load(answer)
         except HTTPError as error:

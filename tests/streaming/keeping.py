@@ -4,6 +4,7 @@ import functools
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from uuid import UUID
 
@@ -20,6 +21,8 @@ BEHIND = 50
 SECONDS = 0.6
 # Who looks less often than that has not seen it for a while.
 LOOKS_EVERY = 0.3
+# Journals that are behind for longer, looked at all the while, hold packets back.
+PATIENT_SECONDS = 5.0
 
 
 class KeepsUp:
@@ -28,25 +31,35 @@ class KeepsUp:
     `sent` returns by call how many packets went out. When a test has stood still on a
     busy machine, all it owes goes out at once: a kill in that moment costs more than
     what was ever held back. Look again and again while packets go out, and kill before
-    the next one does; after a standstill it begins anew.
+    the next one does; after a standstill it begins anew. Without one, journals that
+    stay behind are a fault of their writer: raises `AssertionError`.
     """
 
     def __init__(self, house: House, sent: Callable[[], Mapping[UUID, int]]) -> None:
         self._house = house
         self._sent = sent
-        self._since = self._looked = -LOOKS_EVERY
+        self._since = self._looked = self._stood = -LOOKS_EVERY
+        self._fresh = 0.0
 
     def __call__(self) -> bool:
         now = time.monotonic()
-        if now - self._looked > LOOKS_EVERY or self._is_behind():
+        if now - self._looked > LOOKS_EVERY:
+            self._since = self._stood = self._fresh = now
+        elif self._is_behind():
             self._since = now
+            behind = now - max(self._stood, self._fresh)
+            assert behind < PATIENT_SECONDS, f"not written for {behind:.1f} s"
+        else:
+            self._fresh = now
         self._looked = now
         return now - self._since > SECONDS
 
     def _is_behind(self) -> bool:
         written = Counter[UUID]()
         for path in self._house.journals:
-            written[_call_of(path)] += path.stat().st_size
+            # One whose call has ended is finished meanwhile, and goes.
+            with suppress(FileNotFoundError):
+                written[_call_of(path)] += path.stat().st_size
         return any(
             written[call] < (packets - BEHIND) * RECORD_BYTES
             for call, packets in self._sent().items()
