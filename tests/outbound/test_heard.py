@@ -39,7 +39,7 @@ async def test_a_prompt_is_heard_as_it_is_and_kept_as_it_was_heard(
 
 
 def beginnings(report: dict[str, Any]) -> list[int]:
-    """Return when noises of 0.3 s were begun, ms: one that a busy machine cut counts."""
+    """Return when noises of 0.3 s were begun, ms, be they cut by a busy machine."""
     begun, heard_ms = [], 0
     for each in report["outbound"]["utterances"]:
         if heard_ms % 300 == 0:
