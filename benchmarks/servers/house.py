@@ -99,6 +99,8 @@ def ingest_environment(folder: Path) -> dict[str, str]:
         "ACSSTREAM_MEDIA_URL": "ws://127.0.0.1:9",
         "ACSSTREAM_EVENTGRID_SECRET": "benchmarks only",
         "ACSSTREAM_NODE": "benchmark",
+        # What is measured is what a load costs, also where it would be refused.
+        "ACSSTREAM_MAX_STREAMS": "100000",
     }
 
 
