@@ -15,6 +15,7 @@ from celery import Celery
 
 from calls.live.ingest import LIVE_KEY
 from calls.live.processes import KEY
+from streaming.consumers import TRY_AGAIN_LATER
 from tests.azurite import Azurite
 from tests.faults.archive import assert_archive_is_clean, losses, unfinished
 from tests.faults.door import Door
@@ -195,8 +196,12 @@ async def test_a_lost_node_costs_what_it_had_not_copied_yet(
     assert not list(container.list_blob_names(name_starts_with="rolling/"))
     fetch(container, house.folder / "recordings")
     for loss in losses(house, [line]):
-        # All of it at the end, and none of what was copied.
-        assert loss.packets <= line.legs[0].sent[loss.speaker] - 150
+        leg = line.legs[loss.leg]
+        # What went into a socket that ingest did not take, as it may while it begins on
+        # a machine that is busy, was never received.
+        if leg.code != TRY_AGAIN_LATER:
+            # All of it at the end, and none of what was copied.
+            assert loss.packets <= leg.sent[loss.speaker] - 150
     assert_archive_is_clean(house)
 
 
