@@ -33,6 +33,10 @@ export function startTable(onChange) {
   tell = onChange;
   scroll.addEventListener("scroll", () => look() && tell(), { passive: true });
   window.addEventListener("resize", resized);
+  // Whoever scrolls by hand has done with the row that was to come.
+  for (const hand of ["wheel", "pointerdown"]) {
+    scroll.addEventListener(hand, () => (wanted = null), { passive: true });
+  }
   body.addEventListener("focusin", (event) => select(event.target.closest("tr")));
 }
 
@@ -61,16 +65,17 @@ export function toTop() {
 export function showTable() {
   const { calls, first, total, matching, cards } = state.snapshot;
   const focused = body.contains(document.activeElement) ? document.activeElement : null;
+  // Before it goes: taking away what has the focus has a browser lay out a table that is
+  // half changed, and scroll by what it misses.
+  if (focused && !calls.some((item) => item.id === focused.closest("tr").item.id)) scroll.focus({ preventScroll: true });
   keyed(body, calls, (item) => item.id, build, fillRow);
   calls.forEach((item, index) => body.rows[index].setAttribute("aria-rowindex", first + index + 2));
   table.setAttribute("aria-rowcount", total + 1);
   if (!isMeasured && body.rows.length) measure();
   space("--above", first);
   space("--below", total - first - calls.length);
-  if (focused && document.activeElement !== focused) {
-    // Its row has moved; or it has gone, or is off the screen: the keyboard stays here.
-    (body.contains(focused) ? focused : scroll).focus({ preventScroll: true });
-  }
+  // Its row has moved.
+  if (focused && document.activeElement !== focused && body.contains(focused)) focused.focus({ preventScroll: true });
   if (wanted !== null) reach(Math.min(wanted, Math.max(total - 1, 0)));
   showCount(total, matching, cards.live_calls);
 }
@@ -167,10 +172,12 @@ function reach(index) {
   if (row) {
     wanted = null;
     row.focus({ preventScroll: true });
+    select(row); // one that has the focus already is told of no other
     row.scrollIntoView({ block: "nearest" });
     return;
   }
-  if (wanted === index) return; // asked for already
+  // Asked for already, and nothing has scrolled elsewhere since.
+  if (wanted === index && view.first <= index && index < view.first + view.count) return;
   wanted = index;
   cursor = { id: null, index };
   scroll.scrollTop = Math.max(0, (index - 2) * rowHeight);

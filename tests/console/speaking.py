@@ -19,7 +19,7 @@ import numpy as np
 from demo.ports import free_port
 from demo.redis import redis_server
 from tests import seed
-from tests.console.standing import Run, standing
+from tests.console.standing import PATIENT, Run, standing
 from tests.console.test_browser import ROOT, wait_for
 from tests.streaming.wire import SAMPLES, audio, metadata
 
@@ -115,7 +115,14 @@ def speaking_console(folder: Path) -> Iterator[SpeakingConsole]:
         seed.migrated_copy(folder / "console.sqlite3")
         port = free_port()
         log = stack.enter_context((folder / "daphne.log").open("wb"))
-        words = ["-m", "daphne", "-p", str(port), "acsstream.asgi:application"]
+        words = [
+            "-m",
+            "daphne",
+            *PATIENT,
+            "-p",
+            str(port),
+            "acsstream.asgi:application",
+        ]
         daphne = subprocess.Popen(
             [sys.executable, *words], env=environment, cwd=ROOT, stdout=log, stderr=log
         )

@@ -19,6 +19,9 @@ from django.db import connections
 
 ROOT = Path(__file__).parents[2]
 Run = Callable[[str], str]
+# For Daphne, whose own 5 s for a handshake are few on a busy machine: the page dials
+# again, but an error is in its console, and tests let none pass.
+PATIENT = ("--websocket_connect_timeout", "60")
 
 
 @contextlib.contextmanager

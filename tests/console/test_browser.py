@@ -22,7 +22,7 @@ from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 from demo.ports import free_port
 from demo.redis import redis_server
 from tests.console.signing import signed_in
-from tests.console.standing import Run, standing
+from tests.console.standing import PATIENT, Run, standing
 
 pytestmark = pytest.mark.browser
 
@@ -165,6 +165,7 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
                 sys.executable,
                 "-m",
                 "daphne",
+                *PATIENT,
                 "-p",
                 str(port),
                 "acsstream.asgi:application",

@@ -1,12 +1,14 @@
 """The problem inbox in a real browser: worked through by keyboard, fresh by itself."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from tests.console.glimpses import look_for, seen
 from tests.console.test_browser import (
     PATIENCE,
     Console,
@@ -229,22 +231,27 @@ def test_does_not_say_of_a_lost_answer_what_became_of_it(page: Page) -> None:
 def test_lives_and_keeps_the_focus_and_the_choice(page: Page, console: Console) -> None:
     press(page, "j", "x", "j")
     assert current(page) == "c"
+    fresh, gone = "#inbox-rows tr.fresh", "#inbox-rows tr.gone"
+    look_for(page, fresh)
+    look_for(page, gone)
     console.run(OPEN_ONE)
-    expect(row(page, "new")).to_have_class("inbox-row fresh")
+    expect(row(page, "new")).to_have_count(1)
+    seen(page, fresh, "Alarm new.")
     assert keys_of(page) == "nbacde"
     assert current(page) == "c"
     expect(row(page, "a").locator("[type=checkbox]")).to_be_checked()
 
     # Closed by somebody else: told, faded, and the place is kept.
     console.run(CLOSE_ONE.format(key="c"))
-    gone = page.locator("#inbox-rows tr.gone")
-    expect(gone).to_contain_text("Closed by mei.tanaka: customer side")
-    expect(gone).to_have_count(0)
+    seen(page, gone, "Closed by mei.tanaka: customer side")
+    expect(page.locator(gone)).to_have_count(0)
     assert keys_of(page) == "nbade"
     assert current(page) == "d"
 
     # Too late: said, and nothing else happens.
-    page.route("**/alarms/inbox.json*", lambda route: route.abort())
+    with page.expect_event("requestfailed", lambda one: "inbox.json" in one.url):
+        # From here on none is under way: each look waits for the one before it.
+        page.route("**/alarms/inbox.json*", lambda route: route.abort())
     console.run(CLOSE_ONE.format(key="d"))
     press(page, "Escape", "a")
     said = "mei.tanaka closed it first: customer side"
@@ -268,7 +275,7 @@ def test_filters_are_in_the_address(page: Page, console: Console) -> None:
     press(page, "/")
     page.keyboard.type("clipping")
     expect(rows(page)).to_have_count(1)
-    assert page.url.endswith("?severity=1&q=clipping")
+    expect(page).to_have_url(re.compile(r"\?severity=1&q=clipping$"))
 
     page.reload()
     expect(rows(page)).to_have_count(1)

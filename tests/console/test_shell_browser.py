@@ -23,6 +23,7 @@ from playwright.sync_api import (
 
 from demo.ports import free_port
 from demo.redis import redis_server
+from tests.console.standing import PATIENT
 from tests.console.test_browser import FLAGS, PATIENCE, ROOT, wait_for
 
 pytestmark = pytest.mark.browser
@@ -107,6 +108,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
                 sys.executable,
                 "-m",
                 "daphne",
+                *PATIENT,
                 "-p",
                 str(port),
                 "acsstream.asgi:application",

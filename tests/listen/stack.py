@@ -15,6 +15,7 @@ from uuid import UUID
 from demo.ports import free_port
 from demo.redis import redis_server
 from tests import seed
+from tests.console.standing import PATIENT
 from tests.streaming.house import PATIENCE, ROOT, House
 
 FILL = """
@@ -68,7 +69,7 @@ class Stack:
         self.start_web()
 
     def start_web(self) -> None:
-        web = ["daphne", "-p", str(self.port), "acsstream.asgi:application"]
+        web = ["daphne", *PATIENT, "-p", str(self.port), "acsstream.asgi:application"]
         self.web = self._begin("web.log", "-m", *web)
         deadline = time.monotonic() + PATIENCE
         while not self._answers():
