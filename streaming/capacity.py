@@ -29,6 +29,8 @@ STEADY: Final = 0.75
 WINDOW: Final = 10
 # A loop this late (s) holds up packets, whatever the processor's figures say.
 LATE: Final = 0.25
+# Fewer samples of it say how the process began, not what its streams cost.
+TELLING_SAMPLES: Final = 10
 # The whole way of a packet costs so many times its decoding (measured by `make bench`:
 # 23 µs at 300 streams, 1.1 µs).
 _WHOLE_PER_DECODING: Final = 21
@@ -65,6 +67,11 @@ class LoopLag:
     def _sample(self, loop: asyncio.AbstractEventLoop) -> None:
         self._samples.append(max(loop.time() - self._due, 0.0))
         self._wait(loop)
+
+    @property
+    def is_telling(self) -> bool:
+        """Say whether there are samples enough to judge a process by."""
+        return len(self._samples) >= TELLING_SAMPLES
 
     def quantile(self, share: float) -> float:
         """Return the lag in seconds that `share` of the samples do not exceed."""
@@ -158,7 +165,7 @@ class Capacity:
             whose = "the limit" if self._limit else "what this process can hold"
             return f"{streams} streams are open, {whose}"
         late = self.lag.quantile(0.5)
-        if late > LATE:
+        if late > LATE and self.lag.is_telling:
             return f"the event loop is {late * 1000:.0f} ms late"
         return None
 
