@@ -155,6 +155,8 @@ class TalkConsumer(BrowserConsumer):
         if why := await speech.begin():
             self.speech = None
             return why, speech.other
+        # Its page says something once it is told: how long we took is not its silence.
+        press.heard_at = time.monotonic()
         await self.tell({"type": "open", "press": said.press})
         self.begin_task("talk-hold", partial(self.hold, speech))
         self.begin_task("talk-follow", partial(self.follow, press))
