@@ -52,7 +52,7 @@ class Part:
     environment: Mapping[str, str]
     is_restarted: bool = False
     sockets: tuple[int, ...] = ()
-    patience: float = 45.0
+    patience: float = 120.0
     stop_seconds: float = 10.0
 
 
