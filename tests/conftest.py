@@ -10,6 +10,7 @@ import hypothesis
 import pytest
 from playwright.sync_api import expect
 
+from demo import ports
 from demo.redis import redis_server
 from tests import seed
 
@@ -19,6 +20,10 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("patient")
 expect.set_options(timeout=60_000)
+# Between a port's being found and a server's taking it a neighbour might: each worker
+# of pytest-xdist, of which there are four at most, has its own.
+_worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 4
+ports.PORTS = ports.PORTS[_worker * 3_000 : (_worker + 1) * 3_000]
 
 DATABASE_FIXTURES = {"db", "transactional_db", "live_server"}
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")

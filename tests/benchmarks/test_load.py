@@ -39,10 +39,11 @@ def test_frames_of_every_length_unmask_to_their_payload(length: int) -> None:
 
 
 @pytest.mark.parametrize("server", ["floor", "sample", "sample-file", "rows", "ours"])
-def test_a_second_of_two_streams_is_measured(server: str) -> None:
-    figures = measure(SERVERS[server], Plan(2, seconds=1, warm_up=0.2), ANYWHERE)
+def test_seconds_of_two_streams_are_measured(server: str) -> None:
+    # So long that a machine which stands still for one sees some of it.
+    figures = measure(SERVERS[server], Plan(2, seconds=4, warm_up=0.2), ANYWHERE)
 
-    assert figures.sent == 2 * 60
+    assert figures.sent == 2 * 210
     assert figures.faults == ()
     assert figures.lost_sockets == 0
     if server == "sample":

@@ -21,7 +21,7 @@ from django.test import Client
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection, serve
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 SPEED = "5"
 
 

@@ -18,13 +18,17 @@ class Line:
         self.bench = bench
         self.rung: dict[str, str] = {}
 
-    def ring(self, **plan: object) -> Call:
-        """Ring; return the call that the Event Grid event made."""
-        self.rung = self.bench.ring(**plan)
+    def ring(self, **plan: Any) -> Call:
+        """Ring; return the call that the Event Grid event made.
+
+        For longer than a busy machine takes to answer, unless a plan says how long.
+        """
+        options = {"ring_seconds": 300} | plan.pop("options", {})
+        self.rung = self.bench.ring(**plan, options=options)
         self.bench.deliver_until("IncomingCall")
         return Call.objects.get()
 
-    def answer(self, *, start: bool = True, **plan: object) -> Call:
+    def answer(self, *, start: bool = True, **plan: Any) -> Call:
         """Ring and answer; return the call once it is connected."""
         StreamingProfile.objects.create(
             name="Own", is_default=True, start_at_answer=start

@@ -29,6 +29,8 @@ AGENT = "8:acs:r_agent"
 GUEST = "8:acs:r_guest"
 PHONE = "+1 (206) 555-0199"
 OURS = "+18005550199"
+# For those who do not answer.
+SOON = {"ring_seconds": 30}
 
 
 def connected(line: Line, **plan: object) -> Call:
@@ -60,7 +62,7 @@ def test_adds_a_participant(line: Line, target: str) -> None:
 
 
 def test_says_that_nobody_answered(line: Line) -> None:
-    call = connected(line, faults={"unanswered": GUEST})
+    call = connected(line, faults={"unanswered": GUEST}, options=SOON)
 
     add = send(ask(call, CommandKind.ADD_PARTICIPANT, target=GUEST))
     line.bench.deliver_until("AddParticipantFailed")
@@ -138,7 +140,7 @@ def test_transfers_a_call_and_is_out_of_it(line: Line) -> None:
 
 
 def test_a_transfer_nobody_takes_leaves_the_call_as_it_is(line: Line) -> None:
-    call = connected(line, faults={"unanswered": GUEST})
+    call = connected(line, faults={"unanswered": GUEST}, options=SOON)
 
     transfer = send(ask(call, CommandKind.TRANSFER, target=GUEST))
     line.bench.deliver_until("CallTransferFailed")

@@ -22,7 +22,8 @@ from demo.loopback import bytes_of, json_of
 from tests.e2e.terminal import QUIET, Demo, demo_on_terminal
 from tests.talk.microphone import flags
 
-CALL_SECONDS = 24
+# Chromium starts, and signs in, while it runs.
+CALL_SECONDS = 60
 PATIENCE = 60.0
 PATIENCE_MS = PATIENCE * 1000
 # The demo's rules give it a profile that is bidirectional, and nothing that answers.

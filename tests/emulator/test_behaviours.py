@@ -28,8 +28,8 @@ async def test_a_redial_can_be_announced_and_have_a_new_subscription(
     bench: Bench,
 ) -> None:
     plan = {
-        "duration": 4,
-        "actions": [{"at": 1, "do": "redial", "delay": 0.2, "code": 1012}],
+        "duration": 14,
+        "actions": [{"at": 10, "do": "redial", "delay": 0.2, "code": 1012}],
         "options": {"announce_redial": True, "redial_subscription": "new"},
     }
     report = await played(bench, plan)
@@ -54,7 +54,7 @@ async def test_the_socket_can_open_after_call_connected(bench: Bench) -> None:
 
     bench.app.callback_status = connected
     options = {"socket_order": "after", "socket_delay": 3}
-    await played(bench, {"duration": 5, "options": options})
+    await played(bench, {"duration": 15, "options": options})
 
     assert order[0] == "0 sockets"
     assert len(bench.app.sockets) == 1
@@ -62,7 +62,7 @@ async def test_the_socket_can_open_after_call_connected(bench: Bench) -> None:
 
 async def test_a_hang_up_can_send_stopped_and_any_close_code(bench: Bench) -> None:
     options = {"hangup_sends_stopped": True, "hangup_code": 4000}
-    await played(bench, {"duration": 2, "options": options})
+    await played(bench, {"duration": 10, "options": options})
 
     assert bench.app.kinds()[-2:] == ["MediaStreamingStopped", "CallDisconnected"]
     assert bench.app.sockets[0].close_code == 4000
@@ -74,7 +74,7 @@ async def test_headers_and_compression_can_be_added(bench: Bench) -> None:
         "compression": True,
         "ping_seconds": 0.05,
     }
-    report = await played(bench, {"duration": 2, "options": options})
+    report = await played(bench, {"duration": 10, "options": options})
 
     headers = bench.app.sockets[0].headers
     assert (headers["ms-cv"], headers["User-Agent"]) == ("abc", "Microsoft")
@@ -87,7 +87,7 @@ async def test_the_frame_length_at_24_khz_can_be_wrong(
     bench: Bench, length: str, expected: int | None
 ) -> None:
     options = {"length_24k": length}
-    await played(bench, {"duration": 1, "options": options}, rate=24_000)
+    await played(bench, {"duration": 10, "options": options}, rate=24_000)
 
     metadata = bench.app.sockets[0].messages[0]["audioMetadata"]
     assert metadata.get("length") == expected
@@ -96,8 +96,8 @@ async def test_the_frame_length_at_24_khz_can_be_wrong(
 async def test_keys_can_be_spelt_out_and_say_more(bench: Bench) -> None:
     app = bench.app
     options = {"dtmf_spelling": "word", "dtmf_details": True}
-    actions = [{"at": 2, "do": "dtmf", "tones": "0*#D", "participant": "4:+1"}]
-    plan = {"duration": 4, "options": options, "actions": actions}
+    actions = [{"at": 10, "do": "dtmf", "tones": "0*#D", "participant": "4:+1"}]
+    plan = {"duration": 14, "options": options, "actions": actions}
     await played(bench, plan, enable_dtmf_tones=True)
 
     tones = [each["dtmfData"] for each in app.sockets[0].of_kind("DtmfData")]

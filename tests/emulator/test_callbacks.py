@@ -14,7 +14,7 @@ from tests.emulator.test_media import verified
 
 
 async def test_posts_cloud_events_as_they_were_recorded(bench: Bench) -> None:
-    call = await bench.ring(**{"from": "4:+12065550100", "duration": 1})
+    call = await bench.ring(**{"from": "4:+12065550100", "duration": 10})
     await bench.answer(call)
     await bench.finished(call)
 
@@ -42,7 +42,7 @@ async def test_posts_cloud_events_as_they_were_recorded(bench: Bench) -> None:
 
 
 async def test_each_callback_has_a_token_of_its_own(bench: Bench) -> None:
-    call = await bench.ring(duration=1)
+    call = await bench.ring(duration=10)
     await bench.answer(call)
     await bench.finished(call)
 
@@ -76,7 +76,7 @@ async def test_goes_to_the_operations_own_address(bench: Bench) -> None:
 async def test_tries_again_when_a_callback_is_not_accepted(bench: Bench) -> None:
     answers = iter([500, 404, 503])
     bench.app.callback_status = lambda: next(answers, 200)
-    call = await bench.ring(duration=1)
+    call = await bench.ring(duration=10)
     await bench.answer(call)
 
     report = await bench.finished(call)
@@ -90,7 +90,7 @@ async def test_tries_again_when_a_callback_is_not_accepted(bench: Bench) -> None
 async def test_gives_up_after_bounded_attempts(make_bench: MakeBench) -> None:
     bench = await make_bench(callback_attempts=2)
     bench.app.callback_status = lambda: 500
-    call = await bench.ring(duration=1)
+    call = await bench.ring(duration=10)
     await bench.answer(call)
     while not (report := await bench.report(call))["finished"]:
         pass
@@ -231,7 +231,7 @@ async def test_tokens_can_be_wrong(
     bench: Bench, fault: str, error: type[Exception]
 ) -> None:
     faults = {"token": fault, "callback_token": fault}
-    call = await bench.ring(duration=1, faults=faults)
+    call = await bench.ring(duration=10, faults=faults)
     await bench.answer(call)
     await bench.finished(call)
 

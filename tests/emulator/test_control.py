@@ -87,7 +87,7 @@ async def test_hanging_up_a_ringing_call_misses_it(bench: Bench) -> None:
 
 async def test_plans_how_placed_calls_go(bench: Bench) -> None:
     url = bench.emulator.url + "/emulator/outgoing"
-    plan = {"duration": 1, "options": {"timestamp_digits": 0}}
+    plan = {"duration": 10, "options": {"timestamp_digits": 0}}
     async with bench.session.put(url, json=plan) as response:
         assert response.status == 200
 

@@ -160,7 +160,7 @@ async def test_metadata_can_be_missing_or_late(bench: Bench) -> None:
 
 async def test_members_can_be_misspelt_or_missing(bench: Bench) -> None:
     faults = {"participant_spelling": "participantRawId", "silent_member": "missing"}
-    report = await played(bench, {"duration": 2, "faults": faults})
+    report = await played(bench, {"duration": 10, "faults": faults})
 
     for packet in bench.app.sockets[0].audio:
         assert packet.keys() == {"timestamp", "participantRawId", "data"}
@@ -179,8 +179,8 @@ async def test_bursts_and_jitter_keep_order_and_time(bench: Bench) -> None:
 
 
 async def test_a_call_can_end_in_mid_stream_without_a_goodbye(bench: Bench) -> None:
-    actions = [{"at": 2, "do": "redial", "abrupt": True, "delay": 5}]
-    await played(bench, {"duration": 3, "actions": actions})
+    actions = [{"at": 10, "do": "redial", "abrupt": True, "delay": 5}]
+    await played(bench, {"duration": 12, "actions": actions})
 
     [socket] = bench.app.sockets
     assert socket.close_code == WSCloseCode.ABNORMAL_CLOSURE

@@ -82,7 +82,7 @@ async def test_pauses_are_flagged_and_speech_is_not(bench: Bench) -> None:
 
 
 async def test_proves_itself_at_the_handshake(bench: Bench) -> None:
-    call = await bench.ring(duration=1)
+    call = await bench.ring(duration=10)
     await bench.answer(call)
     await bench.finished(call)
 
@@ -128,8 +128,10 @@ async def test_calls_do_not_sound_alike(bench: Bench) -> None:
 
 @pytest.mark.parametrize("channels", ["mixed", "unmixed"])
 async def test_a_redial_leaves_a_gap_and_no_doubt(bench: Bench, channels: str) -> None:
-    actions = [{"at": 2, "do": "redial", "delay": 0.5}]
-    report = await played(bench, {"duration": 5, "actions": actions}, channels=channels)
+    actions = [{"at": 10, "do": "redial", "delay": 0.5}]
+    report = await played(
+        bench, {"duration": 13, "actions": actions}, channels=channels
+    )
 
     first, second = bench.app.sockets
     assert first.close_code == WSCloseCode.GOING_AWAY
@@ -146,9 +148,9 @@ async def test_a_redial_leaves_a_gap_and_no_doubt(bench: Bench, channels: str) -
 async def test_after_a_redial_the_audio_is_where_the_call_is(bench: Bench) -> None:
     """A call with a redial and one without say the same thing at the same time."""
     script = {"offset": 0}
-    actions = [{"at": 1, "do": "redial", "delay": 1}]
+    actions = [{"at": 10, "do": "redial", "delay": 1}]
     plain = await bench.ring(script=script)
-    redialled = await bench.ring(duration=5, script=script, actions=actions)
+    redialled = await bench.ring(duration=15, script=script, actions=actions)
     for call in (plain, redialled):
         await bench.answer(call, channels="mixed")
     await bench.finished(redialled)
@@ -168,8 +170,8 @@ async def test_after_a_redial_the_audio_is_where_the_call_is(bench: Bench) -> No
 
 
 async def test_an_abrupt_drop_has_no_close_frame(bench: Bench) -> None:
-    actions = [{"at": 2, "do": "redial", "abrupt": True}]
-    report = await played(bench, {"duration": 4, "actions": actions})
+    actions = [{"at": 10, "do": "redial", "abrupt": True}]
+    report = await played(bench, {"duration": 12, "actions": actions})
 
     assert bench.app.sockets[0].close_code == WSCloseCode.ABNORMAL_CLOSURE
     dropped, last = report["sockets"]
@@ -448,7 +450,7 @@ OPTIONS: list[tuple[dict[str, Any], dict[str, Any]]] = [
 async def test_mixed_audio_names_nobody(
     bench: Bench, options: Any, expected: Any
 ) -> None:
-    await played(bench, {"duration": 1, "options": options}, channels="mixed")
+    await played(bench, {"duration": 10, "options": options}, channels="mixed")
 
     packet = bench.app.sockets[0].audio[0]
     assert packet.items() >= expected.items()
@@ -458,7 +460,7 @@ async def test_mixed_audio_names_nobody(
 async def test_fractions_have_the_digits_asked_for(
     bench: Bench, digits: int, ending: str
 ) -> None:
-    await played(bench, {"duration": 1, "options": {"timestamp_digits": digits}})
+    await played(bench, {"duration": 10, "options": {"timestamp_digits": digits}})
 
     stamp = bench.app.sockets[0].audio[0]["timestamp"]
     fraction = stamp.partition(".")[2].removesuffix("Z")

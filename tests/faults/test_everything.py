@@ -49,9 +49,9 @@ async def test_a_machine_that_dies_and_comes_back_has_all_but_the_last_second(
             start_all_but_the_database(house, redis, crew)
             async with streaming([*lines, over]):
                 await sent([*lines, over], 100)
-                await kept_up(house, [*lines, over])
                 over.end()
                 await eventually(lambda: over.legs[0].is_over)
+                await kept_up(house, [*lines, over])
                 house.tell(signal.SIGKILL)
                 await asyncio.to_thread(kill_all_but_ingest, house, redis, crew)
                 await asyncio.to_thread(house.ended)

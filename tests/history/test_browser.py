@@ -76,6 +76,7 @@ def test_shows_times_in_the_zone_of_who_looks(
         timezone_id="Asia/Kolkata", storage_state=page.context.storage_state()
     )
     there = context.new_page()
+    there.set_default_timeout(PATIENCE * 1_000)
     open_page(there, console, "over")
     expect(there.locator("#timeline .zone")).to_contain_text("Asia/")
     here_text, there_text = (
@@ -122,6 +123,7 @@ def test_asks_nothing_about_a_call_that_is_over(
     # Another page that does ask, twice, is how one knows that time has passed.
     context = browser.new_context(storage_state=page.context.storage_state())
     other = context.new_page()
+    other.set_default_timeout(PATIENCE * 1_000)
     with other.expect_response("**/timeline/page.json"):
         open_page(other, console, "live")
     with other.expect_response("**/timeline/page.json"):

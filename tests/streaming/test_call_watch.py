@@ -23,6 +23,7 @@ from django.test import Client
 
 from acsstream.asgi import application
 from calls.audio.wave import UNKNOWN
+from calls.live import watching
 from calls.live.watching import WATCHED_KEY
 from calls.models import Call
 from calls.models.states import ArchiveState
@@ -64,6 +65,8 @@ def with_redis(settings: Any, redis_url: str) -> str:
 @pytest.fixture(autouse=True)
 def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(call_watch, "LOOK_SECONDS", 0.05)
+    # Told once here, and looked at when a page has been opened; no longer than kept.
+    monkeypatch.setattr(watching, "FRESH_SECONDS", 30.0)
 
 
 class Recorder:
