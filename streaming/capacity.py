@@ -29,8 +29,10 @@ STEADY: Final = 0.75
 WINDOW: Final = 10
 # A loop this late (s) holds up packets, whatever the processor's figures say.
 LATE: Final = 0.25
-# Fewer samples of it say how the process began, not what its streams cost.
-TELLING_SAMPLES: Final = 10
+# What is sampled for less (s), or less often, says how the process began, not what its
+# streams cost. A loop that is much too late is sampled seldom.
+TELLING_SECONDS: Final = 2.0
+TELLING_SAMPLES: Final = 3
 # The whole way of a packet costs so many times its decoding (measured by `make bench`:
 # 23 µs at 300 streams, 1.1 µs).
 _WHOLE_PER_DECODING: Final = 21
@@ -48,12 +50,14 @@ class LoopLag:
 
     def __init__(self) -> None:
         self._samples: deque[float] = deque(maxlen=round(WINDOW / _SAMPLE_EVERY))
-        self._due = 0.0
+        self._began = self._due = 0.0
         self._handle: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
         """Begin to sample on the running loop."""
-        self._wait(asyncio.get_running_loop())
+        loop = asyncio.get_running_loop()
+        self._began = loop.time()
+        self._wait(loop)
 
     def stop(self) -> None:
         """Sample no more."""
@@ -70,8 +74,9 @@ class LoopLag:
 
     @property
     def is_telling(self) -> bool:
-        """Say whether there are samples enough to judge a process by."""
-        return len(self._samples) >= TELLING_SAMPLES
+        """Say whether it was sampled for long enough to judge a process by."""
+        sampled = self._due - self._began
+        return len(self._samples) >= TELLING_SAMPLES and sampled >= TELLING_SECONDS
 
     def quantile(self, share: float) -> float:
         """Return the lag in seconds that `share` of the samples do not exceed."""

@@ -21,7 +21,8 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("patient")
 expect.set_options(timeout=60_000)
 # Between a port's being found and a server's taking it a neighbour might: each worker
-# of pytest-xdist, of which there are four at most, has its own.
+# of pytest-xdist, of which there are four at most, has its own. (Demos of tests draw
+# from all.)
 _worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 4
 ports.PORTS = ports.PORTS[_worker * 3_000 : (_worker + 1) * 3_000]
 

@@ -44,7 +44,7 @@ export async function openMenu(row) {
   menu.addEventListener("keydown", moveInMenu);
   menu.addEventListener("close", () => {
     menu.remove();
-    if (!document.querySelector("dialog[open]")) row.parts.menu.focus();
+    if (!document.querySelector("dialog[open]")) (row.isConnected ? row.parts.menu : $("live-scroll")).focus();
   });
   document.body.append(menu);
   menu.showModal();

@@ -15,6 +15,7 @@ const AROUND = 6; // rows beyond the edges, so that a turn of the wheel finds so
 const MOST_ROWS = 60; // the server's limit
 const FRESH_SECONDS = 5;
 const FRESH_MS = 3000;
+const SCROLLING = new Set(["PageUp", "PageDown", "Home", "End", "ArrowUp", "ArrowDown", " "]);
 
 const scroll = $("live-scroll");
 const table = $("live");
@@ -25,6 +26,7 @@ let isMeasured = false; // asking each second would be a layout each second
 let cursor = null; // {id, index} of the row last gone to
 let wanted = null; // index of a row that will get the focus once it is there
 let tell = () => {};
+const forget = () => (wanted = null);
 
 const rowsNow = () => [...body.rows];
 const indexOf = (row) => state.snapshot.first + rowsNow().indexOf(row);
@@ -33,10 +35,10 @@ export function startTable(onChange) {
   tell = onChange;
   scroll.addEventListener("scroll", () => look() && tell(), { passive: true });
   window.addEventListener("resize", resized);
-  // Whoever scrolls by hand has done with the row that was to come.
-  for (const hand of ["wheel", "pointerdown"]) {
-    scroll.addEventListener(hand, () => (wanted = null), { passive: true });
-  }
+  // Whoever scrolls, or goes elsewhere, has done with the row that was to come.
+  for (const hand of ["wheel", "pointerdown"]) scroll.addEventListener(hand, forget, { passive: true });
+  scroll.addEventListener("keydown", (event) => SCROLLING.has(event.key) && forget());
+  document.addEventListener("focusin", (event) => scroll.contains(event.target) || forget());
   body.addEventListener("focusin", (event) => select(event.target.closest("tr")));
 }
 
@@ -58,6 +60,7 @@ export function look() {
 }
 
 export function toTop() {
+  forget();
   scroll.scrollTop = 0;
   view.first = 0;
 }
@@ -172,7 +175,8 @@ function reach(index) {
   if (row) {
     wanted = null;
     row.focus({ preventScroll: true });
-    select(row); // one that has the focus already is told of no other
+    // One that has the focus already is told of no other; behind a dialog none gets it.
+    if (document.activeElement === row) select(row);
     row.scrollIntoView({ block: "nearest" });
     return;
   }

@@ -288,6 +288,16 @@ def test_a_hand_on_the_wheel_wins(page: Page) -> None:
     assert page.evaluate("document.getElementById('live-scroll').scrollTop") == 20000
 
 
+def test_who_goes_to_search_meanwhile_stays_there(page: Page) -> None:
+    beyond = rows(page).count() + 1
+
+    page.evaluate(AT_ONCE % "", ["j"] * beyond + ["/"])
+    page.keyboard.type("okafor")
+    expect(page).to_have_url(re.compile(r"\?q=okafor$"))
+    until(page, lambda: all("Ada Okafor" in one for one in names(page)))
+    expect(page.locator("#board-search")).to_be_focused()
+
+
 # --- order, filter, search --------------------------------------------------------
 
 

@@ -51,7 +51,7 @@ async def test_a_machine_that_dies_and_comes_back_has_all_but_the_last_second(
                 await sent([*lines, over], 100)
                 over.end()
                 await eventually(lambda: over.legs[0].is_over)
-                await kept_up(house, [*lines, over])
+                await kept_up(house, lines)
                 house.tell(signal.SIGKILL)
                 await asyncio.to_thread(kill_all_but_ingest, house, redis, crew)
                 await asyncio.to_thread(house.ended)

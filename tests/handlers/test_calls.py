@@ -83,9 +83,10 @@ async def hears(ws: aiohttp.ClientWebSocketResponse, pcm: bytes) -> None:
 
 
 async def echoes(ws: aiohttp.ClientWebSocketResponse, pcm: bytes) -> None:
-    """Wait until an echo falls silent: all of it was said, in order, each piece once.
+    """Wait until an echo falls silent: nothing but what was said, in its order.
 
-    An echo that came to lie behind leaves audio out, as it does on a busy machine.
+    An echo that came to lie behind leaves audio out, as it does on a busy machine; that
+    it leaves out nothing else is what its own tests are about.
     """
     waiting = iter([pcm[at : at + FRAME] for at in range(0, len(pcm), FRAME)])
     count = 0

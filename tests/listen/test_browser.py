@@ -18,6 +18,8 @@ from tests.listen.tones import BOB_HZ
 pytestmark = pytest.mark.browser
 
 SOON = 60_000
+# What asking a console that was stopped says, or one that is just being stopped.
+STOPPED = ("ERR_CONNECTION", "ERR_EMPTY_RESPONSE")
 # On a quiet machine 150 to 300 ms, and 500 is what is promised (`make listen`). Nine
 # neighbours on two cores are no quiet machine.
 LOOSE_MS = 1_500
@@ -65,7 +67,7 @@ def page(browser: Browser, running: Stack) -> Iterator[Page]:
     assert page.evaluate("window.microphones") == 0
     page.close()
     # Asking a console that was stopped is an error of the network, not of the page.
-    assert [fault for fault in faults if "net::ERR_" not in fault] == []
+    assert [fault for fault in faults if not any(map(fault.count, STOPPED))] == []
 
 
 def call_page(running: Stack, more: str = "") -> str:
@@ -234,6 +236,13 @@ def test_catches_up_at_the_same_pitch_and_then_goes_on_live(page: Page) -> None:
 
     # 1.5 times as fast, and still the same note.
     notes = unbroken(ears.bob, 40)
+    while panel(page).get_attribute("data-edge") == "true":
+        # It had caught up before so many were heard in a row.
+        bar.press("ArrowLeft")
+        plays_behind(page)
+        first = again(ears)
+        page.get_by_role("button", name="1.5×").click()
+        notes = unbroken(ears.bob, 40)
     assert all(abs(hz - BOB_HZ) < 15 for hz in notes), notes
     deadline = time.monotonic() + SOON / 1_000
     while again(ears).median > first.median - 500:

@@ -33,6 +33,10 @@ MEASURED = bool(os.environ.get("ACSSTREAM_TEST_TALK"))
 BURSTS = 75 if MEASURED else 5
 ASK_AXE = ASK.replace("axe.run(document,", "axe.run('#talk',")
 EAR = (Path(__file__).parent / "ear.js").read_text()
+SLOW = (
+    "The connection to the console broke: you are no longer heard.",
+    "The network is too slow: you are no longer heard.",
+)
 ON_AIR = "Everyone in the call hears you."
 FREE = "Nobody hears you. Hold the button or Space to speak"
 FILL = """
@@ -176,8 +180,8 @@ def speaks(page: Page, down: Callable[[], None], up: Callable[[], None]) -> None
 
 
 def is_lost(page: Page) -> bool:
-    """Say whether a press ended by itself."""
-    return status(page).inner_text().endswith("you are no longer heard.")
+    """Say whether a press ended since a page or a server was too slow."""
+    return status(page).inner_text() in SLOW
 
 
 def closed(page: Page) -> None:
