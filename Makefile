@@ -179,8 +179,10 @@ $(STAMPS)/npm: package.json package-lock.json | $(STAMPS)/python
 	@touch $@
 
 # What tests need beside: axe-core, and Azurite with its many parts.
-$(STAMPS)/npm-dev: $(STAMPS)/npm
+# The console's files are newer then: collected now, not by a demo while others read them.
+$(STAMPS)/npm-dev: $(STAMPS)/npm $(STAMPS)/requirements
 	npm ci --no-fund --no-audit --loglevel=error
+	@$(BIN)/python manage.py collectstatic --no-input --verbosity 0
 	@touch $@
 
 $(STAMPS)/static: $(STAMPS)/npm $(STAMPS)/requirements acsstream/settings.py $(shell find static -type f)
